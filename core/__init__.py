@@ -1,0 +1,1 @@
+"""Plain maths and values. Works without ComfyUI."""

@@ -1,0 +1,108 @@
+"""Frame arithmetic: how many frames a duration needs, and which counts an engine accepts.
+
+A clip of n frames at f frames per second lasts n / f seconds. Frame numbers are 0-based, both ends are counted.
+All arithmetic is rational: 0.1 s at 30 fps is 3 frames, not 3.0000000000000004.
+"""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, get_args
+
+from .errors import InbetweenError
+
+FrameRule = Literal["any", "4n+1"]
+Rounding = Literal["nearest", "up", "down"]
+
+FRAME_RULES: tuple[FrameRule, ...] = get_args(FrameRule)
+ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
+
+_STEP: dict[FrameRule, int] = {"any": 1, "4n+1": 4}
+
+
+def follows_rule(frame_count: int, rule: FrameRule) -> bool:
+    """Whether an engine with this rule can make exactly `frame_count` frames."""
+    return frame_count >= 1 and (frame_count - 1) % _STEP[rule] == 0
+
+
+def neighbours(frame_count: int, rule: FrameRule) -> tuple[int, int]:
+    """The largest valid count not above and the smallest not below `frame_count`; both are at least 1."""
+    step = _STEP[rule]
+    steps = max(frame_count - 1, 0)
+    return steps // step * step + 1, -(-steps // step) * step + 1
+
+
+def check_frame_count(frame_count: int, rule: FrameRule = "any", minimum: int = 2) -> None:
+    """Raise InbetweenError, naming the nearest valid counts, unless `frame_count` is one."""
+    if frame_count < minimum:
+        raise InbetweenError(f"frame_count is {frame_count}; at least {minimum} frames are needed.")
+    if not follows_rule(frame_count, rule):
+        below, above = neighbours(frame_count, rule)
+        raise InbetweenError(f"frame_count {frame_count} breaks the rule {rule}; use {below} or {above}.")
+
+
+def exact(value: float | Fraction, name: str, positive: bool = True) -> Fraction:
+    """The decimal number a person typed as an exact fraction.
+
+    Args:
+        value: a number such as 23.976; a Fraction passes unchanged.
+        name: the input it came from, for the error.
+        positive: refuse zero too.
+
+    Raises:
+        InbetweenError: NaN, infinite, negative, or zero where a positive number is needed.
+    """
+    allowed = "a number above 0" if positive else "0 or more"
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InbetweenError(f"{name} is {value}; give {allowed}.")
+    number = value if isinstance(value, Fraction) else Fraction(repr(value))
+    if number < 0 or (positive and number == 0):
+        raise InbetweenError(f"{name} is {float(number):g}; give {allowed}.")
+    return number
+
+
+@dataclass(frozen=True)
+class FrameCount:
+    """A number of frames at a rate, and the sentence that says how it came about."""
+
+    frame_count: int
+    fps: Fraction
+    report: str
+
+
+def count_frames(
+    seconds: float | Fraction, fps: float | Fraction, rule: FrameRule = "any", rounding: Rounding = "nearest"
+) -> FrameCount:
+    """The number of frames that lasts `seconds` at `fps`, rounded once, to a count the rule allows.
+
+    Args:
+        seconds: duration, 0 or more.
+        fps: frames per second, above 0.
+        rule: "any", or "4n+1" for video models whose VAE packs four frames into one latent frame.
+        rounding: "nearest" (ties go up), "up" (never shorter than asked) or "down" (never longer; at least 1 frame).
+
+    Raises:
+        InbetweenError: seconds or fps are not such numbers.
+    """
+    duration, rate = exact(seconds, "seconds", positive=False), exact(fps, "fps")
+    wanted = duration * rate
+    steps = (wanted - 1) / _STEP[rule]
+    whole = {"nearest": math.floor(steps + Fraction(1, 2)), "up": math.ceil(steps), "down": math.floor(steps)}[rounding]
+    frame_count = max(whole, 0) * _STEP[rule] + 1
+    lasting = f"{float(frame_count / rate):.6g} s"
+    how = "exactly" if frame_count == wanted else f"{float(wanted):.6g} frames, rule {rule}, rounded {rounding}"
+    report = f"{float(duration):.6g} s at {float(rate):.6g} fps: {frame_count} frames ({how}), lasting {lasting}."
+    return FrameCount(frame_count, rate, report)
+
+
+def audio_seconds(sample_count: int, sample_rate: int) -> Fraction:
+    """Length of a piece of audio, exact.
+
+    Raises:
+        InbetweenError: the sample rate is not above 0, or there are no samples.
+    """
+    if sample_rate <= 0:
+        raise InbetweenError(f"the audio has a sample rate of {sample_rate}; load it again with a real rate.")
+    if sample_count <= 0:
+        raise InbetweenError("the audio is empty; connect a clip that has sound.")
+    return Fraction(sample_count, sample_rate)

@@ -1,0 +1,103 @@
+"""Keyframes: images at frame numbers. The one value that goes into every engine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from torch import Tensor
+
+from .errors import InbetweenError
+from .frames import FrameRule, check_frame_count
+from .images import check_image, size_text
+from .positions import KeyPosition
+
+
+@dataclass(frozen=True, eq=False)
+class Keyframe:
+    """One image that must stand at one frame.
+
+    frame: 0-based frame number. image_HWC: RGB in [0, 1].
+    strength: 0..1, how firmly an engine that can vary it holds it.
+    """
+
+    frame: int
+    image_HWC: Tensor
+    strength: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class KeyframeSet:
+    """Keyframes on a time line of `frame_count` frames, both ends included.
+
+    The keyframes are sorted by frame, no two share a frame, and all images have one size.
+
+    Raises:
+        InbetweenError: fewer than two keyframes, a frame outside the time line or used twice, a strength outside 0..1,
+            or an image that is empty, not RGB, not finite, or of another size.
+    """
+
+    frame_count: int
+    keyframes: tuple[Keyframe, ...]
+
+    def __post_init__(self) -> None:
+        check_frame_count(self.frame_count)
+        if len(self.keyframes) < 2:
+            raise InbetweenError(f"keyframes need 2 or more images, got {len(self.keyframes)}; connect another image.")
+        object.__setattr__(self, "keyframes", tuple(sorted(self.keyframes, key=lambda keyframe: keyframe.frame)))
+        first_size = tuple(self.keyframes[0].image_HWC.shape)
+        for keyframe in self.keyframes:
+            check_image(keyframe.image_HWC, f"the keyframe at frame {keyframe.frame}")
+            if tuple(keyframe.image_HWC.shape) != first_size:
+                raise InbetweenError(
+                    f"the keyframe at frame {keyframe.frame} is {size_text(keyframe.image_HWC)} but the first is "
+                    f"{size_text(self.keyframes[0].image_HWC)}; give images of one size or choose a fit."
+                )
+            if not 0 <= keyframe.frame < self.frame_count:
+                raise InbetweenError(
+                    f"a keyframe stands at frame {keyframe.frame}; with frame_count {self.frame_count} "
+                    f"the frames are 0 to {self.frame_count - 1}."
+                )
+            if not 0.0 <= keyframe.strength <= 1.0:
+                raise InbetweenError(
+                    f"the keyframe at frame {keyframe.frame} has strength {keyframe.strength:g}; give 0 to 1."
+                )
+        for before, after in pairwise(self.keyframes):
+            if before.frame == after.frame:
+                raise InbetweenError(f"two keyframes stand at frame {after.frame}; give each its own frame.")
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """The frame number of each keyframe, ascending."""
+        return tuple(keyframe.frame for keyframe in self.keyframes)
+
+    @property
+    def height(self) -> int:
+        """Height of every keyframe in pixels."""
+        return self.keyframes[0].image_HWC.shape[0]
+
+    @property
+    def width(self) -> int:
+        """Width of every keyframe in pixels."""
+        return self.keyframes[0].image_HWC.shape[1]
+
+
+def place_keyframes(
+    images_HWC: Sequence[Tensor], positions: Sequence[KeyPosition], frame_count: int, rule: FrameRule = "any"
+) -> KeyframeSet:
+    """Put the images, in the order given, at their positions.
+
+    Args:
+        images_HWC: RGB images of one size, [0, 1].
+        positions: as many as images, from `positions.read_positions`.
+        frame_count: length of the time line, both ends included.
+        rule: refuse a frame count the engine cannot make.
+
+    Raises:
+        InbetweenError: the count breaks the rule, or whatever KeyframeSet refuses.
+    """
+    check_frame_count(frame_count, rule)
+    keyframes = (
+        Keyframe(position.frame, image_HWC, position.strength)
+        for position, image_HWC in zip(positions, images_HWC, strict=True)
+    )
+    return KeyframeSet(frame_count, tuple(keyframes))

@@ -1,0 +1,79 @@
+"""Which moments a new frame sequence shows, in units of the frames it is made from.
+
+Moments are exact fractions: moment 2 is source frame 2, moment 5/2 lies half-way to frame 3.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from .errors import InbetweenError
+from .frames import exact
+
+
+@dataclass(frozen=True)
+class Instant:
+    """One frame to be shown: source image `source` itself (time 0), or `time` of the way to the one after it.
+
+    time: 0 <= time < 1, in units of the gap between the two images.
+    """
+
+    source: int
+    time: Fraction
+
+
+def moments_by_multiplier(length: int, multiplier: int) -> list[Fraction]:
+    """`multiplier` steps for each gap: (length - 1) * multiplier + 1 moments, both ends included.
+
+    Raises:
+        InbetweenError: multiplier below 1.
+    """
+    if multiplier < 1:
+        raise InbetweenError(f"multiplier is {multiplier}; give 1 or more.")
+    return [Fraction(number, multiplier) for number in range((length - 1) * multiplier + 1)]
+
+
+def moments_by_count(length: int, frame_count: int) -> list[Fraction]:
+    """Exactly `frame_count` moments, evenly spread, both ends included.
+
+    Raises:
+        InbetweenError: frame_count below 2.
+    """
+    if frame_count < 2:
+        raise InbetweenError(f"frame_count is {frame_count}; give 2 or more.")
+    return [Fraction(number * (length - 1), frame_count - 1) for number in range(frame_count)]
+
+
+def moments_by_rate(length: int, source_fps: float, target_fps: float) -> list[Fraction]:
+    """The moments at which a clip of another frame rate has its frames: floor((length - 1) * target / source) + 1.
+
+    The first is the first source frame; the last is the latest one not after the last source frame.
+
+    Raises:
+        InbetweenError: a rate is not above 0.
+    """
+    step = exact(source_fps, "source_fps") / exact(target_fps, "target_fps")
+    return [number * step for number in range(int((length - 1) / step) + 1)]
+
+
+def locate(moments: Sequence[Fraction], source_frames: Sequence[int]) -> list[Instant]:
+    """Find for each moment the two sources it lies between.
+
+    Args:
+        moments: on the time line of the sources.
+        source_frames: where each source stands, ascending.
+
+    Returns:
+        One Instant for each moment; before the first and after the last source that source is held.
+    """
+    last = len(source_frames) - 1
+    instants = []
+    for moment in moments:
+        source = max(bisect_right(source_frames, moment) - 1, 0)
+        if source == last or moment < source_frames[0]:
+            instants.append(Instant(source, Fraction(0)))
+        else:
+            gap = source_frames[source + 1] - source_frames[source]
+            instants.append(Instant(source, (moment - source_frames[source]) / gap))
+    return instants
