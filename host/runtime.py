@@ -1,0 +1,40 @@
+"""Devices, result memory, progress and interruption, as the host wants them."""
+
+import comfy.model_management as model_management
+import comfy.utils
+import torch
+from torch import Tensor
+
+
+def compute_device() -> torch.device:
+    """Where the host wants work to be done."""
+    return model_management.get_torch_device()
+
+
+def empty_frames(count: int, height: int, width: int) -> Tensor:
+    """Memory for a result of shape (count, height, width, 3), where and in the type in which the host keeps images.
+
+    Raises:
+        MemoryError or torch.OutOfMemoryError: it does not fit.
+    """
+    return torch.empty(
+        (count, height, width, 3),
+        dtype=model_management.intermediate_dtype(),
+        device=model_management.intermediate_device(),
+    )
+
+
+class Progress:
+    """The node's progress bar; calling it also stops the work if the user pressed Interrupt."""
+
+    def __init__(self, total: int) -> None:
+        self._bar = comfy.utils.ProgressBar(total)
+
+    def __call__(self, done: int) -> None:
+        """Count `done` more steps.
+
+        Raises:
+            comfy.model_management.InterruptProcessingException: the user interrupted.
+        """
+        model_management.throw_exception_if_processing_interrupted()
+        self._bar.update(done)

@@ -1,0 +1,26 @@
+"""The pack's nodes, thin: each reads its sockets, calls one function below, and wraps the result."""
+
+from comfy_api.latest import ComfyExtension
+
+from .contact_sheet import InbetweenContactSheet
+from .finish import InbetweenFinish
+from .frame_count import InbetweenFrameCount
+from .interpolate import InbetweenInterpolate
+from .interpolator_loader import InbetweenInterpolatorLoader
+from .keyframes import InbetweenKeyframes
+
+ALL_NODES = [
+    InbetweenKeyframes,
+    InbetweenFrameCount,
+    InbetweenInterpolatorLoader,
+    InbetweenInterpolate,
+    InbetweenFinish,
+    InbetweenContactSheet,
+]
+
+
+class InbetweenExtension(ComfyExtension):
+    """Tells the host which nodes there are."""
+
+    async def get_node_list(self):
+        return ALL_NODES

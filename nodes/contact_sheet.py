@@ -1,0 +1,42 @@
+"""Contact Sheet: a clip at one look."""
+
+from comfy_api.latest import io
+
+from ..core.contact_sheet import contact_sheet
+from .types import Keyframes
+
+
+class InbetweenContactSheet(io.ComfyNode):
+    """Frames in a numbered grid."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InbetweenContactSheet",
+            display_name="Contact Sheet",
+            category="in-between/look",
+            description="Draw the frames of a clip in a grid with their numbers, keyframes marked.",
+            search_aliases=["grid", "overview", "storyboard", "frames grid", "preview frames"],
+            inputs=[
+                io.Image.Input("images", tooltip="The clip."),
+                Keyframes.Input("keyframes", optional=True, tooltip="Marks these frames in the sheet."),
+                io.Int.Input("columns", default=0, min=0, max=64, tooltip="Pictures in a row; 0 chooses by itself."),
+                io.Int.Input(
+                    "thumbnail_width", default=240, min=32, max=2048, step=8, tooltip="Width of each picture in pixels."
+                ),
+                io.Int.Input(
+                    "most_frames",
+                    default=64,
+                    min=2,
+                    max=1024,
+                    advanced=True,
+                    tooltip="Longer clips are thinned out evenly; first, last and keyframes stay.",
+                ),
+            ],
+            outputs=[io.Image.Output(display_name="sheet", tooltip="One image; preview or save it.")],
+        )
+
+    @classmethod
+    def execute(cls, images, columns, thumbnail_width, most_frames, keyframes=None):
+        marked = keyframes.frames if keyframes is not None else ()
+        return io.NodeOutput(contact_sheet(images, marked, columns, thumbnail_width, most_frames))

@@ -1,0 +1,115 @@
+"""Keyframes: the images to go through, and where."""
+
+from comfy_api.latest import io
+
+from ..core.errors import InbetweenError
+from ..core.fit import FITS, fit_images, target_size
+from ..core.frames import FRAME_RULES, check_frame_count
+from ..core.images import check_image
+from ..core.keyframes import place_keyframes
+from ..core.positions import parse_positions, read_positions, resolve_positions
+from .types import Keyframes
+from .validation import verdict
+
+
+class InbetweenKeyframes(io.ComfyNode):
+    """Images on a time line."""
+
+    @classmethod
+    def define_schema(cls):
+        image = io.Image.Input(
+            "image", optional=True, tooltip="One image, or a batch whose images become keyframes one after the other."
+        )
+        return io.Schema(
+            node_id="InbetweenKeyframes",
+            display_name="Keyframes",
+            category="in-between",
+            description="Put two or more images at their frames on a time line; an engine makes the frames between.",
+            search_aliases=["keyframe", "start end frame", "first last frame", "middle frame", "inbetween", "tween"],
+            inputs=[
+                io.Autogrow.Input(
+                    "images",
+                    template=io.Autogrow.TemplatePrefix(image, prefix="image", min=2, max=50),
+                    tooltip="The keyframes in order. A new socket appears as soon as the last one is taken.",
+                ),
+                io.Int.Input(
+                    "frame_count",
+                    default=25,
+                    min=2,
+                    max=100000,
+                    tooltip="Length of the result in frames, first and last frame included.",
+                ),
+                io.Combo.Input(
+                    "fit",
+                    options=list(FITS),
+                    default="crop",
+                    tooltip="How images of another size are fitted: crop fills and cuts, pad shows all on black, "
+                    "stretch ignores the aspect ratio, off refuses them.",
+                ),
+                io.Combo.Input(
+                    "frame_rule",
+                    options=list(FRAME_RULES),
+                    default="any",
+                    advanced=True,
+                    tooltip="Which frame counts the engine can make: any, or 4n+1 (5, 9, ... 81) for Wan.",
+                ),
+                io.Int.Input(
+                    "width",
+                    default=0,
+                    min=0,
+                    max=16384,
+                    advanced=True,
+                    tooltip="Width of all keyframes in pixels; 0 takes that of the first image.",
+                ),
+                io.Int.Input(
+                    "height",
+                    default=0,
+                    min=0,
+                    max=16384,
+                    advanced=True,
+                    tooltip="Height of all keyframes in pixels; 0 takes that of the first image.",
+                ),
+                io.Int.Input(
+                    "multiple_of",
+                    default=1,
+                    min=1,
+                    max=256,
+                    advanced=True,
+                    tooltip="Round width and height to the nearest multiple: 16 for Wan, 64 for SVD, 1 for any size.",
+                ),
+                io.String.Input(
+                    "positions",
+                    default="",
+                    tooltip="Frame of each image, 0 is the first and -1 the last: 0, 24, -1. "
+                    "With strength: 0, 24:0.8, -1. Empty spreads them evenly.",
+                ),
+            ],
+            outputs=[
+                Keyframes.Output(display_name="keyframes", tooltip="The images with their frames, for any engine.")
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, frame_count, frame_rule, positions, images=None):
+        def check():
+            if frame_rule is not None and frame_rule not in FRAME_RULES:
+                raise InbetweenError(f'frame_rule is "{frame_rule}"; choose {" or ".join(FRAME_RULES)}.')
+            if frame_count is not None:
+                check_frame_count(frame_count, frame_rule or "any")
+            if positions is not None:
+                parsed = parse_positions(positions)
+                if frame_count is not None:
+                    resolve_positions(parsed, frame_count)
+
+        return verdict(check)
+
+    @classmethod
+    def execute(cls, images, frame_count, fit, frame_rule, width, height, multiple_of, positions):
+        images_HWC = [image_HWC for batch_THWC in images.values() for image_HWC in batch_THWC]
+        if len(images_HWC) < 2:
+            raise InbetweenError(f"keyframes need 2 or more images, got {len(images_HWC)}; connect another image.")
+        for number, image_HWC in enumerate(images_HWC, start=1):
+            check_image(image_HWC, f"image {number}")
+        placed = read_positions(positions, len(images_HWC), frame_count)
+        size = target_size(images_HWC[0], width, height, multiple_of)
+        return io.NodeOutput(place_keyframes(fit_images(images_HWC, size, fit), placed, frame_count, frame_rule))

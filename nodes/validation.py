@@ -1,0 +1,14 @@
+"""Turns the errors of the core into what the host's `validate_inputs` expects."""
+
+from collections.abc import Callable
+
+from ..core.errors import InbetweenError
+
+
+def verdict(check: Callable[[], object]) -> bool | str:
+    """True if the check passes, else its one-line error."""
+    try:
+        check()
+    except InbetweenError as error:
+        return str(error)
+    return True

@@ -1,0 +1,1 @@
+"""Sampling procedures as plain functions of a model. Works without ComfyUI."""

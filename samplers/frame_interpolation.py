@@ -1,0 +1,106 @@
+"""Run a two-frame interpolator over a sequence, pair by pair, into one preallocated result."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import torch
+from torch import Tensor
+
+from ..core.errors import InbetweenError
+from ..core.interpolator import Interpolator, PairReport
+from ..core.timing import Instant
+
+MOST_LISTED = 6  # pairs named one by one in the report; more are only counted
+NOTEWORTHY = 0.05  # share of the area cross-faded from which a pair is named
+
+
+@dataclass(frozen=True)
+class InterpolationReport:
+    """What was made, and where it is not a true in-between.
+
+    pairs: for each source number the report on the pair (source, source + 1), where anything was rendered.
+    """
+
+    engine: str
+    source_count: int
+    frame_count: int
+    pairs: dict[int, PairReport]
+
+    def text(self) -> str:
+        """The report in one line: counts, then cuts, then the pairs with the largest cross-faded area."""
+        cuts = [source for source, pair in self.pairs.items() if pair.is_cut]
+        faded = {source: pair.blended for source, pair in self.pairs.items() if not pair.is_cut}
+        noted = sorted((source for source in faded if faded[source] >= NOTEWORTHY), key=lambda source: -faded[source])
+        line = f"{self.engine}: {self.frame_count} frames from {self.source_count}."
+        if cuts:
+            line += f" Cut, nearer frame held, between {_listed([_pair(source) for source in cuts])}."
+        if noted:
+            areas = [f"{_pair(source)} ({faded[source]:.0%} of the area)" for source in noted]
+            line += f" Cross-faded where no motion was found between {_listed(areas)}."
+        return line
+
+
+def interpolate_frames(
+    sources: Sequence[Tensor] | Tensor,
+    instants: Sequence[Instant],
+    interpolator: Interpolator,
+    result_THWC: Tensor,
+    on_frames: Callable[[int], None] | None = None,
+    batch: int = 4,
+) -> InterpolationReport:
+    """Fill `result_THWC` with the frames shown at `instants`; source frames are copied bit by bit.
+
+    Args:
+        sources: images of shape (H, W, 3) in [0, 1], a sequence or a THWC tensor.
+        instants: one for each result frame, ascending in source, from `core.timing.locate`.
+        interpolator: makes the frames between two sources.
+        result_THWC: is written to; any device, any floating type, `len(instants)` frames.
+        on_frames: called with 0 before each pair and with n after n more result frames; may raise to stop the work.
+        batch: most frames rendered at once; halved, for good, when the device runs out of memory.
+
+    Returns:
+        What was made and where a fall-back was used.
+
+    Raises:
+        InbetweenError: the result has another number of frames than asked for.
+    """
+    if result_THWC.shape[0] != len(instants):
+        raise InbetweenError(f"{len(instants)} frames were asked for but the result holds {result_THWC.shape[0]}.")
+    report_progress = on_frames or (lambda _: None)
+    pairs: dict[int, PairReport] = {}
+    for source, group in groupby(enumerate(instants), key=lambda numbered: numbered[1].source):
+        report_progress(0)
+        between: list[tuple[int, float]] = []
+        for frame, instant in group:
+            if instant.time == 0:
+                result_THWC[frame].copy_(sources[source])
+                report_progress(1)
+            else:
+                between.append((frame, float(instant.time)))
+        if between:
+            pair = interpolator.prepare(sources[source], sources[source + 1])
+            pairs[source] = pair.report
+            while between:
+                now = between[:batch]
+                try:
+                    rendered_THWC = pair.render([time for _, time in now])
+                except torch.OutOfMemoryError:
+                    if batch == 1:
+                        raise
+                    batch //= 2
+                    continue
+                for (frame, _), frame_HWC in zip(now, rendered_THWC, strict=True):
+                    result_THWC[frame].copy_(frame_HWC)
+                between = between[len(now) :]
+                report_progress(len(now))
+    return InterpolationReport(interpolator.name, len(sources), len(instants), pairs)
+
+
+def _pair(source: int) -> str:
+    return f"{source} and {source + 1}"
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - MOST_LISTED
+    return "; ".join(names[:MOST_LISTED]) + (f"; and {more} more" if more > 0 else "")
