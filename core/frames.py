@@ -17,6 +17,8 @@ Rounding = Literal["nearest", "up", "down"]
 FRAME_RULES: tuple[FrameRule, ...] = get_args(FrameRule)
 ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
 
+MOST_FRAMES = 100_000  # more is a slip of the keyboard: over an hour at 24 fps
+
 _STEP: dict[FrameRule, int] = {"any": 1, "4n+1": 4}
 
 
@@ -36,6 +38,8 @@ def check_frame_count(frame_count: int, rule: FrameRule = "any", minimum: int = 
     """Raise InbetweenError, naming the nearest valid counts, unless `frame_count` is one."""
     if frame_count < minimum:
         raise InbetweenError(f"frame_count is {frame_count}; at least {minimum} frames are needed.")
+    if frame_count > MOST_FRAMES:
+        raise InbetweenError(f"frame_count is {frame_count}; at most {MOST_FRAMES} frames can be made.")
     if not follows_rule(frame_count, rule):
         below, above = neighbours(frame_count, rule)
         raise InbetweenError(f"frame_count {frame_count} breaks the rule {rule}; use {below} or {above}.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from .errors import InbetweenError
-from .frames import exact
+from .frames import MOST_FRAMES, exact
 
 
 @dataclass(frozen=True)
@@ -27,22 +27,22 @@ def moments_by_multiplier(length: int, multiplier: int) -> list[Fraction]:
     """`multiplier` steps for each gap: (length - 1) * multiplier + 1 moments, both ends included.
 
     Raises:
-        InbetweenError: multiplier below 1.
+        InbetweenError: multiplier below 1, or more than 100,000 frames.
     """
     if multiplier < 1:
         raise InbetweenError(f"multiplier is {multiplier}; give 1 or more.")
-    return [Fraction(number, multiplier) for number in range((length - 1) * multiplier + 1)]
+    return _moments((length - 1) * multiplier + 1, Fraction(1, multiplier))
 
 
 def moments_by_count(length: int, frame_count: int) -> list[Fraction]:
     """Exactly `frame_count` moments, evenly spread, both ends included.
 
     Raises:
-        InbetweenError: frame_count below 2.
+        InbetweenError: frame_count below 2 or above 100,000.
     """
     if frame_count < 2:
         raise InbetweenError(f"frame_count is {frame_count}; give 2 or more.")
-    return [Fraction(number * (length - 1), frame_count - 1) for number in range(frame_count)]
+    return _moments(frame_count, Fraction(length - 1, frame_count - 1))
 
 
 def moments_by_rate(length: int, source_fps: float, target_fps: float) -> list[Fraction]:
@@ -51,10 +51,10 @@ def moments_by_rate(length: int, source_fps: float, target_fps: float) -> list[F
     The first is the first source frame; the last is the latest one not after the last source frame.
 
     Raises:
-        InbetweenError: a rate is not above 0.
+        InbetweenError: a rate is not above 0, or more than 100,000 frames.
     """
     step = exact(source_fps, "source_fps") / exact(target_fps, "target_fps")
-    return [number * step for number in range(int((length - 1) / step) + 1)]
+    return _moments(int((length - 1) / step) + 1, step)
 
 
 def locate(moments: Sequence[Fraction], source_frames: Sequence[int]) -> list[Instant]:
@@ -77,3 +77,9 @@ def locate(moments: Sequence[Fraction], source_frames: Sequence[int]) -> list[In
             gap = source_frames[source + 1] - source_frames[source]
             instants.append(Instant(source, (moment - source_frames[source]) / gap))
     return instants
+
+
+def _moments(count: int, step: Fraction) -> list[Fraction]:
+    if count > MOST_FRAMES:
+        raise InbetweenError(f"the result would have {count} frames; at most {MOST_FRAMES} can be made.")
+    return [number * step for number in range(count)]

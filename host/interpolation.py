@@ -12,7 +12,7 @@ from ..core.timing import Instant
 from ..samplers.frame_interpolation import InterpolationReport, interpolate_frames
 from .runtime import Progress, compute_device, empty_frames
 
-WEIGHT_FREE = "optical flow (no model file)"
+WEIGHT_FREE = FlowInterpolator.name
 
 
 def interpolator_names() -> list[str]:

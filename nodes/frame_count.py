@@ -57,7 +57,7 @@ class InbetweenFrameCount(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, fps, duration=None):
+    def validate_inputs(cls, fps=None, duration=None):
         def check():
             if fps is not None:
                 exact(fps, "fps")

@@ -90,7 +90,7 @@ class InbetweenKeyframes(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, frame_count, frame_rule, positions, images=None):
+    def validate_inputs(cls, frame_count=None, frame_rule=None, positions=None, images=None):
         def check():
             if frame_rule is not None and frame_rule not in FRAME_RULES:
                 raise InbetweenError(f'frame_rule is "{frame_rule}"; choose {" or ".join(FRAME_RULES)}.')

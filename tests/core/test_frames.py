@@ -82,6 +82,8 @@ def test_a_count_that_breaks_the_rule_names_the_nearest():
         check_frame_count(82, "4n+1")
     with pytest.raises(InbetweenError, match=r"frame_count is 1; at least 2"):
         check_frame_count(1)
+    with pytest.raises(InbetweenError, match=r"frame_count is 1000000000; at most 100000"):
+        check_frame_count(10**9)
 
 
 @pytest.mark.parametrize("fps", [0, 0.0, -1, math.nan, math.inf])

@@ -101,6 +101,19 @@ def test_impossible_rates(rate):
         moments_by_rate(3, 24, rate)
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: moments_by_multiplier(50_002, 2),
+        lambda: moments_by_count(3, 100_001),
+        lambda: moments_by_rate(10**6, 0.01, 1000),
+    ],
+)
+def test_absurd_counts_are_refused_before_anything_is_made(ask):
+    with pytest.raises(InbetweenError, match="at most 100000 can be made"):
+        ask()
+
+
 def test_impossible_counts():
     with pytest.raises(InbetweenError, match="multiplier is 0"):
         moments_by_multiplier(3, 0)
