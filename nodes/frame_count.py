@@ -57,14 +57,8 @@ class InbetweenFrameCount(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, fps=None, duration=None):
-        def check():
-            if fps is not None:
-                exact(fps, "fps")
-            if duration and duration.get("seconds") is not None:
-                exact(duration["seconds"], "seconds", positive=False)
-
-        return verdict(check)
+    def validate_inputs(cls, fps=None, duration=None):  # the host always passes on what is dynamic, without its values
+        return verdict(lambda: fps is None or exact(fps, "fps"))
 
     @classmethod
     def execute(cls, duration, fps, frame_rule, rounding):

@@ -3,13 +3,11 @@
 from comfy_api.latest import io
 
 from ..core.errors import InbetweenError
-from ..core.frames import exact
 from ..core.images import check_frames
 from ..core.keyframes import KeyframeSet
 from ..core.timing import locate, moments_by_count, moments_by_multiplier, moments_by_rate
 from ..host.interpolation import interpolate
 from .types import Interpolator, Keyframes
-from .validation import verdict
 
 AS_KEYFRAMED = "as keyframed"
 
@@ -71,15 +69,6 @@ class InbetweenInterpolate(io.ComfyNode):
                 ),
             ],
         )
-
-    @classmethod
-    def validate_inputs(cls, timing=None):
-        def check():
-            for rate in ("source_fps", "target_fps"):
-                if timing and timing.get(rate) is not None:
-                    exact(timing[rate], rate)
-
-        return verdict(check)
 
     @classmethod
     def execute(cls, interpolator, frames, timing):

@@ -1,0 +1,94 @@
+"""Interpolation in the host: its image memory, its progress bar, its Interrupt button."""
+
+from fractions import Fraction
+
+import pytest
+import torch
+
+
+@pytest.fixture
+def interpolation(host):
+    """The module under test, importable once the host is there."""
+    from comfyui_inbetween.host import interpolation
+
+    return interpolation
+
+
+@pytest.fixture
+def steps(host):
+    """What the host's progress bar was told, as (value, total)."""
+    import comfy.utils
+
+    told = []
+    comfy.utils.set_progress_bar_global_hook(lambda value, total, preview, node_id=None: told.append((value, total)))
+    yield told
+    comfy.utils.set_progress_bar_global_hook(None)
+
+
+def plan(count):
+    from comfyui_inbetween.core.timing import locate, moments_by_multiplier
+
+    return locate(moments_by_multiplier(3, count), range(3))
+
+
+def moving_square():
+    frames_THWC = torch.zeros(3, 48, 64, 3)
+    for frame in range(3):
+        frames_THWC[frame, 16:32, 8 + 8 * frame : 24 + 8 * frame] = 1.0
+    return frames_THWC
+
+
+def test_frames_land_in_the_hosts_image_memory(interpolation):
+    import comfy.model_management as model_management
+
+    interpolator = interpolation.load_interpolator(interpolation.interpolator_names()[0])
+    frames_THWC, report = interpolation.interpolate(moving_square(), plan(4), interpolator)
+    assert frames_THWC.shape == (9, 48, 64, 3)
+    assert frames_THWC.dtype == model_management.intermediate_dtype()
+    assert frames_THWC.device == model_management.intermediate_device()
+    assert torch.equal(frames_THWC[::4], moving_square())
+    assert report.frame_count == 9
+
+
+def test_the_progress_bar_reaches_its_end(interpolation, steps):
+    interpolator = interpolation.load_interpolator(interpolation.interpolator_names()[0])
+    interpolation.interpolate(moving_square(), plan(4), interpolator)
+    assert steps[-1] == (9, 9)
+    assert [value for value, _ in steps] == sorted(value for value, _ in steps)
+
+
+def test_interrupt_stops_before_the_next_pair(interpolation, steps):
+    import comfy.model_management as model_management
+
+    class Stopper:
+        """Interrupts, as the button does, as soon as the first pair is prepared."""
+
+        name = "stopper"
+
+        def __init__(self, inner):
+            self.inner, self.prepared = inner, 0
+
+        def prepare(self, first_HWC, second_HWC):
+            self.prepared += 1
+            model_management.interrupt_current_processing(True)
+            return self.inner.prepare(first_HWC, second_HWC)
+
+    stopper = Stopper(interpolation.load_interpolator(interpolation.interpolator_names()[0]))
+    with pytest.raises(model_management.InterruptProcessingException):
+        interpolation.interpolate(moving_square(), plan(2), stopper)
+    assert stopper.prepared == 1
+    assert steps[-1][0] < 5
+    assert not model_management.processing_interrupted()
+
+
+def test_an_unknown_interpolator_names_what_there_is(interpolation):
+    with pytest.raises(ValueError, match=r'there is no interpolator "rife"; choose "optical flow'):
+        interpolation.load_interpolator("rife")
+
+
+def test_more_than_fits_is_told_before_any_work(interpolation):
+    from comfyui_inbetween.core.timing import Instant
+
+    many = [Instant(0, Fraction(0))] * 1_000_000
+    with pytest.raises(ValueError, match=r"GiB of memory; ask for fewer or smaller frames"):
+        interpolation.interpolate(torch.zeros(2, 2048, 2048, 3), many, None)
