@@ -1,0 +1,95 @@
+"""What each command does once its workplace is there."""
+
+import ast
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from .layout import Layout
+from .messages import DevError, say
+from .processes import run_in_foreground
+from .server import free_port, printed, running_server
+from .user_folder import prepare_user_folder
+from .workplace import Workplace
+
+TYPED_PACKAGES = ("core", "samplers", "networks")
+
+
+def demo(workplace: Workplace) -> int:
+    """Runs the quickstart workflow on the sample keyframes in a server of its own."""
+    layout = workplace.layout
+    prepare_user_folder(layout)
+    with running_server(workplace, free_port()) as server:
+        say("running workflows/quickstart.json")
+        program = Path(__file__).with_name("run_workflow.py")
+        workflow = layout.root / "workflows" / "quickstart.json"
+        options = ["--url", server.url, "--output", str(layout.user / "output")]
+        return run_in_foreground([workplace.environment.python, program, workflow, *options], layout.root, os.environ)
+
+
+def serve(workplace: Workplace, port: int) -> int:
+    """Runs the server until Ctrl-C, and shows what it prints."""
+    prepare_user_folder(workplace.layout)
+    with running_server(workplace, port) as server:
+        say(f"ready: {server.url} (models go into {workplace.layout.user / 'models'}; Ctrl-C ends it)")
+        shown = len(printed(server.log))
+        try:
+            while server.process.poll() is None:
+                time.sleep(0.3)
+                text = printed(server.log)
+                print(text[shown:], end="", flush=True)
+                shown = len(text)
+        except KeyboardInterrupt:
+            say("stopping ComfyUI")
+            return 0
+        raise DevError(f"ComfyUI ended by itself with code {server.process.returncode}. Its log: {server.log}")
+
+
+def test(workplace: Workplace, arguments: Sequence[str], chromium: Path) -> int:
+    """
+    Runs the tests; the exit code is pytest's.
+
+    Its program is called, not `python -m pytest`: that would put the clone on the path, where our `nodes` hides the
+    host's.
+    """
+    env = {**os.environ, "COMFYUI_PATH": str(workplace.host), "CHROMIUM": str(chromium)}
+    return run_in_foreground([workplace.environment.script("pytest"), *arguments], workplace.layout.root, env)
+
+
+def lint(workplace: Workplace) -> int:
+    """Runs the linter and the type checker; the exit code is the first that is not 0."""
+    root = workplace.layout.root
+    packages = [name for name in TYPED_PACKAGES if (root / name).is_dir()]
+    codes = [
+        run_in_foreground([workplace.environment.script(program), *arguments], root, os.environ)
+        for program, arguments in (("ruff", ["check"]), ("mypy", packages))
+    ]
+    return next((code for code in codes if code), 0)
+
+
+def bench(workplace: Workplace, script: Path, arguments: Sequence[str]) -> int:
+    """Runs one benchmark."""
+    env = {**os.environ, "COMFYUI_PATH": str(workplace.host)}
+    return run_in_foreground([workplace.environment.python, script, *arguments], workplace.layout.root, env)
+
+
+def benchmark_script(layout: Layout, name: str) -> Path:
+    """The file of a benchmark; raises DevError that lists the names if there is none."""
+    known = benchmarks(layout)
+    if name not in known:
+        raise DevError(f"there is no benchmark {name!r}; there are: {', '.join(known) or 'none'}.")
+    return known[name]
+
+
+def list_benchmarks(layout: Layout) -> None:
+    """Prints each benchmark with the first line of its docstring."""
+    for name, script in benchmarks(layout).items():
+        docstring = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
+        print(f"{name:24} {docstring.partition(chr(10))[0]}")
+
+
+def benchmarks(layout: Layout) -> dict[str, Path]:
+    """The scripts in `benchmarks`, by name."""
+    files = sorted((layout.root / "benchmarks").glob("*.py"))
+    return {file.stem: file for file in files if not file.stem.startswith("_")}
