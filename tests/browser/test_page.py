@@ -1,0 +1,126 @@
+"""What an artist does in the page, in both of its renderers."""
+
+import pytest
+from comfy_page import RENDERERS
+from comfy_server import PACK_FOLDER, files
+from playwright.sync_api import expect
+from project_paths import WORKFLOWS
+
+EMPTY_PLACE = (760, 650)  # of the canvas, in pixels of the page
+
+
+@pytest.fixture(scope="module", params=RENDERERS, ids=str)
+def opened(open_page, request):
+    return open_page(request.param)
+
+
+@pytest.fixture
+def page(opened, tmp_path):
+    """The page, which must not have thrown by the end; a picture of the end stays for a person to look at."""
+    yield opened
+    opened.page.screenshot(path=tmp_path / "end.png")
+    assert opened.errors == []
+
+
+def select(page, node_type: str) -> None:
+    page.page.evaluate(
+        "type => window.app.canvas.selectNode(window.app.graph.nodes.find((node) => node.type === type))", node_type
+    )
+
+
+def test_a_dropped_workflow_runs_with_another_frame_count(page, server):
+    page.drop(WORKFLOWS / "quickstart.json")
+    page.set_widget("InbetweenKeyframes", "frame_count", 9)
+
+    assert page.queue()["kind"] == "execution_success"
+
+    outputs = page.outputs()
+    (video,) = files(outputs, [".mp4"])
+    frames_THWC, _ = server.video(video)
+    assert len(frames_THWC) == 9
+
+
+def test_the_saved_video_brings_its_workflow_back(page, server, tmp_path):
+    page.drop(WORKFLOWS / "quickstart.json")
+    page.set_widget("InbetweenKeyframes", "frame_count", 7)
+    before = page.prompt()  # a run adds the picture of the video as one more value
+    assert page.queue()["kind"] == "execution_success"
+    (video,) = files(page.outputs(), [".mp4"])
+    file = tmp_path / video.filename
+    file.write_bytes(server.read(video))
+    page.drop(file)
+
+    assert page.prompt() == before
+
+
+def test_choosing_an_option_shows_its_inputs_and_the_count_follows(page, server):
+    page.drop(WORKFLOWS / "quickstart.json")
+    page.set_widget("InbetweenInterpolate", "timing", "multiplier")
+    page.set_widget("InbetweenInterpolate", "timing.multiplier", 2)
+    page.set_widget("InbetweenKeyframes", "frame_count", 3)
+    (interpolate,) = [node for node in page.prompt().values() if node["class_type"] == "InbetweenInterpolate"]
+    assert interpolate["inputs"]["timing.multiplier"] == 2
+    page.change("""() => {
+        const of = (type) => window.app.graph.nodes.find((node) => node.type === type)
+        of('InbetweenInterpolate').connect(0, of('CreateVideo'), 0)
+    }""")
+
+    assert page.queue()["kind"] == "execution_success"
+
+    (video,) = files(page.outputs(), [".mp4"])
+    assert len(server.video(video)[0]) == 5
+
+
+def test_an_invalid_value_is_explained(page):
+    page.drop(WORKFLOWS / "quickstart.json")
+    page.set_widget("InbetweenKeyframes", "positions", "0, 0")
+
+    refused = page.queue()
+
+    assert refused["kind"] == "refused"
+    (node,) = refused["detail"].values()
+    assert node["class_type"] == "InbetweenKeyframes"
+    page.page.get_by_text("View details").first.click()
+    page.page.get_by_label("Info for Keyframes - positions").click()
+    explanation = page.page.get_by_text("two images stand at frame 0; give each its own frame.")
+    expect(explanation.first).to_be_visible()
+
+
+def test_a_failed_run_is_explained(page):
+    """One picture instead of the frames of an engine goes into Finish Frames."""
+    page.drop(WORKFLOWS / "quickstart.json")
+    page.set_widget("InbetweenKeyframes", "frame_count", 3)
+    page.change("""() => {
+        const of = (type) => window.app.graph.nodes.find((node) => node.type === type)
+        of('LoadImage').connect(0, of('InbetweenFinish'), 0)
+    }""")
+
+    failed = page.queue()
+
+    assert failed["kind"] == "execution_error"
+    message = failed["detail"]["exception_message"].strip()
+    assert "\n" not in message
+    assert "frame_count" in message
+    assert failed["detail"]["node_type"] == "InbetweenFinish"
+
+
+def test_help_of_a_node_opens_with_its_picture(page):
+    page.drop(WORKFLOWS / "quickstart.json")
+    select(page, "InbetweenKeyframes")
+    with page.page.expect_response(f"**/extensions/{PACK_FOLDER}/docs/InbetweenKeyframes/en.md") as answer:
+        page.page.get_by_label("Node Info").first.click()
+    assert answer.value.status == 200
+    picture = page.page.locator(f"img[src*='{PACK_FOLDER}/docs/InbetweenKeyframes/']").first
+    picture.wait_for()
+    page.page.wait_for_function("picture => picture.naturalWidth > 100", arg=picture.element_handle())
+
+
+def test_a_node_is_found_and_added_by_search(page):
+    page.change("() => window.app.graph.clear()")
+    page.page.mouse.dblclick(*EMPTY_PLACE, delay=40)
+    search = page.page.get_by_role("search")
+    search.wait_for()
+    page.page.keyboard.type("first last frame", delay=20)
+    search.get_by_role("option").filter(has_text="Put two or more images at their frames").click()
+    page.page.mouse.click(EMPTY_PLACE[0], EMPTY_PLACE[1] - 200)
+    assert page.node_types() == ["InbetweenKeyframes"]

@@ -1,0 +1,127 @@
+"""What every test can ask for: the host in this process, tiny models, one real server, the pack's nodes."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from comfy_page import ComfyPage, open_browser
+from comfy_server import ComfyServer
+from playwright.sync_api import Browser
+from project_paths import SAMPLE_INPUTS
+from real_host import boot_host, comfyui_path
+
+# The test server's pack: a package the host imports, not a folder of tests.
+collect_ignore = ["harness/test_pack"]
+
+HOST_DIRECTORY = pytest.StashKey[Path]()
+NO_HOST = "no host"
+
+
+def booted_host(config: pytest.Config) -> Path:
+    """Boots the host once per run and returns its base directory; at collection too, to list the nodes."""
+    if HOST_DIRECTORY not in config.stash:
+        directory = Path(tempfile.mkdtemp(prefix="inbetween-host-"))
+        config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
+        boot_host(directory)
+        config.stash[HOST_DIRECTORY] = directory
+    return config.stash[HOST_DIRECTORY]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test with the argument `node_class` runs once for every node of the pack."""
+    if "node_class" not in metafunc.fixturenames:
+        return
+    try:
+        booted_host(metafunc.config)
+    except LookupError:
+        metafunc.parametrize("node_class", [None], ids=[NO_HOST], indirect=True)
+        return
+    from comfyui_inbetween.nodes import ALL_NODES
+
+    ids = [node_class.__name__ for node_class in ALL_NODES]
+    metafunc.parametrize("node_class", ALL_NODES, ids=ids, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def comfyui() -> Path:
+    """Folder of the host."""
+    try:
+        return comfyui_path()
+    except LookupError as missing:
+        reason = str(missing)
+    pytest.fail(reason, pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def host(comfyui, request) -> Path:
+    """The host booted in this process on the CPU; its base directory."""
+    return booted_host(request.config)
+
+
+@pytest.fixture(scope="session")
+def all_nodes(host) -> list[type]:
+    """Every node class of the pack."""
+    from comfyui_inbetween.nodes import ALL_NODES
+
+    return ALL_NODES
+
+
+@pytest.fixture
+def node_class(host, request) -> type:
+    """One node class of the pack after the other."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def tiny_models(host, tmp_path_factory) -> Path:
+    """A models folder with every tiny model, which the host in this process looks into first."""
+    import folder_paths
+    from tiny_models import TINY_MODELS, write_tiny_models
+    from tiny_svd import register_tiny_svd
+
+    models_directory = write_tiny_models(tmp_path_factory.mktemp("tiny") / "models")
+    for folder in sorted({name.split("/")[0] for name in TINY_MODELS}):
+        folder_paths.add_model_folder_path(folder, str(models_directory / folder), is_default=True)
+    register_tiny_svd()
+    return models_directory
+
+
+@pytest.fixture(scope="session")
+def server(comfyui, tmp_path_factory) -> Iterator[ComfyServer]:
+    """One real server for the whole run, with the sample images in its input folder."""
+    with ComfyServer(comfyui, tmp_path_factory.mktemp("server")) as running:
+        for file in sorted(SAMPLE_INPUTS.glob("*")):
+            running.upload(file)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium; closed after each module, since its event loop would stay in the way of `asyncio.run`."""
+    with open_browser() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def open_page(browser, server) -> Callable[[str], ComfyPage]:
+    """Opens the real page with the renderer of a name of RENDERERS."""
+
+    def opened(renderer: str) -> ComfyPage:
+        context = browser.new_context(viewport={"width": 1600, "height": 1000})
+        page = ComfyPage(context.new_page(), server)
+        page.open(renderer)
+        return page
+
+    return opened
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Shows what the server printed under a failed test that used it."""
+    report = yield
+    running = getattr(item, "funcargs", {}).get("server")
+    if report.failed and running is not None:
+        report.sections.append(("log of the server", running.log()))
+    return report

@@ -1,0 +1,183 @@
+"""The real page in headless Chromium, driven as a user drives it."""
+
+import base64
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from comfy_server import ComfyServer
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+
+RENDERERS = {"canvas": False, "nodes 2.0": True}
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+# No network of its own, no GPU, and no sandbox: tests run as root in containers.
+CHROMIUM_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+LOAD_MS = 120_000
+RUN_MS = 300_000
+
+# Stored on the server before the page is opened: otherwise a tutorial or a dialog covers the graph.
+QUIET_SETTINGS = {
+    "Comfy.TutorialCompleted": True,
+    "Comfy.Workflow.ShowMissingModelsWarning": False,
+    "Comfy.Notification.ShowVersionUpdates": False,
+    "Comfy.ConfirmClear": False,
+    "Comfy.Minimap.Visible": False,
+}
+
+PAGE_IS_READY = """() => window.app?.graph && window.app.extensionManager && window.LiteGraph
+    && Object.keys(window.LiteGraph.registered_node_types).length > 100
+    && !document.querySelector('#splash-loader, .p-blockui-mask')"""
+
+# The page covers itself while it opens a file and takes the cover away when its animation ends, which on a busy machine
+# without a screen is sometimes never told; without an animation it does so at once.
+NO_ANIMATION = ".p-blockui-mask { animation: none !important; }"
+
+# Autogrow and other dynamic inputs follow a change in the next frame that is drawn.
+NEXT_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+DROP_FILE = """({ base64, name, type }) => {
+    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
+    const dataTransfer = new DataTransfer()
+    dataTransfer.items.add(new File([bytes], name, { type }))
+    const target = document.querySelector('#graph-canvas')
+    const { left, top, width, height } = target.getBoundingClientRect()
+    const place = { clientX: left + width / 2, clientY: top + height / 2 }
+    for (const kind of ['dragenter', 'dragover', 'drop'])
+        target.dispatchEvent(new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer, ...place }))
+}"""
+
+# The end is `executing` with null: `execution_success` comes before the server has written its history.
+QUEUE = """async () => {
+    const { api } = window.app
+    const heard = {}
+    window.verdict = null
+    for (const kind of ['execution_success', 'execution_error', 'execution_interrupted'])
+        api.addEventListener(kind, ({ detail }) => Object.assign(heard, { kind, detail }), { once: true })
+    api.addEventListener('executing', function end({ detail }) {
+        if (detail !== null) return
+        api.removeEventListener('executing', end)
+        window.verdict = heard
+    })
+    return await window.app.queuePrompt(0, 1)
+}"""
+
+
+class ComfyPage:
+    """One open page; `errors` are those that no script caught."""
+
+    def __init__(self, page: Page, server: ComfyServer) -> None:
+        self.page = page
+        self.server = server
+        self.errors: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.route("**/*", _only_this_machine)
+
+    def open(self, renderer: str) -> None:
+        """Loads the page with one of RENDERERS."""
+        settings = QUIET_SETTINGS | {"Comfy.VueNodes.Enabled": RENDERERS[renderer]}
+        assert self.server.post("/settings", settings).ok
+        self.page.goto(self.server.url, wait_until="domcontentloaded")
+        self.page.add_style_tag(content=NO_ANIMATION)
+        self.page.wait_for_function(PAGE_IS_READY, timeout=LOAD_MS)
+        assert self.page.evaluate("() => window.LiteGraph.vueNodesMode") == RENDERERS[renderer]
+
+    def load(self, workflow: dict) -> None:
+        """Opens a workflow through the page's own loader."""
+        self.page.evaluate("workflow => window.app.loadGraphData(workflow)", workflow)
+        self.page.evaluate(NEXT_FRAMES)
+
+    def drop(self, file: Path) -> None:
+        """Drops a file on the canvas and waits until its graph is there."""
+        self.page.evaluate("() => window.app.graph.clear()")
+        content = base64.b64encode(file.read_bytes()).decode()
+        kind = "application/json" if file.suffix == ".json" else "video/mp4"
+        self.page.evaluate(DROP_FILE, {"base64": content, "name": file.name, "type": kind})
+        self.page.wait_for_function("() => window.app.graph.nodes.length > 0", timeout=LOAD_MS)
+        self.page.evaluate(NEXT_FRAMES)
+
+    def prompt(self) -> dict:
+        """What the page would queue."""
+        return self.page.evaluate("async () => (await window.app.graphToPrompt()).output")
+
+    def saved(self) -> dict:
+        """What the page would save."""
+        return self.page.evaluate("() => window.app.graph.serialize()")
+
+    def node_types(self) -> list[str]:
+        """The types of the nodes of the graph."""
+        return self.page.evaluate("() => window.app.graph.nodes.map((node) => node.type)")
+
+    def change(self, script: str) -> None:
+        """Changes the graph by a JavaScript function without arguments, and lets the page follow."""
+        self.page.evaluate(script)
+        self.page.evaluate(NEXT_FRAMES)
+
+    def set_widget(self, node_type: str, widget: str, value: object) -> None:
+        """Sets a widget as its own editor does, callbacks included."""
+        self.page.evaluate(
+            """([type, name, value]) => {
+                const node = window.app.graph.nodes.find((each) => each.type === type)
+                const widget = node.widgets.find((each) => each.name === name)
+                widget.value = value
+                widget.callback?.(value, window.app.canvas, node)
+            }""",
+            [node_type, widget, value],
+        )
+
+    def queue(self) -> dict:
+        """
+        Queues the graph as the Run button does, and waits for the end.
+
+        Returns:
+            {"kind": "execution_success" or "execution_error" or ..., "detail": the message of the server}, or
+            {"kind": "refused", "detail": the errors by node id that the page shows}.
+        """
+        if not self.page.evaluate(QUEUE):
+            return {"kind": "refused", "detail": self.page.evaluate("() => window.app.lastNodeErrors")}
+        self.page.wait_for_function("() => window.verdict", timeout=RUN_MS)
+        return self.page.evaluate("() => window.verdict")
+
+    def outputs(self) -> dict[str, dict]:
+        """What each output node reported in the last run, by node id."""
+        history = self.server.get("/history", max_items="1").json()
+        return next(iter(history.values()))["outputs"]
+
+
+@contextmanager
+def open_browser() -> Iterator[Browser]:
+    """Chromium without a window; CHROMIUM names its file if it is not on the path."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=_chromium(), headless=True, args=list(CHROMIUM_FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def _chromium() -> str:
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    if not found:
+        raise LookupError(
+            "the page tests need Chromium: install it (Debian: apt-get install chromium) or set CHROMIUM."
+        )
+    return found
+
+
+def _only_this_machine(route: Route) -> None:
+    """The page asks other sites for sizes of missing models and the like; tests must not."""
+    address = urlsplit(route.request.url)
+    if address.scheme in ("blob", "data") or address.hostname == "127.0.0.1":
+        route.continue_()
+    else:
+        route.abort()

@@ -1,0 +1,93 @@
+"""
+The rule of who may import whom, and its check.
+
+Imports run one way, core <- samplers, networks <- host <- nodes <- the root's __init__; inside the pack they are
+relative; and each room imports of the outside only what it may.
+"""
+
+import ast
+import sys
+from pathlib import Path, PurePosixPath
+
+ROOT_ROOM = "__init__"
+MAY_IMPORT_ROOMS = {
+    "core": {"core"},
+    "samplers": {"core", "samplers"},
+    "networks": {"core", "networks"},
+    "host": {"core", "samplers", "networks", "host"},
+    "nodes": {"core", "samplers", "networks", "host", "nodes"},
+    ROOT_ROOM: {"nodes"},
+}
+LIBRARIES = {"torch", "torchvision", "torchaudio", "einops", "safetensors", "numpy", "cv2"}
+HOST_MODULES = {
+    "comfy",
+    "comfy_api",
+    "comfy_extras",
+    "comfy_execution",
+    "folder_paths",
+    "node_helpers",
+    "nodes",
+    "latent_preview",
+}
+MAY_IMPORT_MODULES = {
+    "core": LIBRARIES,
+    "samplers": LIBRARIES,
+    "networks": LIBRARIES,
+    "host": LIBRARIES | HOST_MODULES,
+    "nodes": set(),
+    ROOT_ROOM: set(),
+}
+# Whole names that are allowed beside the modules above.
+MAY_IMPORT_NAMES = {"nodes": {"comfy_api.latest"}}
+
+
+def violations(path: PurePosixPath, source: str) -> list[str]:
+    """
+    What a module of the pack imports against the rule.
+
+    Args:
+        path: of the file, relative to the root.
+        source: its text.
+
+    Returns:
+        One line for each violation: "nodes/x.py:3 imports comfy.sd".
+    """
+    room = path.parts[0].removesuffix(".py")
+    return [
+        f"{path}:{node.lineno} imports {name}"
+        for node in ast.walk(ast.parse(source))
+        for name in _imported(node, path)
+        if not _allowed(name, room)
+    ]
+
+
+def modules(root: Path) -> dict[PurePosixPath, str]:
+    """The text of every module of the pack, by its path relative to the root."""
+    rooms = [room for room in MAY_IMPORT_ROOMS if room != ROOT_ROOM]
+    files = [root / "__init__.py", *(file for room in rooms for file in sorted((root / room).rglob("*.py")))]
+    return {PurePosixPath(file.relative_to(root).as_posix()): file.read_text(encoding="utf-8") for file in files}
+
+
+def _imported(node: ast.AST, path: PurePosixPath) -> list[str]:
+    """The modules that a statement imports; those inside the pack as ".room.module"."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    if node.level == 0:
+        return [node.module or ""]
+    package = path.parent.parts
+    if node.level - 1 > len(package):
+        return ["a module above the pack"]
+    within = (*package[: len(package) - (node.level - 1)], *(node.module or "").split("."))
+    named = [part for part in within if part]
+    return ["." + ".".join(named)] if named else [f".{alias.name}" for alias in node.names]
+
+
+def _allowed(name: str, room: str) -> bool:
+    if name.startswith("."):
+        return name[1:].split(".")[0] in MAY_IMPORT_ROOMS[room]
+    if name in MAY_IMPORT_NAMES.get(room, ()):
+        return True
+    top = name.split(".")[0]
+    return top in sys.stdlib_module_names or top in MAY_IMPORT_MODULES[room]

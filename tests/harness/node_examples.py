@@ -1,0 +1,97 @@
+"""
+Real inputs for every node, on which the general tests run it.
+
+A new node is added to `EXAMPLES`: a function that yields the arguments of one `execute` after the other, so that every
+option of the node is used once.
+"""
+
+from collections.abc import Callable, Iterator
+from math import pi
+
+import torch
+from comfyui_inbetween.core.flow_interpolator import FlowInterpolator
+from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
+
+Arguments = dict[str, object]
+
+
+def moving_clip(count: int, height: int = 48, width: int = 64) -> torch.Tensor:
+    """Frames of shape (count, height, width, 3) in [0, 1]: a bright disc on a pattern moves right, 3 pixels a frame."""
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    frames = []
+    for frame in range(count):
+        disc = torch.exp(-((x - 16 - 3 * frame) ** 2 + (y - height / 2) ** 2) / 60)
+        pattern = 0.3 + 0.1 * torch.sin(2 * pi * x / 16) * torch.cos(2 * pi * y / 12)
+        frames.append(torch.stack([pattern.maximum(disc), pattern, 1 - pattern], dim=-1))
+    return torch.stack(frames)
+
+
+def keyframes(frame_count: int = 9) -> KeyframeSet:
+    """Three keyframes, at the ends and at frame 4."""
+    first, middle, last = moving_clip(3)
+    return KeyframeSet(frame_count, (Keyframe(0, first), Keyframe(4, middle, 0.5), Keyframe(frame_count - 1, last)))
+
+
+def _keyframes_node() -> Iterator[Arguments]:
+    common = {"frame_rule": "any", "width": 0, "height": 0, "multiple_of": 1, "positions": ""}
+    images = {"image0": moving_clip(2), "image1": moving_clip(1)}
+    yield {**common, "images": images, "frame_count": 9, "fit": "crop"}
+    sizes = {"image0": moving_clip(1), "image1": moving_clip(1, 60, 60)}
+    yield {**common, "images": sizes, "frame_count": 9, "fit": "pad", "multiple_of": 16, "positions": "0:0.5, -3"}
+    yield {
+        **common,
+        "images": sizes,
+        "frame_count": 9,
+        "fit": "stretch",
+        "frame_rule": "4n+1",
+        "width": 32,
+        "height": 32,
+    }
+
+
+def _frame_count() -> Iterator[Arguments]:
+    audio = {"waveform": torch.randn(1, 2, 16000), "sample_rate": 16000}
+    for duration in ({"duration": "seconds", "seconds": 2.5}, {"duration": "audio", "audio": audio}):
+        yield {"duration": duration, "fps": 24.0, "frame_rule": "4n+1", "rounding": "nearest"}
+
+
+def _interpolator_loader() -> Iterator[Arguments]:
+    from comfyui_inbetween.host.interpolation import interpolator_names
+
+    for name in interpolator_names():
+        yield {"interpolator": name}
+
+
+def _interpolate() -> Iterator[Arguments]:
+    yield {"interpolator": FlowInterpolator(), "frames": keyframes(), "timing": {"timing": "as keyframed"}}
+    for timing in (
+        {"timing": "multiplier", "multiplier": 3},
+        {"timing": "frame count", "frame_count": 8},
+        {"timing": "frame rate", "source_fps": 24.0, "target_fps": 60.0},
+    ):
+        yield {"interpolator": FlowInterpolator(), "frames": moving_clip(3), "timing": timing}
+
+
+def _finish() -> Iterator[Arguments]:
+    for put_back in (
+        {"put_back": "replace"},
+        {"put_back": "replace and blend", "blend_frames": 2},
+        {"put_back": "off"},
+    ):
+        yield {"images": moving_clip(10), "keyframes": keyframes(), "put_back": put_back}
+
+
+def _contact_sheet() -> Iterator[Arguments]:
+    common = {"images": moving_clip(9), "columns": 0, "thumbnail_width": 32, "most_frames": 5}
+    yield {**common, "keyframes": keyframes()}
+    yield common
+
+
+EXAMPLES: dict[str, Callable[[], Iterator[Arguments]]] = {
+    "InbetweenKeyframes": _keyframes_node,
+    "InbetweenFrameCount": _frame_count,
+    "InbetweenInterpolatorLoader": _interpolator_loader,
+    "InbetweenInterpolate": _interpolate,
+    "InbetweenFinish": _finish,
+    "InbetweenContactSheet": _contact_sheet,
+}

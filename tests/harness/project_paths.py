@@ -1,0 +1,12 @@
+"""Where the project's files are, seen from the tests."""
+
+from pathlib import Path
+
+HARNESS = Path(__file__).resolve().parent
+TESTS = HARNESS.parent
+ROOT = TESTS.parent
+WORKFLOWS = ROOT / "workflows"
+SAMPLE_INPUTS = ROOT / "assets" / "input"
+DOCS = ROOT / "web" / "docs"
+LOCALE_FILE = ROOT / "locales" / "en" / "nodeDefs.json"
+SCHEMA_FILE = TESTS / "nodes" / "schemas.json"

@@ -1,0 +1,110 @@
+"""
+Tiny random models in the published file layouts, which the host's own loaders read.
+
+Built from the host's module classes with small sizes. What the host's detection fixes cannot be shrunk: Wan's head
+size 128, text width 4096 and image width 1280; SVD's context 1024. `boot_host` comes first.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from random_weights import randomise, write_weights
+
+WAN_SIZES = {
+    "patch_size": (1, 2, 2),
+    "in_dim": 36,
+    "out_dim": 16,
+    "dim": 128,
+    "ffn_dim": 256,
+    "freq_dim": 256,
+    "text_dim": 4096,
+    "num_heads": 1,
+    "num_layers": 2,
+}
+
+# 32 channels wide instead of 320, in heads of 16: the host finds it through `TinySVD` (tiny_svd.py).
+SVD_SIZES = {
+    "image_size": 32,
+    "in_channels": 8,
+    "out_channels": 4,
+    "model_channels": 32,
+    "num_res_blocks": [2, 2, 2, 2],
+    "channel_mult": [1, 1, 1, 1],
+    "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0],
+    "transformer_depth_output": [1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0],
+    "transformer_depth_middle": 1,
+    "use_spatial_transformer": True,
+    "legacy": False,
+    "num_classes": "sequential",
+    "adm_in_channels": 768,
+    "use_linear_in_transformer": True,
+    "context_dim": 1024,
+    "extra_ff_mix_layer": True,
+    "use_spatial_context": True,
+    "merge_strategy": "learned_with_images",
+    "merge_factor": 0.0,
+    "video_kernel_size": [3, 1, 1],
+    "use_temporal_resblock": True,
+    "use_temporal_attention": True,
+    "num_heads": -1,
+    "num_head_channels": 16,
+}
+
+
+def write_wan(path: Path, seed: int, **changed: object) -> Path:
+    """A Wan 2.1 image-to-video transformer; `changed` overrides arguments of the host's WanModel."""
+    import comfy.ops
+    from comfy.ldm.wan.model import WanModel
+
+    sizes = {"model_type": "i2v", **WAN_SIZES, **changed}
+    model = WanModel(**sizes, device="cpu", dtype=torch.float32, operations=comfy.ops.disable_weight_init)
+    return write_weights(randomise(model, seed).state_dict(), path)
+
+
+def write_wan_vae(path: Path, seed: int) -> Path:
+    """The Wan 2.1 autoencoder, 8 channels wide instead of 96."""
+    from comfy.ldm.wan.vae import WanVAE
+
+    model = WanVAE(
+        dim=8,
+        z_dim=16,
+        dim_mult=[1, 2, 4, 4],
+        num_res_blocks=2,
+        attn_scales=[],
+        temperal_downsample=[False, True, True],
+        image_channels=3,
+        conv_out_channels=3,
+        dropout=0.0,
+    )
+    return write_weights(randomise(model.float(), seed).state_dict(), path)
+
+
+def write_svd_checkpoint(path: Path, seed: int) -> Path:
+    """An SVD checkpoint with a TAESD autoencoder (the real one cannot be shrunk) and without CLIP vision."""
+    import comfy.ops
+    from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
+    from comfy.taesd.taesd import TAESD
+
+    unet = UNetModel(**SVD_SIZES, device="cpu", dtype=torch.float32, operations=comfy.ops.disable_weight_init)
+    weights = {f"model.diffusion_model.{name}": t for name, t in randomise(unet, seed).state_dict().items()}
+    autoencoder = randomise(TAESD(latent_channels=4).float(), seed + 1).state_dict()
+    autoencoder |= {"vae_scale": torch.tensor(0.18215), "vae_shift": torch.tensor(0.0)}
+    weights |= {f"first_stage_model.{name}": t for name, t in autoencoder.items()}
+    return write_weights(weights, path)
+
+
+TINY_MODELS: dict[str, Callable[[Path], Path]] = {
+    "diffusion_models/wan_i2v.safetensors": lambda path: write_wan(path, seed=0),
+    "diffusion_models/wan_flf2v.safetensors": lambda path: write_wan(path, seed=1, flf_pos_embed_token_number=514),
+    "diffusion_models/wan22_i2v.safetensors": lambda path: write_wan(path, seed=2, model_type="t2v"),
+    "vae/wan_vae.safetensors": lambda path: write_wan_vae(path, seed=3),
+    "checkpoints/svd.safetensors": lambda path: write_svd_checkpoint(path, seed=4),
+}
+
+
+def write_tiny_models(models_directory: Path) -> Path:
+    """Writes every tiny model into the host's folder layout below `models_directory`, and returns that directory."""
+    for name, write in TINY_MODELS.items():
+        write(models_directory / name)
+    return models_directory

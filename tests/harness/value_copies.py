@@ -1,0 +1,34 @@
+"""Deep copies of what goes through sockets, and comparing them: to see whether a node wrote into its inputs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+
+import torch
+
+
+def frozen_copy(value: object) -> object:
+    """An independent copy: tensors cloned; mappings, sequences and objects rebuilt as plain dicts and lists."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone()
+    if isinstance(value, Mapping):
+        return {key: frozen_copy(inner) for key, inner in value.items()}
+    if is_dataclass(value):
+        return {field.name: frozen_copy(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [frozen_copy(inner) for inner in value]
+    if hasattr(value, "__dict__"):
+        return {"class": type(value).__name__, **{key: frozen_copy(inner) for key, inner in vars(value).items()}}
+    return value
+
+
+def same(first: object, second: object) -> bool:
+    """Whether two frozen copies are equal to the last bit, types included."""
+    if isinstance(first, torch.Tensor) and isinstance(second, torch.Tensor):
+        if first.dtype != second.dtype or first.shape != second.shape:
+            return False
+        return bool(((first == second) | (first.isnan() & second.isnan())).all())
+    if isinstance(first, dict) and isinstance(second, dict):
+        return first.keys() == second.keys() and all(same(first[key], second[key]) for key in first)
+    if isinstance(first, list) and isinstance(second, list):
+        return len(first) == len(second) and all(same(a, b) for a, b in zip(first, second, strict=True))
+    return type(first) is type(second) and first == second

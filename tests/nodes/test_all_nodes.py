@@ -1,0 +1,164 @@
+"""
+What holds for every node of the pack, so that a new node falls under it by itself.
+
+What needs the host is imported within the tests, so that they can be collected without one.
+"""
+
+import re
+
+import pytest
+import torch
+from golden_files import assert_in_step
+from help_pages import described_names, image_links
+from project_paths import DOCS, LOCALE_FILE, SCHEMA_FILE
+from value_copies import frozen_copy, same
+from workflow_graphs import nodes_of, read_workflow, shipped_workflows
+
+# The page compiles names and descriptions as messages, in which these begin a link, a value or a plural.
+SPECIAL_IN_MESSAGES = re.compile(r"[@{}|]")
+
+
+@pytest.fixture
+def schema(node_class):
+    return node_class.GET_SCHEMA()
+
+
+@pytest.fixture
+def run(node_class):
+    """Executes the node as the host does: no gradients, on a locked copy of the class."""
+    from comfy_api.internal import make_locked_method_func
+
+    def execute(arguments: dict) -> list:
+        call = make_locked_method_func(node_class, node_class.FUNCTION, node_class.PREPARE_CLASS_CLONE(None))
+        with torch.inference_mode():
+            return list(call(**arguments).result)
+
+    return execute
+
+
+@pytest.fixture
+def examples(schema):
+    """The arguments of each example, made anew at every call."""
+    from node_examples import EXAMPLES
+
+    assert schema.node_id in EXAMPLES, f"add real inputs for {schema.node_id} to tests/harness/node_examples.py"
+    return lambda: list(EXAMPLES[schema.node_id]())
+
+
+def test_identity(node_class, schema):
+    assert schema.node_id == node_class.__name__
+    assert schema.node_id.startswith("Inbetween")
+    assert schema.display_name
+    assert schema.category.split("/")[0] == "in-between"
+
+
+def test_it_can_be_found(schema):
+    assert schema.description.endswith(".")
+    assert len(schema.search_aliases) >= 3
+    assert len(set(schema.search_aliases)) == len(schema.search_aliases)
+
+
+def test_every_input_and_output_is_explained(schema):
+    from schema_inputs import page_inputs
+
+    silent = [identifier for identifier, _, each in page_inputs(schema.inputs) if not each.tooltip]
+    silent += [f"output {number}" for number, each in enumerate(schema.outputs) if not each.tooltip]
+    nameless = [number for number, each in enumerate(schema.outputs) if not each.display_name]
+    assert not silent
+    assert not nameless
+
+
+def test_names_survive_the_page_s_translation(schema):
+    from schema_inputs import page_inputs
+
+    texts = [schema.display_name, schema.description, schema.category]
+    texts += [name for _, name, _ in page_inputs(schema.inputs)] + [each.display_name for each in schema.outputs]
+    assert [text for text in texts if SPECIAL_IN_MESSAGES.search(text)] == []
+
+
+def test_help_page_is_in_step_with_the_schema(schema):
+    from schema_inputs import names_of_inputs, options_of_inputs
+
+    page = (DOCS / schema.node_id / "en.md").read_text(encoding="utf-8")
+    described = described_names(page, "Inputs")
+    assert names_of_inputs(schema.inputs) - described == set()
+    assert described - names_of_inputs(schema.inputs) - options_of_inputs(schema.inputs) == set()
+    assert described_names(page, "Outputs") == {output.display_name for output in schema.outputs}
+
+
+def test_help_page_shows_a_picture(schema):
+    page = DOCS / schema.node_id / "en.md"
+    links = image_links(page.read_text(encoding="utf-8"))
+    assert links
+    for text, address in links:
+        assert text, f"{address} has no alternative text"
+        # The page reads addresses from the folder of all help pages, not from the one the help page is in.
+        assert (DOCS / address).is_file(), f"there is no {address} in web/docs"
+
+
+def test_help_pages_are_those_of_the_nodes(all_nodes):
+    assert {folder.name for folder in DOCS.iterdir()} == {node_class.__name__ for node_class in all_nodes}
+
+
+def test_locale_file_is_in_step_with_the_schemas(all_nodes):
+    from locale_file import node_definitions
+
+    assert_in_step(LOCALE_FILE, node_definitions(all_nodes))
+
+
+def test_schemas_have_not_changed_by_accident(all_nodes):
+    """A saved workflow relies on ids, types, order and defaults; what changes here is a version of its own."""
+    from schema_view import schema_view
+
+    assert_in_step(SCHEMA_FILE, {node_class.__name__: schema_view(node_class) for node_class in all_nodes})
+
+
+def test_it_stands_in_a_shipped_workflow(schema):
+    used = {node["type"] for file in shipped_workflows() for node in nodes_of(read_workflow(file))}
+    assert schema.node_id in used
+
+
+def test_examples_use_every_option(schema, examples):
+    from comfy_api.latest import io
+
+    for each in schema.inputs:
+        if isinstance(each, io.DynamicCombo.Input):
+            used = {arguments[each.id][each.id] for arguments in examples()}
+            assert used == {option.key for option in each.options}
+
+
+def test_outputs_are_those_of_the_schema(schema, examples, run):
+    for arguments in examples():
+        assert len(run(arguments)) == len(schema.outputs)
+
+
+def test_inputs_are_not_written_to(examples, run):
+    for arguments in examples():
+        before = frozen_copy(arguments)
+        run(arguments)
+        assert same(before, frozen_copy(arguments))
+
+
+def test_running_twice_gives_the_same(examples, run):
+    """The second run sees what a first one left behind: in the inputs, on the class, or in a module."""
+    for arguments, again in zip(examples(), examples(), strict=True):
+        first = frozen_copy(run(arguments))
+        assert same(first, frozen_copy(run(arguments)))
+        torch.manual_seed(99)
+        assert same(first, frozen_copy(run(again)))
+
+
+def test_a_second_run_leaves_the_first_result_alone(examples, run):
+    """The host keeps results for the next run; memory that a node used again would change them."""
+    for arguments in examples():
+        first = run(arguments)
+        kept = frozen_copy(first)
+        run(arguments)
+        assert same(kept, frozen_copy(first))
+
+
+def test_nothing_is_kept_on_the_class(node_class, examples, run):
+    before = dict(vars(node_class))
+    for arguments in examples():
+        run(arguments)
+    assert dict(vars(node_class)) == before

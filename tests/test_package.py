@@ -1,0 +1,243 @@
+"""The pack as a whole: who imports whom, what is shipped, what an import does."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path, PurePosixPath
+
+import pathspec
+import pytest
+from import_rule import LIBRARIES, MAY_IMPORT_ROOMS, ROOT_ROOM, modules, violations
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from project_paths import HARNESS, ROOT, TESTS, WORKFLOWS
+
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10, where pytest brings it
+    import tomli as tomllib
+
+LONGEST_FILE = 420
+NOT_SHIPPED = {"tests", "devtools", "benchmarks"}
+WITHOUT_HOST = ["core", "samplers", "networks"]
+PACKAGE_OF_LIBRARY = {"cv2": "opencv-python-headless"}
+
+
+@pytest.fixture(scope="module")
+def project() -> dict:
+    """pyproject.toml, parsed."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def our_files(*suffixes: str) -> list[Path]:
+    """The files of the repository, without what tools make beside them."""
+    made = {"build", "dist", "__pycache__"}
+    return [
+        file
+        for file in sorted(ROOT.rglob("*"))
+        if file.suffix in suffixes
+        and not any(part.startswith(".") or part in made for part in file.relative_to(ROOT).parts[:-1])
+    ]
+
+
+def rooms_in_tree() -> set[str]:
+    """Every folder with Python modules that is shipped, as a dotted name."""
+    folders = {file.parent.relative_to(ROOT) for file in our_files(".py")}
+    return {".".join(folder.parts) for folder in folders if folder.parts and folder.parts[0] not in NOT_SHIPPED}
+
+
+# ---------------------------------------------------------------------------------------------- who imports whom
+
+
+def test_imports_run_one_way():
+    found = [line for path, source in modules(ROOT).items() for line in violations(path, source)]
+    assert found == []
+
+
+def test_every_room_has_its_rule():
+    assert {room.split(".")[0] for room in rooms_in_tree()} <= MAY_IMPORT_ROOMS.keys()
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("core/a.py", "import comfy.utils"),
+        ("core/a.py", "from folder_paths import models_dir"),
+        ("core/a.py", "import scipy"),
+        ("core/a.py", "import comfyui_inbetween.core.frames"),
+        ("core/a.py", "from ..samplers.b import c"),
+        ("core/a.py", "from .. import host"),
+        ("core/a.py", "from ... import anything"),
+        ("core/deep/a.py", "from ...nodes import keyframes"),
+        ("core/a.py", "def late():\n    import comfy"),
+        ("samplers/a.py", "from ..networks import b"),
+        ("networks/a.py", "from ..samplers import b"),
+        ("samplers/a.py", "from ..host.b import c"),
+        ("host/a.py", "from ..nodes.b import c"),
+        ("host/a.py", "import requests"),
+        ("nodes/a.py", "import comfy.sd"),
+        ("nodes/a.py", "import folder_paths"),
+        ("nodes/a.py", "from comfy_api.v0_0_2 import io"),
+        ("nodes/a.py", "import nodes"),
+        ("__init__.py", "from .host import a"),
+        ("__init__.py", "import torch"),
+    ],
+)
+def test_the_rule_catches(path, line):
+    assert len(violations(PurePosixPath(path), line)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("core/a.py", "import math, torch.nn.functional, cv2"),
+        ("core/a.py", "from .b import c"),
+        ("core/a.py", "from . import b"),
+        ("core/deep/a.py", "from ..b import c"),
+        ("samplers/a.py", "from ..core.b import c"),
+        ("networks/a.py", "from ..core import b"),
+        ("host/a.py", "import comfy.model_management, folder_paths"),
+        ("host/a.py", "from ..networks.b import c"),
+        ("nodes/a.py", "from comfy_api.latest import io"),
+        ("nodes/a.py", "from ..host.b import c"),
+        ("__init__.py", "from .nodes import InbetweenExtension"),
+    ],
+)
+def test_the_rule_lets_pass(path, line):
+    assert violations(PurePosixPath(path), line) == []
+
+
+# ---------------------------------------------------------------------------------------------- what an import does
+
+
+@pytest.fixture(scope="module")
+def probe():
+    """Imports the pack in a process of its own, and returns what that changed."""
+
+    def run(*arguments: str) -> dict:
+        command = [sys.executable, "-B", str(HARNESS / "import_probe.py"), *arguments]
+        env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        done = subprocess.run(command, cwd=HARNESS, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return run
+
+
+def assert_nothing_happened(report: dict) -> None:
+    assert report["events"] == []
+    assert report["printed"] == ""
+    assert report["settings"] == []
+    assert report["host names"] == []
+
+
+def test_importing_without_a_host_changes_nothing(probe):
+    report = probe(*(room for room in WITHOUT_HOST if (ROOT / room).is_dir()))
+    assert_nothing_happened(report)
+    assert report["host modules"] == []
+
+
+def test_importing_in_the_host_changes_nothing(probe, comfyui, tmp_path):
+    report = probe("--host-directory", str(tmp_path), *sorted({room.split(".")[0] for room in rooms_in_tree()}))
+    assert_nothing_happened(report)
+    assert "InbetweenKeyframes" in report["nodes"]
+
+
+# ---------------------------------------------------------------------------------------------- what is shipped
+
+
+def test_packages_are_those_of_the_tree(project):
+    listed = project["tool"]["setuptools"]["packages"]
+    assert set(listed) == {"comfyui_inbetween"} | {f"comfyui_inbetween.{room}" for room in rooms_in_tree()}
+    assert all((ROOT / room.replace(".", "/") / "__init__.py").is_file() for room in rooms_in_tree())
+
+
+def test_the_import_name_is_installed():
+    import comfyui_inbetween
+
+    assert Path(comfyui_inbetween.__file__).resolve() == ROOT / "__init__.py"
+
+
+def test_imported_libraries_are_declared(project):
+    declared = {canonicalize_name(Requirement(line).name) for line in project["project"]["dependencies"]}
+    imported = {
+        name.split(".")[0]
+        for path, source in modules(ROOT).items()
+        for node in ast.walk(ast.parse(source))
+        for name in ([alias.name for alias in node.names] if isinstance(node, ast.Import) else [])
+        + ([node.module] if isinstance(node, ast.ImportFrom) and node.level == 0 else [])
+    }
+    needed = {PACKAGE_OF_LIBRARY.get(name, name) for name in imported & LIBRARIES}
+    assert needed - declared == set()
+
+
+def test_what_the_host_owns_is_not_pinned(project, comfyui):
+    """A pack that moves the host's torch or numpy breaks the host."""
+    lines = (comfyui / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    owned = {canonicalize_name(Requirement(line).name) for line in lines if line.strip() and not line.startswith("#")}
+    requirements = [Requirement(line) for line in project["project"]["dependencies"]]
+    assert {"torch", "numpy"} <= owned
+    pinned = [str(each) for each in requirements if canonicalize_name(each.name) in owned and each.specifier]
+    assert pinned == []
+
+
+def test_registry_fields(project):
+    comfy = project["tool"]["comfy"]
+    assert comfy["PublisherId"] == "inbetween"
+    assert comfy["DisplayName"] == "Inbetween"
+    assert comfy["requires-comfyui"] == ">=0.30.0"
+    assert "web" not in comfy  # with WEB_DIRECTORY every script would run twice
+    about = project["project"]
+    assert about["name"] == "inbetween"
+    assert re.fullmatch(r"\d+\.\d+\.\d+", about["version"])
+    assert about["license"] == "Apache-2.0"
+    assert {"Repository", "Documentation", "Bug Tracker"} <= about["urls"].keys()
+
+
+def test_the_changelog_names_the_version(project):
+    assert project["project"]["version"] in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_registry_gets_what_the_nodes_need_and_no_more():
+    """`.comfyignore` is read like a .gitignore: "docs/" without a leading slash would take web/docs too."""
+    ignored = pathspec.GitIgnoreSpec.from_lines((ROOT / ".comfyignore").read_text(encoding="utf-8").splitlines())
+    rooms = [f"{room}/any.py" for room in MAY_IMPORT_ROOMS if room != ROOT_ROOM]
+    files = [file.relative_to(ROOT).as_posix() for file in our_files(".md", ".json", ".jpg", ".png", ".js")]
+    shown = [file for file in files if file.startswith(("web/", "locales/", "workflows/"))]
+    needed = ["__init__.py", "pyproject.toml", "README.md", "LICENSE", *rooms, *shown, "assets/input/bunny_1.jpg"]
+    assert [file for file in needed if ignored.match_file(file)] == []
+    unneeded = ["dev.py", *(f"{folder}/any.py" for folder in NOT_SHIPPED), ".dev/any", ".ci/run"]
+    assert [file for file in unneeded if not ignored.match_file(file)] == []
+
+
+def test_the_workflow_folder_is_flat():
+    """The host lists every .json directly in it as a workflow, and nothing below it."""
+    assert {file.suffix for file in WORKFLOWS.iterdir()} == {".json", ".jpg"}
+
+
+# ---------------------------------------------------------------------------------------------- sources and tests
+
+
+def test_python_files_are_plain_ascii():
+    """The host's checkers read them in the machine's own encoding."""
+    assert [str(file.relative_to(ROOT)) for file in our_files(".py") if not file.read_bytes().isascii()] == []
+
+
+def test_files_are_short_enough_to_read():
+    files = our_files(".py", ".js")
+    lengths = {file.name: len(file.read_text(encoding="utf-8").splitlines()) for file in files}
+    assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
+def test_no_test_is_left_out():
+    """Tests stand in files that pytest collects, in folders that are no packages."""
+    helpers = HARNESS / "test_pack"
+    for file in TESTS.rglob("*.py"):
+        if file.is_relative_to(helpers):
+            continue
+        defines_tests = re.search(r"^(async )?def test_|^class Test", file.read_text(encoding="utf-8"), re.MULTILINE)
+        assert bool(defines_tests) == file.name.startswith("test_"), file
+        assert file.name != "__init__.py", file

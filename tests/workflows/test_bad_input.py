@@ -1,0 +1,178 @@
+"""What goes wrong is told in one line on the node, by the real server, and says what to change."""
+
+import math
+
+import pytest
+from comfy_server import PromptRefused, RunFailed
+
+
+def node(class_type, **inputs):
+    return {"class_type": class_type, "inputs": inputs}
+
+
+def picture(width=64, height=48):
+    return node("EmptyImage", width=width, height=height, batch_size=1, color=0x336699)
+
+
+def keyframes(*images, **changes):
+    """Keyframes from node ids, with the widgets at their defaults unless changed."""
+    widgets = {"frame_count": 5, "fit": "crop", "frame_rule": "any", "width": 0, "height": 0, "multiple_of": 1}
+    sockets = {f"images.image{number}": [image, 0] for number, image in enumerate(images)}
+    return node("InbetweenKeyframes", **{**widgets, "positions": "", **sockets, **changes})
+
+
+def graph(keys, first=None, second=None, finish_keys=None, timing=None):
+    """Two pictures, keyframes, interpolation, finish, preview."""
+    return {
+        "a": first or picture(),
+        "b": second or picture(),
+        "keys": keys,
+        "other keys": finish_keys or keyframes("a", "b"),
+        "engine": node("InbetweenInterpolatorLoader", interpolator="optical flow (no model)"),
+        "between": node(
+            "InbetweenInterpolate",
+            interpolator=["engine", 0],
+            frames=["keys", 0],
+            **(timing or {"timing": "as keyframed"}),
+        ),
+        "finish": node(
+            "InbetweenFinish",
+            images=["between", 0],
+            keyframes=["other keys" if finish_keys else "keys", 0],
+            put_back="replace",
+        ),
+        "show": node("PreviewImage", images=["finish", 0]),
+    }
+
+
+def duration(**widgets):
+    given = {"duration": "seconds", "duration.seconds": 2.0, "fps": 24.0, "frame_rule": "any", "rounding": "nearest"}
+    return {
+        "count": node("InbetweenFrameCount", **{**given, **widgets}),
+        "show": node("PreviewAny", source=["count", 0]),
+    }
+
+
+def test_the_graph_of_these_tests_runs_as_it_is(server):
+    outputs = server.run(graph(keyframes("a", "b")))
+    assert len(outputs["show"]["images"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message"),
+    [
+        (graph(keyframes("a", "b", positions="0, 0")), "two images stand at frame 0; give each its own frame"),
+        (graph(keyframes("a", "b", positions="0, 5")), "frame 5 is outside the 5 frames; use 0 to 4"),
+        (graph(keyframes("a", "b", positions="0, last")), 'cannot read "last"; write frame numbers such as 0, 24, -1'),
+        (graph(keyframes("a", "b", frame_count=82, frame_rule="4n+1")), "82 breaks the rule 4n+1; use 81 or 85"),
+        (graph(keyframes("a", "b", frame_count=1)), "frame_count is 1; at least 2 frames are needed"),
+        (graph(keyframes("a", "b", frame_count=10**9)), "frame_count is 1000000000; at most 100000"),
+        (graph(keyframes("a", "b", frame_rule="3n")), 'frame_rule is "3n"; choose any or 4n+1'),
+        (duration(fps=0), "fps is 0; give a number above 0"),
+        (duration(fps=math.nan), "fps is nan; give a number above 0"),
+    ],
+)
+def test_a_wrong_widget_is_refused_before_anything_runs(server, prompt, message):
+    with pytest.raises(PromptRefused) as refusal:
+        server.run(prompt)
+    assert any(message in text for text in refusal.value.messages)
+    assert not any("\n" in text for text in refusal.value.messages)
+
+
+NOT_FINITE = {
+    "blend": node("ImageBlend", image1=["a", 0], image2=["b", 0], blend_factor=math.nan, blend_mode="normal"),
+}
+WITH_ALPHA = {
+    "mask": node("SolidMask", value=0.5, width=64, height=48),
+    "alpha": node("JoinImageWithAlpha", image=["b", 0], alpha=["mask", 0]),
+}
+AS_A_CLIP = {"frames": ["a", 0]}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message"),
+    [
+        (duration(**{"duration.seconds": math.nan}), "seconds is nan; give 0 or more."),
+        (
+            graph(
+                keyframes("a", "b"),
+                timing={"timing": "frame rate", "timing.source_fps": math.nan, "timing.target_fps": 60.0},
+            ),
+            "source_fps is nan; give a number above 0.",
+        ),
+        (graph(keyframes("a")), "keyframes need 2 or more images, got 1; connect another image."),
+        (graph(keyframes()), "keyframes need 2 or more images, got 0; connect another image."),
+        (graph(keyframes(*"ababab")), "6 images do not fit into frame_count 5; use 6 frames or more."),
+        (
+            graph(keyframes("a", "b", positions="0, 2, 4")),
+            "positions names 3 frames but 2 images came in; give one frame per image, or leave it empty to spread them "
+            "evenly.",
+        ),
+        (
+            graph(keyframes("a", "b", fit="off"), second=picture(32, 32)),
+            "image 2 is 32x32 but 64x48 is needed; choose the fit crop, pad or stretch, or resize it first.",
+        ),
+        (
+            graph(keyframes("a", "blend")) | NOT_FINITE,
+            "image 2 holds NaN or infinite values; look at the node that made it (often a VAE in fp16).",
+        ),
+        (
+            graph(keyframes("a", "alpha")) | WITH_ALPHA,
+            "image 2 has 4 channels but 3 (RGB) are needed; take its RGB with Split Image with Alpha.",
+        ),
+        (
+            graph(keyframes("a", "b"), finish_keys=keyframes("a", "b", frame_count=9)),
+            "5 frames came in but the keyframes need 9; let the engine make 9, or set frame_count of Keyframes to 5.",
+        ),
+        (
+            graph(keyframes("a", "b"), finish_keys=keyframes("a", "b", multiple_of=32)),
+            "the frames are 64x48 but the keyframes 64x64; set width, height or multiple_of of Keyframes so that they "
+            "agree.",
+        ),
+    ],
+)
+def test_a_wrong_socket_is_told_on_the_node(server, prompt, message):
+    with pytest.raises(RunFailed) as failure:
+        server.run(prompt)
+    assert failure.value.message == message
+
+
+def test_pictures_too_small_for_optical_flow(server):
+    with pytest.raises(RunFailed, match="1x1") as failure:
+        server.run(graph(keyframes("a", "b"), first=picture(1, 1), second=picture(1, 1)))
+    assert failure.value.node_type == "InbetweenInterpolate"
+    assert "16" in failure.value.message
+    assert "\n" not in failure.value.message
+
+
+def test_one_frame_is_no_clip(server):
+    prompt = graph(keyframes("a", "b"), timing={"timing": "multiplier", "timing.multiplier": 2})
+    prompt["between"]["inputs"] |= AS_A_CLIP
+    with pytest.raises(RunFailed, match="frames holds one frame; connect a clip of 2 or more, or keyframes"):
+        server.run(prompt)
+
+
+def test_a_clip_has_no_keyframe_count(server):
+    prompt = graph(keyframes("a", "b"))
+    prompt["between"]["inputs"] |= AS_A_CLIP
+    with pytest.raises(RunFailed, match='timing "as keyframed" needs keyframes; for a clip choose multiplier'):
+        server.run(prompt)
+
+
+def test_more_frames_than_memory(server):
+    prompt = graph(keyframes("a", "b", frame_count=100_000, width=4096, height=4096))
+    with pytest.raises(RunFailed, match=r"100000 frames of 4096x4096 need .* GiB of memory; ask for fewer or smaller"):
+        server.run(prompt)
+
+
+def test_4k_pictures_work(server):
+    prompt = graph(keyframes("a", "b", frame_count=3), first=picture(3840, 2160), second=picture(3840, 2160))
+    assert len(server.run(prompt)["show"]["images"]) == 3
+
+
+def test_a_corrupt_picture_is_named(server):
+    (server.base_directory / "input" / "broken.png").write_bytes(b"not a picture")
+    with pytest.raises(RunFailed, match=r"broken\.png") as failure:
+        server.run(graph(keyframes("a", "b"), first=node("LoadImage", image="broken.png")))
+    assert failure.value.node_type == "LoadImage"
+    assert "\n" not in failure.value.message

@@ -1,0 +1,84 @@
+"""Every shipped workflow runs as it is, in the real server, and makes what it promises."""
+
+import numpy as np
+import pytest
+import torch
+from comfy_server import files
+from PIL import Image
+from project_paths import SAMPLE_INPUTS, WORKFLOWS
+from workflow_graphs import read_workflow, shipped_workflows
+
+# A video is lossy: a frame counts as the keyframe if it is this near, in the mean of all values of 0 to 1.
+VIDEO_LOSS = 0.02
+
+
+@pytest.fixture(scope="module")
+def results(server) -> dict[str, dict]:
+    """What each shipped workflow reported, by the name of its file."""
+    return {}
+
+
+@pytest.fixture
+def outputs(server, results, request):
+    """Runs a workflow once, however many tests look at it."""
+    name = request.param
+    if name not in results:
+        results[name] = server.run(read_workflow(WORKFLOWS / f"{name}.json"))
+    return results[name]
+
+
+def sample(number: int) -> torch.Tensor:
+    with Image.open(SAMPLE_INPUTS / f"bunny_{number}.jpg") as image:
+        return torch.from_numpy(np.asarray(image.convert("RGB"), dtype=np.float32) / 255)
+
+
+def nearest_frame(frames_THWC: torch.Tensor, image_HWC: torch.Tensor) -> tuple[int, float]:
+    """Number of the frame most like an image, and the mean difference."""
+    differences = (frames_THWC - image_HWC).abs().mean(dim=(1, 2, 3))
+    return int(differences.argmin()), float(differences.min())
+
+
+@pytest.mark.parametrize("outputs", [file.stem for file in shipped_workflows()], indirect=True)
+def test_it_saves_a_video(server, outputs):
+    """And whatever else it saves stands in one folder."""
+    saved = files(outputs, [".mp4", ".png"])
+    assert any(file.filename.endswith(".mp4") for file in saved)
+    for file in saved:
+        assert file.type == "output"
+        assert file.subfolder == "inbetween"
+        assert len(server.read(file)) > 1000
+
+
+@pytest.mark.parametrize(
+    ("outputs", "frame_count", "fps", "keyframes"),
+    [
+        ("quickstart", 25, 24, {0: 1, 24: 2}),
+        ("three_keyframes", 48, 24, {0: 1, 16: 2, 47: 3}),
+    ],
+    ids=["quickstart", "three_keyframes"],
+    indirect=["outputs"],
+)
+def test_the_video_goes_through_the_keyframes(server, outputs, frame_count, fps, keyframes):
+    (file,) = files(outputs, [".mp4"])
+    frames_THWC, rate = server.video(file)
+    assert (len(frames_THWC), rate) == (frame_count, fps)
+    for frame, number in keyframes.items():
+        found, difference = nearest_frame(frames_THWC, sample(number))
+        assert found == frame
+        assert difference < VIDEO_LOSS
+
+
+@pytest.mark.parametrize("outputs", ["quickstart", "three_keyframes"], indirect=True)
+def test_the_contact_sheet_is_a_picture_of_many(server, outputs):
+    (file,) = files(outputs, [".png"])
+    sheet_HWC = server.image(file)
+    assert sheet_HWC.shape[0] > 300
+    assert sheet_HWC.shape[1] > 600
+    assert sheet_HWC.std() > 0.1
+
+
+@pytest.mark.parametrize(("outputs", "count"), [("quickstart", "25"), ("three_keyframes", "48")], indirect=["outputs"])
+def test_the_report_names_the_count(outputs, count):
+    (text,) = [text for node in outputs.values() for text in node.get("text", [])]
+    assert count in text
+    assert "\n" not in text.strip()
