@@ -11,6 +11,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from .errors import InbetweenError
 
@@ -135,7 +136,7 @@ def _json_entry(value: object) -> KeyPosition:
     return KeyPosition(_frame(str(int(frame))), float(strength))
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
