@@ -4,38 +4,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 
 @dataclass(frozen=True)
-class PairReport:
-    """What happened between two frames.
+class Rendered:
+    """Frames made between two others.
 
-    is_cut: the frames have nothing in common, so the nearer one is held.
-    blended: share of the area, 0 to 1, where no motion could be trusted and the frames are cross-faded.
+    frames_THWC: float32 in [0, 1], on the interpolator's device.
+    blended: for each of them the share of its area, 0 to 1, where no motion could be trusted and the two frames are
+        visibly cross-faded.
     """
 
-    is_cut: bool
-    blended: float
+    frames_THWC: Tensor
+    blended: tuple[float, ...]
 
 
 class FramePair(Protocol):
     """Two frames with everything that does not depend on the time worked out."""
 
     @property
-    def report(self) -> PairReport:
-        """What happened between the two frames."""
+    def is_cut(self) -> bool:
+        """Whether the frames have nothing in common, so that the nearer one is held."""
         ...
 
-    def render(self, times: Sequence[float]) -> Tensor:
-        """Make the frames at these times.
-
-        Args:
-            times: each in (0, 1), 0 being the first frame and 1 the second; all are made at once.
-
-        Returns:
-            frames_THWC, float32 in [0, 1], on the interpolator's device, one for each time.
-        """
+    def render(self, times: Sequence[float]) -> Rendered:
+        """Make the frames at these times, each in (0, 1), 0 being the first frame and 1 the second; all at once."""
         ...
 
 
@@ -45,6 +40,16 @@ class Interpolator(Protocol):
     @property
     def name(self) -> str:
         """How reports call the engine."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where frames are rendered."""
+        ...
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Memory of the device that rendering takes for each pixel of each frame rendered at once."""
         ...
 
     def prepare(self, first_HWC: Tensor, second_HWC: Tensor) -> FramePair:

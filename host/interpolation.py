@@ -13,6 +13,7 @@ from ..samplers.frame_interpolation import InterpolationReport, interpolate_fram
 from .runtime import Progress, compute_device, empty_frames
 
 WEIGHT_FREE = FlowInterpolator.name
+MOST_AT_ONCE = 8  # frames of one pair; more bring a GPU nothing
 
 
 def interpolator_names() -> list[str]:
@@ -57,4 +58,15 @@ def interpolate(
             f"{len(instants)} frames of {width}x{height} need {size / 2**30:.1f} GiB of memory; "
             "ask for fewer or smaller frames."
         ) from None
-    return result_THWC, interpolate_frames(sources, instants, interpolator, result_THWC, Progress(len(instants)))
+    progress, batch = Progress(len(instants)), _frames_at_once(interpolator, height * width)
+    return result_THWC, interpolate_frames(sources, instants, interpolator, result_THWC, progress, batch)
+
+
+def _frames_at_once(interpolator: Interpolator, pixels: int) -> int:
+    """How many frames to render at once: as many as fit well; on a CPU one, where more are slower."""
+    if model_management.is_device_cpu(interpolator.device):
+        return 1
+    needed = interpolator.bytes_per_pixel * pixels
+    model_management.free_memory(MOST_AT_ONCE * needed, interpolator.device)
+    fitting = int(model_management.get_free_memory(interpolator.device) * 0.8 // needed)
+    return max(1, min(MOST_AT_ONCE, fitting))

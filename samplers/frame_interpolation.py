@@ -8,11 +8,23 @@ import torch
 from torch import Tensor
 
 from ..core.errors import InbetweenError
-from ..core.interpolator import Interpolator, PairReport
+from ..core.interpolator import Interpolator
 from ..core.timing import Instant
 
 MOST_LISTED = 6  # pairs named one by one in the report; more are only counted
 NOTEWORTHY = 0.05  # share of the area cross-faded from which a pair is named
+
+
+@dataclass(frozen=True)
+class PairReport:
+    """What happened between two sources.
+
+    is_cut: they have nothing in common, so the nearer one is held.
+    blended: mean share of the area, 0 to 1, that is visibly cross-faded because no motion could be trusted.
+    """
+
+    is_cut: bool
+    blended: float
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,7 @@ def interpolate_frames(
     interpolator: Interpolator,
     result_THWC: Tensor,
     on_frames: Callable[[int], None] | None = None,
-    batch: int = 4,
+    batch: int = 1,
 ) -> InterpolationReport:
     """Fill `result_THWC` with the frames shown at `instants`; source frames are copied bit by bit.
 
@@ -80,20 +92,22 @@ def interpolate_frames(
                 between.append((frame, float(instant.time)))
         if between:
             pair = interpolator.prepare(sources[source], sources[source + 1])
-            pairs[source] = pair.report
+            blended: list[float] = []
             while between:
                 now = between[:batch]
                 try:
-                    rendered_THWC = pair.render([time for _, time in now])
+                    rendered = pair.render([time for _, time in now])
                 except torch.OutOfMemoryError:
                     if batch == 1:
                         raise
                     batch //= 2
                     continue
-                for (frame, _), frame_HWC in zip(now, rendered_THWC, strict=True):
+                for (frame, _), frame_HWC in zip(now, rendered.frames_THWC, strict=True):
                     result_THWC[frame].copy_(frame_HWC)
+                blended += rendered.blended
                 between = between[len(now) :]
                 report_progress(len(now))
+            pairs[source] = PairReport(pair.is_cut, sum(blended) / len(blended))
     return InterpolationReport(interpolator.name, len(sources), len(instants), pairs)
 
 

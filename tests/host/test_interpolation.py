@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import pytest
 import torch
+from comfyui_inbetween.core.flow_interpolator import FlowInterpolator
 
 
 @pytest.fixture
@@ -60,20 +61,17 @@ def test_the_progress_bar_reaches_its_end(interpolation, steps):
 def test_interrupt_stops_before_the_next_pair(interpolation, steps):
     import comfy.model_management as model_management
 
-    class Stopper:
+    class Stopper(FlowInterpolator):
         """Interrupts, as the button does, as soon as the first pair is prepared."""
 
-        name = "stopper"
-
-        def __init__(self, inner):
-            self.inner, self.prepared = inner, 0
+        prepared = 0
 
         def prepare(self, first_HWC, second_HWC):
             self.prepared += 1
             model_management.interrupt_current_processing(True)
-            return self.inner.prepare(first_HWC, second_HWC)
+            return super().prepare(first_HWC, second_HWC)
 
-    stopper = Stopper(interpolation.load_interpolator(interpolation.interpolator_names()[0]))
+    stopper = Stopper()
     with pytest.raises(model_management.InterruptProcessingException):
         interpolation.interpolate(moving_square(), plan(2), stopper)
     assert stopper.prepared == 1

@@ -5,15 +5,17 @@ from fractions import Fraction
 import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
-from comfyui_inbetween.core.interpolator import PairReport
+from comfyui_inbetween.core.interpolator import Rendered
 from comfyui_inbetween.core.timing import Instant, locate, moments_by_multiplier, moments_by_rate
-from comfyui_inbetween.samplers.frame_interpolation import InterpolationReport, interpolate_frames
+from comfyui_inbetween.samplers.frame_interpolation import InterpolationReport, PairReport, interpolate_frames
 
 
 class CrossFade:
     """The simplest interpolator. Notes what it was asked; runs out of memory above `most` times at once."""
 
     name = "cross-fade"
+    device = torch.device("cpu")
+    bytes_per_pixel = 12
 
     def __init__(self, most=1000):
         self.most, self.prepared, self.rendered = most, [], []
@@ -24,15 +26,17 @@ class CrossFade:
 
 
 class CrossFadePair:
+    is_cut = False
+
     def __init__(self, owner, first_HWC, second_HWC):
         self.owner, self.first_HWC, self.second_HWC = owner, first_HWC, second_HWC
-        self.report = PairReport(is_cut=False, blended=1.0)
 
     def render(self, times):
         if len(times) > self.owner.most:
             raise torch.OutOfMemoryError
         self.owner.rendered.append(len(times))
-        return torch.stack([torch.lerp(self.first_HWC, self.second_HWC, time) for time in times])
+        frames_THWC = torch.stack([torch.lerp(self.first_HWC, self.second_HWC, time) for time in times])
+        return Rendered(frames_THWC, tuple(times))
 
 
 def ramp(count):
@@ -118,6 +122,11 @@ def test_half_precision_results_and_inputs_left_alone():
 def test_a_result_of_the_wrong_length_is_refused():
     with pytest.raises(InbetweenError, match="2 frames were asked for but the result holds 3"):
         interpolate_frames(ramp(2), [Instant(0, Fraction(0))] * 2, CrossFade(), torch.empty(3, 2, 3, 3))
+
+
+def test_a_pair_s_cross_faded_area_is_the_mean_over_its_frames():
+    _, report = run(ramp(2), moments_by_multiplier(2, 8), batch=3)
+    assert report.pairs == {0: PairReport(is_cut=False, blended=0.5)}
 
 
 def test_report_names_cuts_and_the_most_faded_pairs():
