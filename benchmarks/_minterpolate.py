@@ -1,0 +1,55 @@
+"""The peer: ffmpeg's minterpolate with motion-compensated interpolation, through PyAV's filter graph."""
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+import av
+import numpy as np
+
+RATE = 24
+PIXELS = "yuv444p"  # no colour is lost on the way, as it would be with the usual yuv420p
+
+
+def doubled(frames: Iterable[np.ndarray]) -> dict[int, np.ndarray]:
+    """Frames at twice the rate.
+
+    Args:
+        frames: RGB uint8 of shape (H, W, 3).
+
+    Returns:
+        The frames by their number at twice the rate: 1 lies between the frames 0 and 1 that came in. The filter gives
+        nothing for the last gaps, for which it would need frames beyond the end.
+    """
+    made = {}
+    graph = None
+    for number, frame_HWC in enumerate(frames):
+        if graph is None:
+            graph = _graph(*frame_HWC.shape[:2])
+        frame = av.VideoFrame.from_ndarray(frame_HWC, format="rgb24").reformat(format=PIXELS)
+        frame.pts, frame.time_base = number, Fraction(1, RATE)
+        graph.push(frame)
+        made.update(_pulled(graph))
+    if graph is not None:
+        graph.push(None)
+        made.update(_pulled(graph))
+    return made
+
+
+def _graph(height: int, width: int) -> av.filter.Graph:
+    graph = av.filter.Graph()
+    source = graph.add_buffer(width=width, height=height, format=PIXELS, time_base=Fraction(1, RATE))
+    interpolate = graph.add("minterpolate", f"fps={2 * RATE}:mi_mode=mci")
+    sink = graph.add("buffersink")
+    source.link_to(interpolate)
+    interpolate.link_to(sink)
+    graph.configure()
+    return graph
+
+
+def _pulled(graph: av.filter.Graph) -> Iterator[tuple[int, np.ndarray]]:
+    while True:
+        try:
+            frame = graph.pull()
+        except (av.BlockingIOError, av.EOFError):
+            return
+        yield round(frame.pts * frame.time_base * 2 * RATE), frame.to_ndarray(format="rgb24")
