@@ -57,6 +57,32 @@ def moments_by_rate(length: int, source_fps: float, target_fps: float) -> list[F
     return _moments(int((length - 1) / step) + 1, step)
 
 
+def moments_by_times(length: int, text: str) -> list[Fraction]:
+    """The sources and, within each gap between two, the times written down: an animator's timing chart.
+
+    Args:
+        length: number of sources, which stand at 0, 1, 2, ...
+        text: times between 0 and 1, such as "0.5, 0.75" or "1/2 3/4", the same for every gap; or one list for each
+            gap, separated by ";", where an empty list leaves a gap without a frame.
+
+    Raises:
+        InbetweenError: not a number, not between 0 and 1, not ascending, or another number of lists than gaps.
+    """
+    lists = [_times(part) for part in text.split(";")]
+    if len(lists) not in (1, length - 1):
+        raise InbetweenError(
+            f"times has {len(lists)} lists but there are {length - 1} gaps; give one list for all, or {length - 1} "
+            'separated by ";".'
+        )
+    gaps = lists * (length - 1) if len(lists) == 1 else lists
+    moments = [Fraction(0)]
+    for source, times in enumerate(gaps):
+        moments += [source + time for time in times] + [Fraction(source + 1)]
+    if len(moments) > MOST_FRAMES:
+        raise InbetweenError(f"the result would have {len(moments)} frames; at most {MOST_FRAMES} can be made.")
+    return moments
+
+
 def locate(moments: Sequence[Fraction], source_frames: Sequence[int]) -> list[Instant]:
     """Find for each moment the two sources it lies between.
 
@@ -77,6 +103,21 @@ def locate(moments: Sequence[Fraction], source_frames: Sequence[int]) -> list[In
             gap = source_frames[source + 1] - source_frames[source]
             instants.append(Instant(source, (moment - source_frames[source]) / gap))
     return instants
+
+
+def _times(text: str) -> list[Fraction]:
+    times: list[Fraction] = []
+    for word in text.replace(",", " ").split():
+        try:
+            time = Fraction(word)
+        except (ValueError, ZeroDivisionError):
+            raise InbetweenError(f'times: cannot read "{word[:20]}"; write 0.25, 0.5, 0.75 or 1/4 1/2 3/4.') from None
+        if not 0 < time < 1:
+            raise InbetweenError(f"times: {word[:20]} is not between 0 and 1, the frames on either side of a gap.")
+        if times and time <= times[-1]:
+            raise InbetweenError(f"times: {word[:20]} does not come after {float(times[-1]):g}; write them ascending.")
+        times.append(time)
+    return times
 
 
 def _moments(count: int, step: Fraction) -> list[Fraction]:

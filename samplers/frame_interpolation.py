@@ -1,14 +1,15 @@
 """Run a two-frame interpolator over a sequence, pair by pair, into one preallocated result."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import groupby
 
 import torch
 from torch import Tensor
 
 from ..core.errors import InbetweenError
-from ..core.interpolator import Interpolator
+from ..core.interpolator import FramePair, Interpolator
 from ..core.timing import Instant
 
 MOST_LISTED = 6  # pairs named one by one in the report; more are only counted
@@ -20,11 +21,13 @@ class PairReport:
     """What happened between two sources.
 
     is_cut: they have nothing in common, so the nearer one is held.
+    is_still: they are the same picture, which is held.
     blended: mean share of the area, 0 to 1, that is visibly cross-faded because no motion could be trusted.
     """
 
-    is_cut: bool
-    blended: float
+    is_cut: bool = False
+    is_still: bool = False
+    blended: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,16 @@ class InterpolationReport:
     pairs: dict[int, PairReport]
 
     def text(self) -> str:
-        """The report in one line: counts, then cuts, then the pairs with the largest cross-faded area."""
+        """The report in one line: counts, then cuts, still pairs, and the pairs with the largest cross-faded area."""
         cuts = [source for source, pair in self.pairs.items() if pair.is_cut]
-        faded = {source: pair.blended for source, pair in self.pairs.items() if not pair.is_cut}
+        still = [source for source, pair in self.pairs.items() if pair.is_still]
+        faded = {source: pair.blended for source, pair in self.pairs.items()}
         noted = sorted((source for source in faded if faded[source] >= NOTEWORTHY), key=lambda source: -faded[source])
         line = f"{self.engine}: {self.frame_count} frames from {self.source_count}."
         if cuts:
             line += f" Cut, nearer frame held, between {_listed([_pair(source) for source in cuts])}."
+        if still:
+            line += f" Same picture, so nothing moves, at {_listed([_pair(source) for source in still])}."
         if noted:
             areas = [f"{_pair(source)} ({faded[source]:.0%} of the area)" for source in noted]
             line += f" Cross-faded where no motion was found between {_listed(areas)}."
@@ -80,35 +86,55 @@ def interpolate_frames(
     if result_THWC.shape[0] != len(instants):
         raise InbetweenError(f"{len(instants)} frames were asked for but the result holds {result_THWC.shape[0]}.")
     report_progress = on_frames or (lambda _: None)
+
+    def show(frames: list[int], picture_HWC: Tensor) -> None:
+        for frame in frames:
+            result_THWC[frame].copy_(picture_HWC)
+        report_progress(len(frames))
+
+    batches = _Batches(batch)
     pairs: dict[int, PairReport] = {}
     for source, group in groupby(enumerate(instants), key=lambda numbered: numbered[1].source):
         report_progress(0)
-        between: list[tuple[int, float]] = []
+        frames_at: dict[Fraction, list[int]] = {}  # a held picture is shown in several frames and made once
         for frame, instant in group:
-            if instant.time == 0:
-                result_THWC[frame].copy_(sources[source])
-                report_progress(1)
-            else:
-                between.append((frame, float(instant.time)))
-        if between:
-            pair = interpolator.prepare(sources[source], sources[source + 1])
-            blended: list[float] = []
-            while between:
-                now = between[:batch]
-                try:
-                    rendered = pair.render([time for _, time in now])
-                except torch.OutOfMemoryError:
-                    if batch == 1:
-                        raise
-                    batch //= 2
-                    continue
-                for (frame, _), frame_HWC in zip(now, rendered.frames_THWC, strict=True):
-                    result_THWC[frame].copy_(frame_HWC)
-                blended += rendered.blended
-                between = between[len(now) :]
-                report_progress(len(now))
-            pairs[source] = PairReport(pair.is_cut, sum(blended) / len(blended))
+            frames_at.setdefault(instant.time, []).append(frame)
+        show(frames_at.pop(Fraction(0), []), sources[source])
+        if not frames_at:
+            continue
+        if torch.equal(sources[source], sources[source + 1]):
+            for frames in frames_at.values():
+                show(frames, sources[source])
+            pairs[source] = PairReport(is_still=True)
+            continue
+        pair = interpolator.prepare(sources[source], sources[source + 1])
+        blended = []
+        for frames, (picture_HWC, share) in zip(frames_at.values(), batches.render(pair, list(frames_at)), strict=True):
+            show(frames, picture_HWC)
+            blended.append(share)
+        pairs[source] = PairReport(is_cut=pair.is_cut, blended=sum(blended) / len(blended))
     return InterpolationReport(interpolator.name, len(sources), len(instants), pairs)
+
+
+class _Batches:
+    """Renders times several at once; once the device ran out of memory, fewer, for all pairs that follow too."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+
+    def render(self, pair: FramePair, times: list[Fraction]) -> Iterator[tuple[Tensor, float]]:
+        """Each picture of shape (H, W, 3) with its cross-faded share of the area, in the order of the times."""
+        while times:
+            now = times[: self._most]
+            try:
+                rendered = pair.render([float(time) for time in now])
+            except torch.OutOfMemoryError:
+                if self._most == 1:
+                    raise
+                self._most //= 2
+                continue
+            yield from zip(rendered.frames_THWC, rendered.blended, strict=True)
+            times = times[len(now) :]
 
 
 def _pair(source: int) -> str:

@@ -12,6 +12,7 @@ from comfyui_inbetween.core.timing import (
     moments_by_count,
     moments_by_multiplier,
     moments_by_rate,
+    moments_by_times,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +33,42 @@ def test_rate():
     assert moments_by_rate(4, 30, 20) == [0, Fraction(3, 2), 3]
     assert moments_by_rate(4, 24, 25)[-1] == Fraction(72, 25)  # not past the last frame
     assert len(moments_by_rate(241, 23.976, 59.94)) == 601  # ten seconds and one frame; the ratio is exactly 5/2
+
+
+def test_times_of_a_chart():
+    half, later = Fraction(1, 2), Fraction(3, 4)
+    assert moments_by_times(3, "0.5, 0.75") == [0, half, later, 1, 1 + half, 1 + later, 2]
+    assert moments_by_times(3, "1/2; 1/2 3/4") == [0, half, 1, 1 + half, 1 + later, 2]
+    assert moments_by_times(4, ";0.5;") == [0, 1, 1 + half, 2, 3]
+    assert moments_by_times(3, "") == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0.5, 1", "1 is not between 0 and 1"),
+        ("0, 0.5", "0 is not between 0 and 1"),
+        ("-0.2", "-0.2 is not between 0 and 1"),
+        ("0.5, 0.25", "0.25 does not come after 0.5"),
+        ("0.5 0.5", "0.5 does not come after 0.5"),
+        ("half", 'cannot read "half"'),
+        ("1/0", 'cannot read "1/0"'),
+        ("nan", 'cannot read "nan"'),
+        ("0.5; 0.5", "2 lists but there are 3 gaps; give one list for all, or 3"),
+    ],
+)
+def test_a_wrong_chart_is_one_line(text, message):
+    with pytest.raises(InbetweenError, match=message) as refusal:
+        moments_by_times(4, text)
+    assert "\n" not in str(refusal.value)
+
+
+@given(st.integers(2, 30), st.lists(st.fractions("1/1000", "999/1000"), max_size=8, unique=True).map(sorted))
+def test_a_chart_gives_sources_and_its_times(length, times):
+    moments = moments_by_times(length, " ".join(map(str, times)))
+    assert len(moments) == length + (length - 1) * len(times)
+    assert [moment % 1 for moment in moments if moment % 1] == times * (length - 1)
+    assert all(first < second for first, second in pairwise(moments))
 
 
 def test_locate_between_keyframes():

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import pytest
 import torch
+from comfyui_inbetween.core.easing import held
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.interpolator import Rendered
 from comfyui_inbetween.core.timing import Instant, locate, moments_by_multiplier, moments_by_rate
@@ -122,6 +123,26 @@ def test_half_precision_results_and_inputs_left_alone():
 def test_a_result_of_the_wrong_length_is_refused():
     with pytest.raises(InbetweenError, match="2 frames were asked for but the result holds 3"):
         interpolate_frames(ramp(2), [Instant(0, Fraction(0))] * 2, CrossFade(), torch.empty(3, 2, 3, 3))
+
+
+def test_a_held_picture_is_made_once():
+    interpolator = CrossFade()
+    moments = held(moments_by_multiplier(3, 6), range(3), 2)
+    values, report = run(ramp(3), moments, interpolator, batch=8)
+    assert values == pytest.approx([float(moment) for moment in moments])
+    assert interpolator.rendered == [2, 2]
+    assert report.frame_count == 13
+
+
+def test_between_two_equal_pictures_nothing_is_made():
+    sources = torch.ones(3, 2, 3, 3)
+    sources[2] = 2
+    interpolator = CrossFade()
+    values, report = run(sources, moments_by_multiplier(3, 4), interpolator, on_frames=None)
+    assert values == [1, 1, 1, 1, 1, 1.25, 1.5, 1.75, 2]
+    assert len(interpolator.prepared) == 1
+    assert report.pairs[0] == PairReport(is_still=True)
+    assert report.text().startswith("cross-fade: 9 frames from 3. Same picture, so nothing moves, at 0 and 1.")
 
 
 def test_a_pair_s_cross_faded_area_is_the_mean_over_its_frames():
