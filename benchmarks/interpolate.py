@@ -66,6 +66,7 @@ def compare(file: Path, most_frames: int) -> Comparison:
     shared = [number for number in range(len(truth)) if 2 * number + 1 in peer]
 
     sources_THWC = torch.from_numpy(np.stack(kept)).float() / 255
+    FlowInterpolator().prepare(sources_THWC[0], sources_THWC[1]).render([0.5])  # starts the threads
     instants = [Instant(number, Fraction(1, 2)) for number in range(len(truth))]
     made_THWC = torch.empty(len(truth), *sources_THWC.shape[1:])
     began = time.perf_counter()

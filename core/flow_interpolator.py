@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .interpolator import Rendered
+from .likeness import layout_correlation
 from .optical_flow import flow_both_ways
 from .splatting import SplatGeometry
 from .warping import distance_outside, fetch_along
@@ -46,8 +47,7 @@ BLOCK = 8  # pixels; what is decided for an area, not for a pixel, is decided on
 CUT_STRAY_SHARE = 0.6
 CUT_UNEXPLAINED = 0.75
 CUT_DIFFERENCE = 0.03
-CUT_CORRELATION = 0.6  # of the means of LAYOUT_BLOCK pixels; cuts were found below 0.4, fades above 0.95
-LAYOUT_BLOCK = 16
+CUT_CORRELATION = 0.6
 
 
 @dataclass(frozen=True)
@@ -146,14 +146,8 @@ def _is_cut(first: _Side, second: _Side) -> bool:
     stray_share = (first.stray_share + second.stray_share) / 2
     if difference < CUT_DIFFERENCE or stray_share < CUT_STRAY_SHARE or unexplained < CUT_UNEXPLAINED:
         return False
-    layouts_2N = torch.stack([_layout(first.frame_13HW), _layout(second.frame_13HW)])
-    lengths_2 = layouts_2N.square().sum(dim=1).sqrt()
-    return float(layouts_2N.prod(dim=0).sum() / (lengths_2.prod() + 1e-6)) < CUT_CORRELATION
-
-
-def _layout(frame_13HW: Tensor) -> Tensor:
-    blocks_N = functional.avg_pool2d(frame_13HW.mean(dim=1), LAYOUT_BLOCK, ceil_mode=True).flatten()
-    return blocks_N - blocks_N.mean()
+    first_HWC, second_HWC = (side.frame_13HW[0].movedim(0, 2) for side in (first, second))
+    return layout_correlation(first_HWC, second_HWC) < CUT_CORRELATION
 
 
 def _length(flow_12HW: Tensor) -> Tensor:

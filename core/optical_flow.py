@@ -48,7 +48,8 @@ def flow_both_ways(first_HWC: Tensor, second_HWC: Tensor) -> tuple[Tensor, Tenso
 def _estimator() -> cv2.DISOpticalFlow:
     # A DIS object keeps buffers of its last call, so each call has its own: calls from several threads do not meet.
     estimator = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    estimator.setFinestScale(0)  # the presets stop at half size and lose small motion and thin structures
+    estimator.setFinestScale(0)  # the preset stops at half size and loses small motion and thin structures
+    estimator.setVariationalRefinementIterations(2)  # 5 in the preset take a fifth longer and measured no better
     return estimator
 
 
