@@ -1,7 +1,7 @@
 """Keyframes: images at frame numbers. The one value that goes into every engine."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from torch import Tensor
@@ -41,8 +41,7 @@ class KeyframeSet:
 
     def __post_init__(self) -> None:
         check_frame_count(self.frame_count)
-        if len(self.keyframes) < 2:
-            raise InbetweenError(f"keyframes need 2 or more images, got {len(self.keyframes)}; connect another image.")
+        check_image_count(len(self.keyframes))
         object.__setattr__(self, "keyframes", tuple(sorted(self.keyframes, key=lambda keyframe: keyframe.frame)))
         first_size = tuple(self.keyframes[0].image_HWC.shape)
         for keyframe in self.keyframes:
@@ -81,8 +80,20 @@ class KeyframeSet:
         return self.keyframes[0].image_HWC.shape[1]
 
 
+def check_image_count(image_count: int, loop: bool = False) -> None:
+    """Raise InbetweenError for fewer than two images; a loop needs only one, which ends it as well."""
+    if image_count < 1 and loop:
+        raise InbetweenError("keyframes need 1 or more images for a loop, got 0; connect an image.")
+    if image_count < 2 and not loop:
+        raise InbetweenError(f"keyframes need 2 or more images, got {image_count}; connect another image.")
+
+
 def place_keyframes(
-    images_HWC: Sequence[Tensor], positions: Sequence[KeyPosition], frame_count: int, rule: FrameRule = "any"
+    images_HWC: Sequence[Tensor],
+    positions: Sequence[KeyPosition],
+    frame_count: int,
+    rule: FrameRule = "any",
+    loop: bool = False,
 ) -> KeyframeSet:
     """Put the images, in the order given, at their positions.
 
@@ -91,13 +102,16 @@ def place_keyframes(
         positions: as many as images, from `positions.read_positions`.
         frame_count: length of the time line, both ends included.
         rule: refuse a frame count the engine cannot make.
+        loop: the image at frame 0 is placed again, with its strength, at the last frame.
 
     Raises:
         InbetweenError: the count breaks the rule, or whatever KeyframeSet refuses.
     """
     check_frame_count(frame_count, rule)
-    keyframes = (
+    keyframes = [
         Keyframe(position.frame, image_HWC, position.strength)
         for position, image_HWC in zip(positions, images_HWC, strict=True)
-    )
+    ]
+    if loop:
+        keyframes += [replace(keyframe, frame=frame_count - 1) for keyframe in keyframes if keyframe.frame == 0]
     return KeyframeSet(frame_count, tuple(keyframes))

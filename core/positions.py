@@ -5,6 +5,8 @@ Three ways to write the same thing, all 0-based, negative numbers counting from 
     (empty)                                       spread evenly, first image at frame 0, last at the last frame
     0, 24:0.8, -1                                 a list; `:0.8` is a strength
     [0, {"frame": 24, "strength": 0.8}, -1]       JSON, which the time line widget writes
+
+In a loop the image at frame 0 stands at the last frame again; the text names the images once each, so not that frame.
 """
 
 import json
@@ -27,12 +29,21 @@ class KeyPosition:
     strength: float = 1.0
 
 
-def even_positions(image_count: int, frame_count: int) -> tuple[KeyPosition, ...]:
+def even_positions(image_count: int, frame_count: int, loop: bool = False) -> tuple[KeyPosition, ...]:
     """Spread images over the time line: the first at frame 0, the last at the last frame, halves rounded up.
+
+    In a loop the first image closes the circle at the last frame, L: k images stand at 0, L/k, 2L/k, ...
 
     Raises:
         InbetweenError: more images than frames.
     """
+    if loop:
+        if image_count >= frame_count:
+            raise InbetweenError(
+                f"{image_count} images do not fit into a loop of frame_count {frame_count}, whose last frame is the "
+                f"first again; use {image_count + 1} frames or more."
+            )
+        return even_positions(image_count + 1, frame_count)[:-1]
     if image_count > frame_count:
         raise InbetweenError(
             f"{image_count} images do not fit into frame_count {frame_count}; use {image_count} frames or more."
@@ -59,11 +70,14 @@ def parse_positions(text: str) -> tuple[KeyPosition, ...]:
     return tuple(entries)
 
 
-def resolve_positions(positions: tuple[KeyPosition, ...], frame_count: int) -> tuple[KeyPosition, ...]:
+def resolve_positions(
+    positions: tuple[KeyPosition, ...], frame_count: int, loop: bool = False
+) -> tuple[KeyPosition, ...]:
     """Count negative frames from the end and refuse what is off the time line or used twice.
 
     Raises:
-        InbetweenError: a frame outside -frame_count..frame_count - 1, or two images at one frame.
+        InbetweenError: a frame outside -frame_count..frame_count - 1, or two images at one frame; in a loop also an
+            image at the last frame, or none at frame 0.
     """
     resolved: dict[int, KeyPosition] = {}
     for position in positions:
@@ -76,16 +90,28 @@ def resolve_positions(positions: tuple[KeyPosition, ...], frame_count: int) -> t
         if frame in resolved:
             raise InbetweenError(f"positions: two images stand at frame {frame}; give each its own frame.")
         resolved[frame] = KeyPosition(frame, position.strength)
+    last = frame_count - 1
+    if loop and last in resolved:
+        raise InbetweenError(
+            f"positions: in a loop the last frame, {last}, holds the image of frame 0 again; "
+            f"use 0 to {last - 1}, or switch off loop."
+        )
+    if loop and resolved and 0 not in resolved:
+        raise InbetweenError(
+            f"positions: a loop begins and ends with the image at frame 0, but the first stands at {min(resolved)}; "
+            "put an image at frame 0, or switch off loop."
+        )
     return tuple(resolved.values())
 
 
-def read_positions(text: str, image_count: int, frame_count: int) -> tuple[KeyPosition, ...]:
+def read_positions(text: str, image_count: int, frame_count: int, loop: bool = False) -> tuple[KeyPosition, ...]:
     """Where each image stands, in the order of the images.
 
     Args:
         text: see the head of this module.
         image_count: number of images to place.
         frame_count: length of the time line, both ends included.
+        loop: the last frame is kept free for the image of frame 0.
 
     Returns:
         As many positions as images, with frames in 0..frame_count - 1, all different, not necessarily ascending.
@@ -95,13 +121,13 @@ def read_positions(text: str, image_count: int, frame_count: int) -> tuple[KeyPo
     """
     positions = parse_positions(text)
     if not positions:
-        return even_positions(image_count, frame_count)
+        return even_positions(image_count, frame_count, loop)
     if len(positions) != image_count:
         raise InbetweenError(
             f"positions names {len(positions)} frames but {image_count} images came in; "
             "give one frame per image, or leave it empty to spread them evenly."
         )
-    return resolve_positions(positions, frame_count)
+    return resolve_positions(positions, frame_count, loop)
 
 
 def _list_entries(text: str) -> list[KeyPosition]:

@@ -7,6 +7,7 @@ from .finish import InbetweenFinish
 from .frame_count import InbetweenFrameCount
 from .interpolate import InbetweenInterpolate
 from .interpolator_loader import InbetweenInterpolatorLoader
+from .join import InbetweenJoin
 from .keyframes import InbetweenKeyframes
 
 ALL_NODES = [
@@ -15,6 +16,7 @@ ALL_NODES = [
     InbetweenInterpolatorLoader,
     InbetweenInterpolate,
     InbetweenFinish,
+    InbetweenJoin,
     InbetweenContactSheet,
 ]
 

@@ -1,4 +1,4 @@
-"""Finish Frames: exact count, exact keyframes."""
+"""Finish Frames: exact count, exact keyframes, their colours."""
 
 from comfy_api.latest import io
 
@@ -7,7 +7,7 @@ from .types import Keyframes
 
 
 class InbetweenFinish(io.ComfyNode):
-    """Trims generated frames and puts the keyframes back."""
+    """Trims generated frames, matches their colours and puts the keyframes back."""
 
     @classmethod
     def define_schema(cls):
@@ -22,9 +22,18 @@ class InbetweenFinish(io.ComfyNode):
             node_id="InbetweenFinish",
             display_name="Finish Frames",
             category="in-between/finish",
-            description="Trim an engine's frames to the frame count of the keyframes and put the keyframes exactly at "
-            "their frames.",
-            search_aliases=["exact keyframes", "replace keyframes", "trim", "end frame", "paste keyframes"],
+            description="Trim an engine's frames to the frame count of the keyframes, match their colours, put the "
+            "keyframes exactly at their frames, and close a loop.",
+            search_aliases=[
+                "exact keyframes",
+                "replace keyframes",
+                "trim",
+                "end frame",
+                "paste keyframes",
+                "color match",
+                "colour drift",
+                "seamless loop",
+            ],
             inputs=[
                 io.Image.Input("images", tooltip="Frames from any engine, as many as the keyframes ask for or more."),
                 Keyframes.Input("keyframes", tooltip="The keyframes the frames were made from."),
@@ -36,18 +45,37 @@ class InbetweenFinish(io.ComfyNode):
                         io.DynamicCombo.Option("off", []),
                     ],
                     tooltip="replace sets each keyframe exactly; replace and blend also spreads its correction over "
-                    "the frames beside it; off only trims.",
+                    "the frames beside it; off leaves the frames as generated.",
+                ),
+                io.Boolean.Input(
+                    "match_colour",
+                    default=False,
+                    optional=True,
+                    tooltip="Undo a drift of colour and contrast: the correction found at each keyframe is carried "
+                    "smoothly over the frames between.",
+                ),
+                io.Boolean.Input(
+                    "loop",
+                    default=False,
+                    optional=True,
+                    tooltip="The clip is played in a loop: its last frame, which shows the first again, is left out, "
+                    "so one frame less comes out. Needs loop in Keyframes.",
                 ),
             ],
             outputs=[
-                io.Image.Output(display_name="frames", tooltip="Exactly as many frames as the keyframes say."),
+                io.Image.Output(
+                    display_name="frames", tooltip="Exactly as many frames as the keyframes say; in a loop one less."
+                ),
                 io.String.Output(
-                    display_name="report", tooltip="What was trimmed, and how far each keyframe had been missed."
+                    display_name="report",
+                    tooltip="What was done; for each keyframe how far it had been missed and how far the colour jumps "
+                    "there, before and after.",
                 ),
             ],
         )
 
     @classmethod
-    def execute(cls, images, keyframes, put_back):
-        finished = finish_frames(images, keyframes, put_back["put_back"], put_back.get("blend_frames", 0))
+    def execute(cls, images, keyframes, put_back, match_colour=False, loop=False):
+        blend_frames = put_back.get("blend_frames", 0)
+        finished = finish_frames(images, keyframes, put_back["put_back"], blend_frames, match_colour, loop)
         return io.NodeOutput(finished.frames_THWC, finished.report)

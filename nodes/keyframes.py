@@ -6,7 +6,7 @@ from ..core.errors import InbetweenError
 from ..core.fit import FITS, fit_images, target_size
 from ..core.frames import FRAME_RULES, check_frame_count
 from ..core.images import check_image
-from ..core.keyframes import place_keyframes
+from ..core.keyframes import check_image_count, place_keyframes
 from ..core.positions import parse_positions, read_positions, resolve_positions
 from .types import Keyframes
 from .validation import verdict
@@ -24,7 +24,7 @@ class InbetweenKeyframes(io.ComfyNode):
             node_id="InbetweenKeyframes",
             display_name="Keyframes",
             category="in-between",
-            description="Put two or more images at their frames on a time line; an engine makes the frames between.",
+            description="Put images at their frames on a time line; an engine makes the frames between.",
             search_aliases=["keyframe", "start end frame", "first last frame", "middle frame", "inbetween", "tween"],
             inputs=[
                 io.Autogrow.Input(
@@ -77,11 +77,19 @@ class InbetweenKeyframes(io.ComfyNode):
                     advanced=True,
                     tooltip="Round width and height to the nearest multiple: 16 for Wan, 64 for SVD, 1 for any size.",
                 ),
+                io.Boolean.Input(
+                    "loop",
+                    default=False,
+                    optional=True,
+                    tooltip="The image at frame 0 stands at the last frame again, so that the clip ends where it "
+                    "began; one image is enough. Switch on loop in Finish Frames too.",
+                ),
                 io.String.Input(
                     "positions",
                     default="",
+                    optional=True,
                     tooltip="Frame of each image, 0 is the first and -1 the last: 0, 24, -1. "
-                    "With strength: 0, 24:0.8, -1. Empty spreads them evenly.",
+                    "With strength: 0, 24:0.8, -1. Empty spreads them evenly. With loop the last frame is taken.",
                 ),
             ],
             outputs=[
@@ -90,7 +98,7 @@ class InbetweenKeyframes(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, frame_count=None, frame_rule=None, positions=None, images=None):
+    def validate_inputs(cls, frame_count=None, frame_rule=None, loop=None, positions=None, images=None):
         def check():
             if frame_rule is not None and frame_rule not in FRAME_RULES:
                 raise InbetweenError(f'frame_rule is "{frame_rule}"; choose {" or ".join(FRAME_RULES)}.')
@@ -99,17 +107,16 @@ class InbetweenKeyframes(io.ComfyNode):
             if positions is not None:
                 parsed = parse_positions(positions)
                 if frame_count is not None:
-                    resolve_positions(parsed, frame_count)
+                    resolve_positions(parsed, frame_count, bool(loop))
 
         return verdict(check)
 
     @classmethod
-    def execute(cls, images, frame_count, fit, frame_rule, width, height, multiple_of, positions):
+    def execute(cls, images, frame_count, fit, frame_rule, width, height, multiple_of, loop=False, positions=""):
         images_HWC = [image_HWC for batch_THWC in images.values() for image_HWC in batch_THWC]
-        if len(images_HWC) < 2:
-            raise InbetweenError(f"keyframes need 2 or more images, got {len(images_HWC)}; connect another image.")
+        check_image_count(len(images_HWC), loop)
         for number, image_HWC in enumerate(images_HWC, start=1):
             check_image(image_HWC, f"image {number}")
-        placed = read_positions(positions, len(images_HWC), frame_count)
+        placed = read_positions(positions, len(images_HWC), frame_count, loop)
         size = target_size(images_HWC[0], width, height, multiple_of)
-        return io.NodeOutput(place_keyframes(fit_images(images_HWC, size, fit), placed, frame_count, frame_rule))
+        return io.NodeOutput(place_keyframes(fit_images(images_HWC, size, fit), placed, frame_count, frame_rule, loop))

@@ -1,7 +1,9 @@
-"""Finishing: exact count, exact keyframes, corrections that fade and ghost nothing."""
+"""Finishing: exact count, exact keyframes, corrections that fade and ghost nothing, colours, loops."""
 
+import numpy as np
 import pytest
 import torch
+from comfyui_inbetween.core.colour import colour_statistics, oklab_from_srgb, srgb_from_oklab
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.finish import finish_frames
 from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
@@ -33,7 +35,7 @@ def test_off_only_trims():
     generated = torch.rand(11, 2, 3, 3)
     finished = finish_frames(generated, keys((0, 0.0), (8, 1.0)), "off")
     assert torch.equal(finished.frames_THWC, generated[:9])
-    assert finished.report == "9 frames, 2 trimmed from the end; keyframes left as generated."
+    assert finished.report.splitlines()[0] == "9 frames, 2 trimmed from the end; keyframes left as generated."
 
 
 def test_blend_fades_the_correction_out_linearly():
@@ -67,9 +69,29 @@ def test_blend_stays_in_range():
     assert finished.frames_THWC.min() >= 0.0
 
 
-def test_report_says_how_far_each_keyframe_was_missed():
+def test_report_says_how_far_each_keyframe_was_missed_and_how_the_colour_jumps():
     report = finish_frames(frames(9), keys((0, 0.5), (8, 0.25)), "replace").report
-    assert report == "9 frames; keyframes put back at (mean difference before): 0 (0.0000), 8 (0.2500)."
+    # Grey 0.5 has the OKLab lightness 0.59818, grey 0.25 has 0.37055.
+    assert report.splitlines() == [
+        "9 frames; keyframes put back.",
+        "Keyframe at 0: difference 0.0000; colour step 0.0000.",
+        "Keyframe at 8: difference 0.2500, after 0.0000; colour step 0.2276.",
+    ]
+    report = finish_frames(frames(9), keys((0, 0.5), (8, 0.25)), "replace and blend", 1).report
+    assert "put back, blended over 1 frames to each side." in report
+    assert report.endswith("colour step 0.2276, after 0.1172.")
+
+
+def test_the_larger_step_of_both_sides_is_reported():
+    generated = frames(9)
+    generated[3] = 0.25
+    report = finish_frames(generated, keys((0, 0.5), (4, 0.5), (8, 0.5)), "replace").report
+    assert "Keyframe at 4: difference 0.0000; colour step 0.2276." in report
+
+
+def test_frames_as_generated_are_not_said_to_jump():
+    report = finish_frames(frames(9), keys((0, 0.5), (8, 0.25)), "off").report
+    assert report.endswith("Keyframe at 8: difference 0.2500; colour step 0.0000.")
 
 
 def test_half_precision_frames_stay_half():
@@ -101,3 +123,161 @@ def test_what_it_refuses(generated, message):
     with pytest.raises(InbetweenError, match=message) as error:
         finish_frames(generated, keys((0, 0.0), (8, 1.0)), "replace")
     assert "\n" not in str(error.value)
+
+
+def clean_clip(count=9):
+    """A scene without drift whose content changes its colour: something red comes in from the left."""
+    noise_HWC = torch.rand(16, 24, 3, generator=torch.Generator().manual_seed(3))
+    scene_HWC = 0.35 + 0.3 * (0.6 * noise_HWC.mean(-1, keepdim=True) + 0.4 * noise_HWC)
+    clip_THWC = scene_HWC.repeat(count, 1, 1, 1)
+    for frame in range(count):
+        clip_THWC[frame, :, :frame] = 0.5 * clip_THWC[frame, :, :frame] + torch.tensor([0.35, 0.1, 0.1])
+    return clip_THWC
+
+
+def drifting(clip_THWC, shares, gain=0.8, shift=(0.1, 0.02, -0.03)):
+    """The clip, each frame the given share of the way to another contrast and colour."""
+    lab_THWC = oklab_from_srgb(clip_THWC)
+    drifted_THWC = lab_THWC * gain + torch.tensor(shift)
+    return srgb_from_oklab(torch.lerp(lab_THWC, drifted_THWC, torch.tensor(shares).view(-1, 1, 1, 1)))
+
+
+def keys_of(clip_THWC, *key_frames):
+    return KeyframeSet(len(clip_THWC), tuple(Keyframe(frame, clip_THWC[frame].clone()) for frame in key_frames))
+
+
+def test_matched_frames_have_the_keyframes_statistics_at_the_keyframes():
+    generated = drifting(clean_clip(), [0.5, 1, 1, 1, 1, 1, 1, 1, 0.6])
+    keyframes = keys_of(clean_clip(), 0, 4, 8)
+    matched = finish_frames(generated, keyframes, "off", match_colour=True).frames_THWC
+    for keyframe in keyframes.keyframes:
+        own, wanted = colour_statistics([matched[keyframe.frame]]), colour_statistics([keyframe.image_HWC])
+        assert own.mean_3 == pytest.approx(wanted.mean_3, abs=1e-4)
+        assert own.covariance_33 == pytest.approx(wanted.covariance_33, abs=2e-5)
+        before = colour_statistics([generated[keyframe.frame]])
+        assert np.abs(before.mean_3 - wanted.mean_3).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("key_frames", "shares"),
+    [
+        ((0, 8), [1.0] * 9),  # the same everywhere
+        ((2, 6), [1.0] * 9),  # before the first and after the last keyframe too
+        ((0, 4, 8), [0.0] * 9),
+    ],
+)
+def test_a_steady_drift_is_undone_in_every_frame_and_the_content_keeps_its_colours(key_frames, shares):
+    matched = finish_frames(
+        drifting(clean_clip(), shares), keys_of(clean_clip(), *key_frames), "off", match_colour=True
+    ).frames_THWC
+    assert (matched - clean_clip()).abs().max() < 3e-3
+
+
+def test_a_drift_that_grows_is_undone_as_it_grows():
+    generated = drifting(clean_clip(), [frame / 8 for frame in range(9)], gain=1.0)
+    matched = finish_frames(generated, keys_of(clean_clip(), 0, 8), "off", match_colour=True).frames_THWC
+    assert (matched - clean_clip()).abs().max() < 3e-3
+    assert (generated - clean_clip())[4].abs().mean() > 0.02
+
+
+def test_the_correction_changes_smoothly_between_keyframes():
+    still = clean_clip()[[4] * 9]
+    keyframes = KeyframeSet(9, (Keyframe(0, drifting(still, [1.0] * 9)[0]), Keyframe(8, still[8])))
+    matched = finish_frames(still, keyframes, "off", match_colour=True).frames_THWC
+    lightness = oklab_from_srgb(matched)[..., 0].mean((1, 2)).tolist()
+    first = oklab_from_srgb(keyframes.keyframes[0].image_HWC)[..., 0].mean().item()
+    assert abs(first - lightness[8]) > 0.01
+    assert lightness == pytest.approx(np.linspace(first, lightness[8], 9), abs=1e-4)
+
+
+def test_where_nothing_drifts_every_bit_stays():
+    clip = clean_clip()
+    for put_back in ("off", "replace", "replace and blend"):
+        finished = finish_frames(clip, keys_of(clip, 0, 4, 8), put_back, 3, match_colour=True).frames_THWC
+        assert torch.equal(finished, clip)
+
+
+def test_what_is_blended_is_what_matching_left():
+    """Colours are matched first: a drift of colour alone leaves the blend nothing to spread."""
+    generated, keyframes = drifting(clean_clip(), [1.0] * 9), keys_of(clean_clip(), 0, 8)
+    matched = finish_frames(generated, keyframes, "off", match_colour=True).frames_THWC
+    blended = finish_frames(generated, keyframes, "replace and blend", 3, match_colour=True).frames_THWC
+    assert (blended - matched).abs().max() < 3e-3
+    assert torch.equal(blended[8], clean_clip()[8])
+
+
+def test_report_on_matched_colours():
+    generated, keyframes = drifting(clean_clip(), [1.0] * 9), keys_of(clean_clip(), 0, 8)
+    lines = finish_frames(generated, keyframes, "replace", match_colour=True).report.splitlines()
+    assert lines[0] == "9 frames; colours matched; keyframes put back."
+    before, after = (float(word.rstrip(".")) for word in lines[1].split("colour step ")[1].split(", after "))
+    assert before > 0.02 > 0.005 > after
+
+
+def test_report_names_keyframes_that_cannot_be_matched_fully():
+    flat = finish_frames(frames(9), keys((0, 0.5), (8, 0.25)), "replace", match_colour=True).report.splitlines()
+    assert not flat[1].endswith("matched.")
+    assert flat[2].endswith("; flat picture, only its mean colour is matched.")
+    faint = drifting(clean_clip(), [1.0] * 9, gain=0.1)
+    limited = finish_frames(faint, keys_of(clean_clip(), 0, 8), "replace", match_colour=True).report
+    assert limited.endswith("; its contrast is too far off to be matched fully.")
+
+
+def test_colours_of_half_precision_frames_are_matched():
+    generated = drifting(clean_clip(), [1.0] * 9).half()
+    matched = finish_frames(generated, keys_of(clean_clip(), 0, 8), "off", match_colour=True).frames_THWC
+    assert matched.dtype == torch.float16
+    assert (matched.float() - clean_clip()).abs().max() < 6e-3
+
+
+def looped(count=9):
+    picture = clean_clip()[0]
+    return KeyframeSet(
+        count, (Keyframe(0, picture), Keyframe(4, clean_clip()[4]), Keyframe(count - 1, picture.clone()))
+    )
+
+
+def test_a_loop_leaves_out_the_last_frame_and_nothing_else():
+    generated = torch.rand(10, 16, 24, 3)
+    whole = finish_frames(generated, looped(), "replace and blend", 2, match_colour=True).frames_THWC
+    finished = finish_frames(generated, looped(), "replace and blend", 2, match_colour=True, loop=True)
+    assert torch.equal(finished.frames_THWC, whole[:8])
+    assert finished.report.startswith(
+        "8 frames, 1 trimmed from the end, frame 8 left out because a loop shows frame 0 again there; colours matched;"
+    )
+
+
+def test_both_sides_of_the_wrap_around_are_corrected():
+    generated = frames(9)
+    finished = finish_frames(generated, keys((0, 0.8), (4, 0.5), (8, 0.8)), "replace and blend", 2, loop=True)
+    assert first_pixel(finished) == [0.8, 0.7, 0.6, 0.5, 0.5, 0.5, 0.6, 0.7]
+    drifted = drifting(clean_clip()[[0, 1, 2, 3, 4, 3, 2, 1, 0]], [0.2, 1, 1, 1, 1, 1, 1, 1, 0.9])
+    matched = finish_frames(drifted, looped(), "off", match_colour=True, loop=True).frames_THWC
+    whole = finish_frames(drifted, looped(), "off", match_colour=True).frames_THWC
+    assert torch.equal(matched, whole[:8])
+
+
+def test_in_a_loop_the_step_at_the_end_is_the_one_to_frame_0():
+    generated = frames(9)
+    generated[0] = 0.25
+    lines = finish_frames(generated, keys((0, 0.5), (8, 0.5)), "off", loop=True).report.splitlines()
+    assert lines[2] == "Keyframe at 8: difference 0.0000, after 0.2500; colour step 0.0000, after 0.2276."
+
+
+@pytest.mark.parametrize(
+    ("keyframes", "message"),
+    [
+        (
+            keys((0, 0.5), (8, 0.4)),
+            "^a loop ends with the picture it begins with, but the keyframes at frames 0 and 8 differ; "
+            r"switch on loop in Keyframes, or switch it off here\.$",
+        ),
+        (keys((0, 0.5), (7, 0.5)), "frame 0 and at the last frame, 8, but none stands at frame 8; switch on loop in"),
+        (keys((1, 0.5), (8, 0.5)), "none stands at frame 0; switch on loop in Keyframes"),
+    ],
+)
+def test_a_loop_that_does_not_close(keyframes, message):
+    with pytest.raises(InbetweenError, match=message) as error:
+        finish_frames(frames(9), keyframes, "replace", loop=True)
+    assert "\n" not in str(error.value)
+    finish_frames(frames(9), keyframes, "replace")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
-from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet, place_keyframes
+from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet, check_image_count, place_keyframes
 from comfyui_inbetween.core.positions import KeyPosition
 
 
@@ -54,3 +54,22 @@ def test_what_it_refuses(keys, message):
 def test_a_count_that_breaks_the_rule():
     with pytest.raises(InbetweenError, match="frame_count 10 breaks the rule"):
         place_keyframes([image(), image()], [KeyPosition(0), KeyPosition(1)], 10, "4n+1")
+
+
+def test_in_a_loop_the_image_at_frame_0_ends_the_time_line_too():
+    first, second = image(0.1), image(0.9)
+    placed = place_keyframes([second, first], [KeyPosition(4), KeyPosition(0, 0.5)], 9, loop=True)
+    assert placed.frames == (0, 4, 8)
+    assert placed.keyframes[2].image_HWC is first
+    assert placed.keyframes[2].strength == 0.5
+    assert placed.frame_count == 9
+
+
+def test_one_image_makes_a_loop_but_no_keyframes():
+    assert place_keyframes([image()], [KeyPosition(0)], 5, loop=True).frames == (0, 4)
+    check_image_count(1, loop=True)
+    check_image_count(2)
+    with pytest.raises(InbetweenError, match="keyframes need 2 or more images, got 1; connect another image"):
+        check_image_count(1)
+    with pytest.raises(InbetweenError, match="keyframes need 1 or more images for a loop, got 0; connect an image"):
+        check_image_count(0, loop=True)

@@ -5,7 +5,13 @@ from itertools import pairwise
 
 import pytest
 from comfyui_inbetween.core.errors import InbetweenError
-from comfyui_inbetween.core.positions import KeyPosition, even_positions, parse_positions, read_positions
+from comfyui_inbetween.core.positions import (
+    KeyPosition,
+    even_positions,
+    parse_positions,
+    read_positions,
+    resolve_positions,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,6 +103,75 @@ def test_even_positions_are_ends_included_distinct_and_even(case):
     gaps = [after - before for before, after in pairwise(placed)]
     assert min(gaps) >= 1
     assert max(gaps) - min(gaps) <= 1
+
+
+@pytest.mark.parametrize(
+    ("images", "count", "expected"),
+    [(1, 2, [0]), (1, 25, [0]), (2, 25, [0, 12]), (3, 25, [0, 8, 16]), (4, 25, [0, 6, 12, 18]), (4, 5, [0, 1, 2, 3])],
+)
+def test_even_positions_in_a_loop_leave_the_last_frame_to_the_first_image(images, count, expected):
+    assert frames(even_positions(images, count, loop=True)) == expected
+    assert frames(read_positions("", images, count, loop=True)) == expected
+
+
+def test_positions_in_a_loop_name_the_images_only():
+    assert frames(read_positions("0, 24:0.5", 2, 81, loop=True)) == [0, 24]
+    assert frames(read_positions("12, 0, -2", 3, 25, loop=True)) == [12, 0, 23]
+    assert read_positions("0", 1, 25, loop=True) == (KeyPosition(0),)
+    assert frames(read_positions("3, -1", 2, 25)) == [3, 24]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "0, 12, -1",
+            "^positions: in a loop the last frame, 24, holds the image of frame 0 again; use 0 to 23, or switch off "
+            r"loop\.$",
+        ),
+        ("0, 24, 12", "in a loop the last frame, 24"),
+        ("3, 12, 9", "begins and ends with the image at frame 0, but the first stands at 3; put an image at frame 0"),
+        ("0, 24", "names 2 frames but 3 images"),
+    ],
+)
+def test_mistakes_in_a_loop(text, message):
+    with pytest.raises(InbetweenError, match=message) as error:
+        read_positions(text, 3, 25, loop=True)
+    assert "\n" not in str(error.value)
+
+
+def test_an_empty_text_is_no_mistake_in_a_loop():
+    assert resolve_positions(parse_positions(""), 25, loop=True) == ()
+
+
+def test_more_images_than_a_loop_has_frames():
+    with pytest.raises(InbetweenError, match=r"3 images do not fit into a loop of frame_count 3, .*; use 4 frames or"):
+        read_positions("", 3, 3, loop=True)
+
+
+@given(st.integers(1, 60).flatmap(lambda images: st.tuples(st.just(images), st.integers(images + 1, 2000))))
+def test_even_positions_in_a_loop_are_even_across_the_wrap_around(case):
+    images, count = case
+    placed = frames(even_positions(images, count, loop=True))
+    assert len(placed) == images
+    assert placed[0] == 0
+    gaps = [after - before for before, after in pairwise([*placed, count - 1])]
+    assert min(gaps) >= 1
+    assert max(gaps) - min(gaps) <= 1
+    assert all(abs(frame - number * (count - 1) / images) <= 0.5 for number, frame in enumerate(placed))
+
+
+@given(st.lists(st.integers(-30, 30), max_size=6), st.integers(2, 30))
+def test_positions_in_a_loop_keep_the_last_frame_free_or_are_refused(entries, count):
+    text = ", ".join(map(str, entries))
+    try:
+        placed = frames(read_positions(text, len(entries) or 1, count, loop=True))
+    except InbetweenError:
+        placed = [0]
+        own = [frame % count for frame in entries if -count <= frame < count]
+        assert len(set(own)) < len(entries) or count - 1 in own or 0 not in own
+    assert 0 in placed
+    assert count - 1 not in placed
 
 
 @given(st.lists(st.tuples(st.integers(-99, 99), st.integers(0, 100)), min_size=1, max_size=12))

@@ -6,6 +6,7 @@ option of the node is used once.
 """
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from math import pi
 
 import torch
@@ -47,6 +48,8 @@ def _keyframes_node() -> Iterator[Arguments]:
         "width": 32,
         "height": 32,
     }
+    one = {"image0": moving_clip(1)}
+    yield {**common, "images": one, "frame_count": 9, "fit": "off", "loop": True}
 
 
 def _frame_count() -> Iterator[Arguments]:
@@ -63,13 +66,20 @@ def _interpolator_loader() -> Iterator[Arguments]:
 
 
 def _interpolate() -> Iterator[Arguments]:
-    yield {"interpolator": FlowInterpolator(), "frames": keyframes(), "timing": {"timing": "as keyframed"}}
-    for timing in (
-        {"timing": "multiplier", "multiplier": 3},
-        {"timing": "frame count", "frame_count": 8},
-        {"timing": "frame rate", "source_fps": 24.0, "target_fps": 60.0},
+    linear = {"easing": "linear"}
+    common = {"interpolator": FlowInterpolator(), "hold": 2}
+    yield {**common, "frames": keyframes(), "timing": {"timing": "as keyframed"}, "easing": linear}
+    for timing, easing in (
+        ({"timing": "multiplier", "multiplier": 3}, {"easing": "ease in", "ease_over": "whole length"}),
+        ({"timing": "frame count", "frame_count": 8}, {"easing": "ease out", "ease_over": "each gap"}),
+        ({"timing": "frame rate", "source_fps": 24.0, "target_fps": 60.0}, linear),
+        ({"timing": "times", "times": "0.5, 0.75"}, {"easing": "ease in and out", "ease_over": "each gap"}),
+        (
+            {"timing": "multiplier", "multiplier": 2},
+            {"easing": "bezier", "curve": "0.1, 0, 0.9, 1", "ease_over": "each gap"},
+        ),
     ):
-        yield {"interpolator": FlowInterpolator(), "frames": moving_clip(3), "timing": timing}
+        yield {**common, "frames": moving_clip(3), "timing": timing, "easing": easing}
 
 
 def _finish() -> Iterator[Arguments]:
@@ -79,6 +89,25 @@ def _finish() -> Iterator[Arguments]:
         {"put_back": "off"},
     ):
         yield {"images": moving_clip(10), "keyframes": keyframes(), "put_back": put_back}
+    first, middle, _ = moving_clip(3)
+    looped = KeyframeSet(9, (Keyframe(0, first), Keyframe(4, middle), Keyframe(8, first)))
+    options = {"put_back": {"put_back": "replace"}, "match_colour": True, "loop": True}
+    yield {"images": moving_clip(9), "keyframes": looped, **options}
+
+
+def _join() -> Iterator[Arguments]:
+    from comfy_api.latest import InputImpl, Types
+
+    clips = {"clip0": moving_clip(5), "clip1": 0.9 * moving_clip(6), "clip2": moving_clip(4)}
+    for seam, match_colour in (
+        ("cut", {"match_colour": "fade out", "fade_frames": 2}),
+        ("cross-fade", {"match_colour": "carry on"}),
+        ("cut", {"match_colour": "off"}),
+    ):
+        yield {"clips": clips, "overlap": 2, "seam": seam, "match_colour": match_colour, "fps": 24.0}
+    video = InputImpl.VideoFromComponents(Types.VideoComponents(moving_clip(4), Fraction(30000, 1001)))
+    mixed = {"clip0": moving_clip(5), "clip1": video}
+    yield {"clips": mixed, "overlap": 0, "seam": "cut", "match_colour": {"match_colour": "off"}, "fps": 24.0}
 
 
 def _contact_sheet() -> Iterator[Arguments]:
@@ -93,5 +122,6 @@ EXAMPLES: dict[str, Callable[[], Iterator[Arguments]]] = {
     "InbetweenInterpolatorLoader": _interpolator_loader,
     "InbetweenInterpolate": _interpolate,
     "InbetweenFinish": _finish,
+    "InbetweenJoin": _join,
     "InbetweenContactSheet": _contact_sheet,
 }

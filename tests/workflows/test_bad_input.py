@@ -10,8 +10,8 @@ def node(class_type, **inputs):
     return {"class_type": class_type, "inputs": inputs}
 
 
-def picture(width=64, height=48):
-    return node("EmptyImage", width=width, height=height, batch_size=1, color=0x336699)
+def picture(width=64, height=48, color=0x336699):
+    return node("EmptyImage", width=width, height=height, batch_size=1, color=color)
 
 
 def keyframes(*images, **changes):
@@ -45,6 +45,20 @@ def graph(keys, first=None, second=None, finish_keys=None, timing=None):
     }
 
 
+def joined(*clips, **widgets):
+    """Clips of two frames each joined; `clips` are their nodes' outputs."""
+    given = {"overlap": 1, "seam": "cut", "match_colour": "off", "fps": 24.0}
+    sockets = {f"clips.clip{number}": [clip, 0] for number, clip in enumerate(clips)}
+    return {
+        "a": node("EmptyImage", width=64, height=48, batch_size=2, color=0x336699),
+        "small": node("EmptyImage", width=32, height=32, batch_size=2, color=0x336699),
+        "at 24": node("CreateVideo", images=["a", 0], fps=24.0),
+        "at 30": node("CreateVideo", images=["a", 0], fps=30.0),
+        "join": node("InbetweenJoin", **{**given, **sockets, **widgets}),
+        "show": node("PreviewImage", images=["join", 0]),
+    }
+
+
 def duration(**widgets):
     given = {"duration": "seconds", "duration.seconds": 2.0, "fps": 24.0, "frame_rule": "any", "rounding": "nearest"}
     return {
@@ -58,6 +72,16 @@ def test_the_graph_of_these_tests_runs_as_it_is(server):
     assert len(outputs["show"]["images"]) == 5
 
 
+def test_frames_and_videos_are_joined(server):
+    assert len(server.run(joined("a", "at 30", "at 30"))["show"]["images"]) == 4
+
+
+def test_one_picture_makes_a_loop(server):
+    prompt = graph(keyframes("a", loop=True))
+    prompt["finish"]["inputs"] |= {"loop": True, "match_colour": True}
+    assert len(server.run(prompt)["show"]["images"]) == 4
+
+
 @pytest.mark.parametrize(
     ("prompt", "message"),
     [
@@ -68,6 +92,9 @@ def test_the_graph_of_these_tests_runs_as_it_is(server):
         (graph(keyframes("a", "b", frame_count=1)), "frame_count is 1; at least 2 frames are needed"),
         (graph(keyframes("a", "b", frame_count=10**9)), "frame_count is 1000000000; at most 100000"),
         (graph(keyframes("a", "b", frame_rule="3n")), 'frame_rule is "3n"; choose any or 4n+1'),
+        (graph(keyframes("a", "b", positions="0, -1", loop=True)), "in a loop the last frame, 4, holds the image of"),
+        (graph(keyframes("a", "b", positions="1, 3", loop=True)), "begins and ends with the image at frame 0"),
+        (joined("a", "a", fps=0), "fps is 0; give a number above 0"),
         (duration(fps=0), "fps is 0; give a number above 0"),
         (duration(fps=math.nan), "fps is nan; give a number above 0"),
     ],
@@ -77,6 +104,12 @@ def test_a_wrong_widget_is_refused_before_anything_runs(server, prompt, message)
         server.run(prompt)
     assert any(message in text for text in refusal.value.messages)
     assert not any("\n" in text for text in refusal.value.messages)
+
+
+def unclosed_loop():
+    prompt = graph(keyframes("a", "b"), second=node("EmptyImage", width=64, height=48, batch_size=1, color=0x996633))
+    prompt["finish"]["inputs"] |= {"loop": True}
+    return prompt
 
 
 NOT_FINITE = {
@@ -125,6 +158,19 @@ AS_A_CLIP = {"frames": ["a", 0]}
             "5 frames came in but the keyframes need 9; let the engine make 9, or set frame_count of Keyframes to 5.",
         ),
         (
+            unclosed_loop(),
+            "a loop ends with the picture it begins with, but the keyframes at frames 0 and 4 differ; switch on loop "
+            "in Keyframes, or switch it off here.",
+        ),
+        (graph(keyframes(loop=True)), "keyframes need 1 or more images for a loop, got 0; connect an image."),
+        (joined("a"), "joining needs 2 or more clips, got 1; connect another clip."),
+        (joined("a", "small"), "clip 2 is 32x32 but clip 1 is 64x48; bring them to one size with Upscale Image."),
+        (joined("a", "a", overlap=2), "overlap is 2 but clip 1 has only 2 frames; use 0 to 1."),
+        (
+            joined("at 24", "a", "at 30"),
+            "clip 3 has 30 fps but clip 1 has 24; bring them to one rate with Interpolate Frames, timing frame rate.",
+        ),
+        (
             graph(keyframes("a", "b"), finish_keys=keyframes("a", "b", multiple_of=32)),
             "the frames are 64x48 but the keyframes 64x64; set width, height or multiple_of of Keyframes so that they "
             "agree.",
@@ -137,9 +183,34 @@ def test_a_wrong_socket_is_told_on_the_node(server, prompt, message):
     assert failure.value.message == message
 
 
+EASED = {"timing": "as keyframed", "easing": "bezier", "easing.ease_over": "each gap"}
+RAMPED = {"timing": "as keyframed", "easing": "ease in", "easing.ease_over": "whole length"}
+
+
+@pytest.mark.parametrize(
+    ("timing", "message"),
+    [
+        ({"timing": "times", "timing.times": "0.5, 1.5"}, "times: 1.5 is not between 0 and 1"),
+        ({"timing": "times", "timing.times": "0.5; 0.5; 0.5"}, "times has 3 lists but there are 1 gaps"),
+        ({**EASED, "easing.curve": "0.3, -0.2, 0.6, 1"}, "curve: y1 is -0.2, which leads to times outside 0..1"),
+        (RAMPED, 'ease_over "whole length" would move the keyframes off their frames; choose each gap'),
+    ],
+)
+def test_times_outside_a_gap(server, timing, message):
+    with pytest.raises(RunFailed) as failure:
+        server.run(graph(keyframes("a", "b"), timing=timing))
+    assert message in failure.value.message
+    assert "\n" not in failure.value.message
+
+
+def test_easing_and_hold_keep_the_number_of_frames(server):
+    timing = {**EASED, "easing.curve": "0.42, 0, 1, 1", "hold": 2}
+    assert len(server.run(graph(keyframes("a", "b"), timing=timing))["show"]["images"]) == 5
+
+
 def test_pictures_too_small_for_optical_flow(server):
     with pytest.raises(RunFailed, match="1x1") as failure:
-        server.run(graph(keyframes("a", "b"), first=picture(1, 1), second=picture(1, 1)))
+        server.run(graph(keyframes("a", "b"), first=picture(1, 1), second=picture(1, 1, 0)))
     assert failure.value.node_type == "InbetweenInterpolate"
     assert "16" in failure.value.message
     assert "\n" not in failure.value.message
@@ -166,7 +237,7 @@ def test_more_frames_than_memory(server):
 
 
 def test_4k_pictures_work(server):
-    prompt = graph(keyframes("a", "b", frame_count=3), first=picture(3840, 2160), second=picture(3840, 2160))
+    prompt = graph(keyframes("a", "b", frame_count=3), first=picture(3840, 2160), second=picture(3840, 2160, 0))
     assert len(server.run(prompt)["show"]["images"]) == 3
 
 

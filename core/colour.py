@@ -1,0 +1,154 @@
+"""Colours as the eye sees them: OKLab, the statistics of a picture in it, and making one picture's colours another's.
+
+OKLab: B. Ottosson, "A perceptual color space for image processing" (2020, matrices of 2021-01-25). Lightness L is 0..1,
+a (green to red) and b (blue to yellow) are about -0.4..0.4; the distance of two colours is the difference one sees.
+A difference from about 0.02 on is noticed (CSS Color 4, section 13.2).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_LMS_FROM_RGB = (
+    (0.4122214708, 0.5363325363, 0.0514459929),
+    (0.2119034982, 0.6806995451, 0.1073969566),
+    (0.0883024619, 0.2817188376, 0.6299787005),
+)
+_LAB_FROM_ROOTS = (
+    (0.2104542553, 0.7936177850, -0.0040720468),
+    (1.9779984951, -2.4285922050, 0.4505937099),
+    (0.0259040371, 0.7827717662, -0.8086757660),
+)
+
+NEGLIGIBLE = 1e-4  # a correction below a fortieth of an 8-bit step is none: the frame keeps its bits
+MOST_GAIN = 3.0  # more contrast or saturation than that is no drift but another picture
+_FLAT = 1e-5  # variance of a picture of one colour: a deviation of 0.003, below an 8-bit step
+_FLOOR = 1e-6  # variance added to both sides, that of 8-bit rounding; keeps grey pictures invertible
+
+Kind = Literal["full", "limited", "mean only"]
+
+
+@dataclass(frozen=True, eq=False)
+class ColourStatistics:
+    """Mean, shape (3,), and covariance, shape (3, 3), of a picture's OKLab colours, float64."""
+
+    mean_3: np.ndarray
+    covariance_33: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class ColourTransfer:
+    """The affine map `matrix @ lab + offset` of OKLab colours.
+
+    kind: "full"; "limited", where the gain had to be held to MOST_GAIN; "mean only", where one of the two pictures is
+        flat and tells nothing of contrast.
+    """
+
+    matrix_33: np.ndarray
+    offset_3: np.ndarray
+    kind: Kind = "full"
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether nobody could see it."""
+        return max(np.abs(self.matrix_33 - np.eye(3)).max(), np.abs(self.offset_3).max()) < NEGLIGIBLE
+
+    def apply(self, frame_HWC: Tensor) -> Tensor:
+        """The frame in the new colours, in [0, 1], of its own type and device; the frame itself if nothing changes."""
+        if self.is_identity:
+            return frame_HWC
+        lab_HWC = _mixed(oklab_from_srgb(frame_HWC), self.matrix_33)
+        lab_HWC += lab_HWC.new_tensor(self.offset_3.tolist())
+        return srgb_from_oklab(lab_HWC).to(frame_HWC.dtype)
+
+
+IDENTITY = ColourTransfer(np.eye(3), np.zeros(3))
+
+
+def oklab_from_srgb(image_HWC: Tensor) -> Tensor:
+    """sRGB in [0, 1] (values outside are clamped) to OKLab, float32, same shape and device."""
+    rgb_HWC = image_HWC.to(torch.float32).clamp(0.0, 1.0)
+    linear_HWC = torch.where(rgb_HWC <= 0.04045, rgb_HWC / 12.92, ((rgb_HWC + 0.055) / 1.055) ** 2.4)
+    return _mixed(_mixed(linear_HWC, _LMS_FROM_RGB).pow_(1 / 3), _LAB_FROM_ROOTS)
+
+
+def srgb_from_oklab(lab_HWC: Tensor) -> Tensor:
+    """OKLab to sRGB in [0, 1], float32; colours that sRGB does not have are clamped channel by channel."""
+    linear_HWC = _mixed(_mixed(lab_HWC, np.linalg.inv(_LAB_FROM_ROOTS)) ** 3, np.linalg.inv(_LMS_FROM_RGB))
+    linear_HWC = linear_HWC.clamp_(0.0, 1.0)
+    curved_HWC = linear_HWC.clamp_min(0.0031308).pow_(1 / 2.4).mul_(1.055).sub_(0.055)
+    return torch.where(linear_HWC <= 0.0031308, linear_HWC * 12.92, curved_HWC).clamp_(0.0, 1.0)
+
+
+def mean_colour(frame_HWC: Tensor) -> np.ndarray:
+    """Mean OKLab colour of a picture, shape (3,), float64."""
+    return _numbers(oklab_from_srgb(frame_HWC).flatten(0, 1).mean(0))
+
+
+def colour_step(first_3: np.ndarray, second_3: np.ndarray) -> float:
+    """Perceived difference (delta E, Euclidean in OKLab) of two colours; noticed from about 0.02 on."""
+    return float(np.linalg.norm(first_3 - second_3))
+
+
+def colour_statistics(frames_THWC: Tensor | Iterable[Tensor]) -> ColourStatistics:
+    """Mean and covariance over all pixels of one or more frames of one size, one frame in memory at a time.
+
+    Args:
+        frames_THWC: sRGB in [0, 1]; a batch, or frames of shape (H, W, 3).
+    """
+    means, covariances = [], []
+    for frame_HWC in frames_THWC:
+        lab_N3 = oklab_from_srgb(frame_HWC).flatten(0, 1)
+        mean_3 = lab_N3.mean(0)
+        lab_N3 -= mean_3  # before squaring, so that float32 is enough
+        products = [(lab_N3 * lab_N3[:, channel, None]).mean(0) for channel in range(3)]
+        means.append(_numbers(mean_3))
+        covariances.append(_numbers(torch.stack(products)))
+    between_33 = np.cov(np.stack(means), rowvar=False, bias=True)
+    return ColourStatistics(np.mean(means, axis=0), np.mean(covariances, axis=0) + between_33)
+
+
+def colour_transfer(source: ColourStatistics, target: ColourStatistics) -> ColourTransfer:
+    """The smallest linear change of colours that gives a picture the target's mean and covariance.
+
+    The Monge-Kantorovich map A = S^-1/2 (S^1/2 T S^1/2)^1/2 S^-1/2 between two Gaussians (F. Pitie and A. Kokaram,
+    "The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer", CVMP 2007). A is
+    symmetric, so no colour moves further than it must; equal statistics give the identity.
+
+    Returns:
+        A map whose gains lie in 1/MOST_GAIN..MOST_GAIN; only a shift of the mean if either picture is flat.
+    """
+    if min(np.trace(source.covariance_33), np.trace(target.covariance_33)) < _FLAT:
+        return ColourTransfer(np.eye(3), target.mean_3 - source.mean_3, "mean only")
+    source_33, target_33 = (statistics.covariance_33 + _FLOOR * np.eye(3) for statistics in (source, target))
+    root_33, inverse_root_33 = _power(source_33, 0.5), _power(source_33, -0.5)
+    matrix_33 = inverse_root_33 @ _power(root_33 @ target_33 @ root_33, 0.5) @ inverse_root_33
+    gains_3, directions_33 = np.linalg.eigh((matrix_33 + matrix_33.T) / 2)
+    held_3 = gains_3.clip(1 / MOST_GAIN, MOST_GAIN)
+    matrix_33 = (directions_33 * held_3) @ directions_33.T
+    kind: Kind = "full" if np.array_equal(held_3, gains_3) else "limited"
+    return ColourTransfer(matrix_33, target.mean_3 - matrix_33 @ source.mean_3, kind)
+
+
+def blend_transfers(first: ColourTransfer, second: ColourTransfer, share: float) -> ColourTransfer:
+    """The map whose result lies `share` (0..1) of the way from the first map's result to the second's."""
+    matrix_33 = (1 - share) * first.matrix_33 + share * second.matrix_33
+    return ColourTransfer(matrix_33, (1 - share) * first.offset_3 + share * second.offset_3)
+
+
+def _mixed(image_HWC: Tensor, matrix_33: object) -> Tensor:
+    """Every colour times the matrix, in full float32 precision."""
+    return image_HWC @ image_HWC.new_tensor(np.asarray(matrix_33).T.tolist())
+
+
+def _power(symmetric_33: np.ndarray, exponent: float) -> np.ndarray:
+    values_3, vectors_33 = np.linalg.eigh(symmetric_33)
+    return (vectors_33 * np.maximum(values_3, 1e-12) ** exponent) @ vectors_33.T
+
+
+def _numbers(values: Tensor) -> np.ndarray:
+    return values.cpu().numpy().astype(np.float64)
