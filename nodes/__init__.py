@@ -4,11 +4,13 @@ from comfy_api.latest import ComfyExtension
 
 from .contact_sheet import InbetweenContactSheet
 from .finish import InbetweenFinish
+from .flow_view import InbetweenFlowView
 from .frame_count import InbetweenFrameCount
 from .interpolate import InbetweenInterpolate
 from .interpolator_loader import InbetweenInterpolatorLoader
 from .join import InbetweenJoin
 from .keyframes import InbetweenKeyframes
+from .motion_plot import InbetweenMotionPlot
 
 ALL_NODES = [
     InbetweenKeyframes,
@@ -18,6 +20,8 @@ ALL_NODES = [
     InbetweenFinish,
     InbetweenJoin,
     InbetweenContactSheet,
+    InbetweenMotionPlot,
+    InbetweenFlowView,
 ]
 
 

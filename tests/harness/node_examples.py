@@ -116,6 +116,17 @@ def _contact_sheet() -> Iterator[Arguments]:
     yield common
 
 
+def _motion_plot() -> Iterator[Arguments]:
+    common = {"images": moving_clip(9), "width": 640, "height": 400}
+    yield {**common, "keyframes": keyframes()}
+    yield common
+
+
+def _flow_view() -> Iterator[Arguments]:
+    for legend in (True, False):
+        yield {"images": moving_clip(3), "longest": 0.0, "legend": legend}
+
+
 EXAMPLES: dict[str, Callable[[], Iterator[Arguments]]] = {
     "InbetweenKeyframes": _keyframes_node,
     "InbetweenFrameCount": _frame_count,
@@ -124,4 +135,6 @@ EXAMPLES: dict[str, Callable[[], Iterator[Arguments]]] = {
     "InbetweenFinish": _finish,
     "InbetweenJoin": _join,
     "InbetweenContactSheet": _contact_sheet,
+    "InbetweenMotionPlot": _motion_plot,
+    "InbetweenFlowView": _flow_view,
 }

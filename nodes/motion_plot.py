@@ -1,0 +1,38 @@
+"""Motion Plot: where a clip jumps, at one look."""
+
+from comfy_api.latest import io
+
+from ..core.motion import measure_motion
+from ..core.motion_plot import motion_plot
+from ..host.runtime import Progress
+from .types import Keyframes
+
+
+class InbetweenMotionPlot(io.ComfyNode):
+    """Draws motion, flicker and colour step over the frames of a clip."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InbetweenMotionPlot",
+            display_name="Motion Plot",
+            category="in-between/look",
+            description="Draw motion, flicker and colour step over the frames of a clip; what jumps is marked.",
+            search_aliases=["flicker", "jump", "temporal consistency", "motion graph", "quality check", "color shift"],
+            inputs=[
+                io.Image.Input("images", tooltip="A clip of two or more frames."),
+                Keyframes.Input("keyframes", optional=True, tooltip="Marks these frames in the plot."),
+                io.Int.Input("width", default=1200, min=320, max=4096, step=8, tooltip="Width of the plot in pixels."),
+                io.Int.Input("height", default=720, min=240, max=4096, step=8, tooltip="Height of the plot in pixels."),
+            ],
+            outputs=[
+                io.Image.Output(display_name="plot", tooltip="One image; preview or save it."),
+                io.String.Output(display_name="report", tooltip="The means, and every frame at which the clip jumps."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, images, width, height, keyframes=None):
+        motion = measure_motion(images, Progress(len(images) - 1))
+        marked = keyframes.frames if keyframes is not None else ()
+        return io.NodeOutput(motion_plot(motion, marked, width, height), motion.report())
