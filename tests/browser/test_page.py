@@ -121,6 +121,6 @@ def test_a_node_is_found_and_added_by_search(page):
     search = page.page.get_by_role("search")
     search.wait_for()
     page.page.keyboard.type("first last frame", delay=20)
-    search.get_by_role("option").filter(has_text="Put two or more images at their frames").click()
+    search.get_by_role("option").filter(has_text="Put images at their frames on a time line").click()
     page.page.mouse.click(EMPTY_PLACE[0], EMPTY_PLACE[1] - 200)
     assert page.node_types() == ["InbetweenKeyframes"]
