@@ -56,8 +56,9 @@ def test_it_saves_a_video(server, outputs):
         ("three_keyframes", 48, 24, {0: 1, 16: 2, 47: 3}),
         ("three_keyframes_loop", 48, 24, {0: 1, 16: 2, 32: 3}),
         ("join_clips", 29, 24, {0: 1, 16: 2, 28: 3}),
+        ("look_at_motion", 36, 24, {0: 1, 18: 2, 35: 3}),
     ],
-    ids=["quickstart", "three_keyframes", "three_keyframes_loop", "join_clips"],
+    ids=["quickstart", "three_keyframes", "three_keyframes_loop", "join_clips", "look_at_motion"],
     indirect=["outputs"],
 )
 def test_the_video_goes_through_the_keyframes(server, outputs, frame_count, fps, keyframes):
@@ -80,11 +81,13 @@ def test_the_loop_closes(server, outputs):
 
 @pytest.mark.parametrize("outputs", ["look_at_motion"], indirect=True)
 def test_motion_is_shown(server, outputs):
-    flow_THWC, rate = server.video(*files(outputs, [".mp4"]))
-    assert (len(flow_THWC), rate) == (35, 24)
-    assert (flow_THWC.amax(dim=3) - flow_THWC.amin(dim=3)).amax() > 0.5  # full colour somewhere
-    plot_HWC = server.image(next(file for file in files(outputs, [".png"]) if file.type == "output"))
-    assert plot_HWC.shape == (720, 1200, 3)
+    saved = [file for file in files(outputs, [".png"]) if file.type == "output"]
+    pictures = {file.filename.rsplit("_", 2)[0]: server.image(file) for file in saved}
+    assert pictures["look_at_motion_plot"].shape == (720, 1200, 3)
+    flow_HWC = pictures["look_at_motion_flow"]
+    assert len(saved) == 3  # the plot, and the flow from keyframe to keyframe
+    assert (flow_HWC.amax(dim=2) - flow_HWC.amin(dim=2)).amax() > 0.5  # full colour somewhere
+    assert flow_HWC.mean() > 0.8  # and white where nothing moves
     (report,) = [text for node in outputs.values() for text in node.get("text", [])]
     assert report.startswith("36 frames; ")
     assert report.endswith("No jump found.")
