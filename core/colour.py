@@ -30,6 +30,11 @@ _FLAT = 1e-5  # variance of a picture of one colour: a deviation of 0.003, below
 _FLOOR = 1e-6  # variance added to both sides, that of 8-bit rounding; keeps grey pictures invertible
 
 Kind = Literal["full", "limited", "mean only"]
+_SHORTFALLS: dict[Kind, str] = {
+    "full": "",
+    "limited": "; the contrast is too far off to be matched fully",
+    "mean only": "; flat picture, only its mean colour is matched",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +56,11 @@ class ColourTransfer:
     matrix_33: np.ndarray
     offset_3: np.ndarray
     kind: Kind = "full"
+
+    @property
+    def shortfall(self) -> str:
+        """What it could not match, for a report, beginning with "; "; empty if there is nothing to say."""
+        return "" if self.is_identity else _SHORTFALLS[self.kind]
 
     @property
     def is_identity(self) -> bool:

@@ -1,25 +1,20 @@
 """Last touches on generated frames: the right number of them, the keyframes' colours, and the keyframes themselves."""
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from .colour import ColourTransfer, Kind, blend_transfers, colour_statistics, colour_step, colour_transfer, mean_colour
+from .colour import ColourTransfer, blend_transfers, colour_statistics, colour_step, colour_transfer, mean_colour
 from .errors import InbetweenError
 from .images import check_frames, size_text
 from .keyframes import KeyframeSet
 
 PutBack = Literal["off", "replace", "replace and blend"]
 PUT_BACK_MODES: tuple[PutBack, ...] = get_args(PutBack)
-
-_MATCH_NOTES: dict[Kind, str] = {
-    "full": "",
-    "limited": "; its contrast is too far off to be matched fully",
-    "mean only": "; flat picture, only its mean colour is matched",
-}
 
 
 @dataclass(frozen=True)
@@ -37,6 +32,7 @@ def finish_frames(
     blend_frames: int = 2,
     match_colour: bool = False,
     loop: bool = False,
+    on_frames: Callable[[int], None] | None = None,
 ) -> Finished:
     """Trim to the time line of the keyframes, match the colours to the keyframes, put them back, close the loop.
 
@@ -56,6 +52,7 @@ def finish_frames(
         match_colour: undo the drift of colours between keyframes; before the first and after the last one its
             correction is kept.
         loop: leave out the last frame, which shows the first one again.
+        on_frames: called with n after the colours of n more frames were matched; may raise to stop the work.
 
     Returns:
         Exactly `keyframes.frame_count` frames, in a loop one less, of the type and on the device of the given ones,
@@ -75,7 +72,7 @@ def finish_frames(
         steps[0] += f", frame {wanted - 1} left out because a loop shows frame 0 again there"
     notes = dict.fromkeys(keyframes.frames, "")
     if match_colour:
-        notes = _match_colours(finished_THWC, keyframes)
+        notes = _match_colours(finished_THWC, keyframes, on_frames or (lambda _: None))
         steps.append("colours matched")
     if put_back == "off":
         steps.append("keyframes left as generated")
@@ -118,7 +115,7 @@ def _check(frames_THWC: Tensor, keyframes: KeyframeSet, loop: bool) -> None:
             )
 
 
-def _match_colours(frames_THWC: Tensor, keyframes: KeyframeSet) -> dict[int, str]:
+def _match_colours(frames_THWC: Tensor, keyframes: KeyframeSet, on_frames: Callable[[int], None]) -> dict[int, str]:
     """Correct the frames in place; says of each keyframe what could not be matched."""
     transfers = [
         colour_transfer(
@@ -129,10 +126,8 @@ def _match_colours(frames_THWC: Tensor, keyframes: KeyframeSet) -> dict[int, str
     ]
     for frame in range(keyframes.frame_count):
         frames_THWC[frame] = _correction(frame, keyframes.frames, transfers).apply(frames_THWC[frame])
-    return {
-        frame: "" if transfer.is_identity else _MATCH_NOTES[transfer.kind]
-        for frame, transfer in zip(keyframes.frames, transfers, strict=True)
-    }
+        on_frames(1)
+    return {frame: transfer.shortfall for frame, transfer in zip(keyframes.frames, transfers, strict=True)}
 
 
 def _correction(frame: int, key_frames: tuple[int, ...], transfers: list[ColourTransfer]) -> ColourTransfer:

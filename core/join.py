@@ -1,6 +1,6 @@
 """Join clips that share frames at their ends: nothing twice, nothing lost, no jump of colour at the seam."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -12,7 +12,6 @@ from torch import Tensor
 from .colour import (
     IDENTITY,
     ColourTransfer,
-    Kind,
     blend_transfers,
     colour_statistics,
     colour_step,
@@ -31,12 +30,6 @@ MatchColour = Literal["fade out", "carry on", "off"]
 SAME_RATE = 1e-4  # files round rates: 23.976 is 24000/1001, but 24 is not
 UNLIKE = 0.04  # mean difference from which shared frames are not the same frames made twice
 SAME_SCENE = 0.5  # layout correlation from which two pictures are of one scene
-
-_MATCH_NOTES: dict[Kind, str] = {
-    "full": "",
-    "limited": "; the contrast is too far off to be matched fully",
-    "mean only": "; flat picture, only its mean colour is matched",
-}
 
 
 @dataclass(frozen=True)
@@ -104,6 +97,7 @@ def join_clips(
     seam: Seam = "cut",
     match_colour: MatchColour = "fade out",
     fade_frames: int = 12,
+    on_frames: Callable[[int], None] | None = None,
 ) -> Joined:
     """Join clips one after the other into one result.
 
@@ -119,6 +113,7 @@ def join_clips(
             the j-th of k shared frames (from 0) is (j + 1) / (k + 1).
         match_colour: "fade out", "carry on" or "off".
         fade_frames: with "fade out", frames after the overlap that are corrected, the first of them fully.
+        on_frames: called with n after n more result frames; may raise to stop the work.
 
     Returns:
         Exactly `joined_length` frames, of the type and on the device of the first clip, and a report.
@@ -134,6 +129,8 @@ def join_clips(
     result_THWC = clips_THWC[0].new_empty((total, *clips_THWC[0].shape[1:]))
     filled = len(clips_THWC[0])
     result_THWC[:filled] = clips_THWC[0]
+    report_progress = on_frames or (lambda _: None)
+    report_progress(filled)
     ranges, seams = [f"Clip 1: frames 0 to {filled - 1}."], []
     for number, (before_THWC, clip_THWC) in enumerate(pairwise(clips_THWC), start=2):
         seam_frame, first = filled, filled - overlap
@@ -141,7 +138,7 @@ def join_clips(
         met_THWC = result_THWC[min(first, seam_frame - 1) : seam_frame]
         transfer, notes = _match(met_THWC, clip_THWC[: len(met_THWC)], match_colour, overlap)
         fading = fade_frames if match_colour == "fade out" else None
-        _lay(clip_THWC, result_THWC[first:filled], overlap, seam, transfer, fading)
+        _lay(clip_THWC, result_THWC[first:filled], overlap, seam, transfer, fading, report_progress)
         shown_from = first if seam == "cross-fade" else seam_frame
         ranges.append(f"Clip {number}: frames {shown_from} to {filled - 1}.")
         step = colour_step(mean_colour(before_THWC[-1]), mean_colour(clip_THWC[overlap]))
@@ -170,6 +167,7 @@ def _lay(
     seam: Seam,
     transfer: ColourTransfer,
     fading: int | None,
+    on_frames: Callable[[int], None],
 ) -> None:
     """Write a clip to its place, whose first `overlap` frames hold the earlier clip; `fading` None never fades."""
     for frame in range(overlap if seam == "cut" else 0, len(clip_THWC)):
@@ -180,6 +178,7 @@ def _lay(
             share = (frame + 1) / (overlap + 1)
             frame_HWC = torch.lerp(place_THWC[frame].to(torch.float32), frame_HWC.to(torch.float32), share)
         place_THWC[frame] = frame_HWC
+        on_frames(int(frame >= overlap))
 
 
 def _match(met_THWC: Tensor, clip_THWC: Tensor, match_colour: MatchColour, overlap: int) -> tuple[ColourTransfer, str]:
@@ -189,8 +188,8 @@ def _match(met_THWC: Tensor, clip_THWC: Tensor, match_colour: MatchColour, overl
     notes = ""
     if match_colour != "off" and not same_scene:
         notes += "; different pictures meet here, so colours are left as they are"
-    elif match_colour != "off" and not drift.is_identity:
-        notes += _MATCH_NOTES[drift.kind]
+    elif match_colour != "off":
+        notes += drift.shortfall
     difference = _difference(met_THWC, clip_THWC, drift) if overlap else 0.0
     if difference > UNLIKE:
         notes += f"; the shared frames are not alike (mean difference {difference:.3f}), look at overlap"

@@ -3,6 +3,7 @@
 from comfy_api.latest import io
 
 from ..core.finish import finish_frames
+from ..host.runtime import Progress
 from .types import Keyframes
 
 
@@ -77,5 +78,6 @@ class InbetweenFinish(io.ComfyNode):
     @classmethod
     def execute(cls, images, keyframes, put_back, match_colour=False, loop=False):
         blend_frames = put_back.get("blend_frames", 0)
-        finished = finish_frames(images, keyframes, put_back["put_back"], blend_frames, match_colour, loop)
+        progress = Progress(keyframes.frame_count)
+        finished = finish_frames(images, keyframes, put_back["put_back"], blend_frames, match_colour, loop, progress)
         return io.NodeOutput(finished.frames_THWC, finished.report)

@@ -3,7 +3,8 @@
 from comfy_api.latest import Input, io
 
 from ..core.frames import exact
-from ..core.join import SEAMS, common_rate, join_clips
+from ..core.join import SEAMS, common_rate, join_clips, joined_length
+from ..host.runtime import Progress
 from .validation import verdict
 
 
@@ -90,5 +91,7 @@ class InbetweenJoin(io.ComfyNode):
         rate = common_rate([video and video.frame_rate for video in videos], fps)
         clips_THWC = [video.images if video else clip for clip, video in zip(clips.values(), videos, strict=True)]
         fade_frames = match_colour.get("fade_frames", 0)
-        joined = join_clips(clips_THWC, overlap, seam, match_colour["match_colour"], fade_frames)
+        total = joined_length([len(clip_THWC) for clip_THWC in clips_THWC], overlap, seam)
+        progress = Progress(total)
+        joined = join_clips(clips_THWC, overlap, seam, match_colour["match_colour"], fade_frames, progress)
         return io.NodeOutput(joined.frames_THWC, rate, joined.report)

@@ -220,7 +220,7 @@ def test_report_names_keyframes_that_cannot_be_matched_fully():
     assert flat[2].endswith("; flat picture, only its mean colour is matched.")
     faint = drifting(clean_clip(), [1.0] * 9, gain=0.1)
     limited = finish_frames(faint, keys_of(clean_clip(), 0, 8), "replace", match_colour=True).report
-    assert limited.endswith("; its contrast is too far off to be matched fully.")
+    assert limited.endswith("; the contrast is too far off to be matched fully.")
 
 
 def test_colours_of_half_precision_frames_are_matched():
@@ -281,3 +281,9 @@ def test_a_loop_that_does_not_close(keyframes, message):
         finish_frames(frames(9), keyframes, "replace", loop=True)
     assert "\n" not in str(error.value)
     finish_frames(frames(9), keyframes, "replace")
+
+
+def test_progress_counts_the_frames_whose_colours_are_matched():
+    done = []
+    finish_frames(torch.rand(11, 2, 3, 3), keys((0, 0.0), (8, 1.0)), match_colour=True, on_frames=done.append)
+    assert sum(done) == 9

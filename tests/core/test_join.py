@@ -227,3 +227,10 @@ def test_the_rate_of_the_videos_is_passed_on():
 def test_rates_that_do_not_agree(rates, otherwise, message):
     with pytest.raises(InbetweenError, match=message):
         common_rate(rates, otherwise)
+
+
+@pytest.mark.parametrize("seam", ["cut", "cross-fade"])
+def test_progress_counts_the_frames_of_the_result(seam):
+    done = []
+    joined = join_clips([scene(7), scene(6, 5), scene(5, 9)], 2, seam, on_frames=done.append)
+    assert sum(done) == len(joined.frames_THWC)
