@@ -4,9 +4,11 @@ Three ways to write the same thing, all 0-based, negative numbers counting from 
 
     (empty)                                       spread evenly, first image at frame 0, last at the last frame
     0, 24:0.8, -1                                 a list; `:0.8` is a strength
-    [0, {"frame": 24, "strength": 0.8}, -1]       JSON, which the time line widget writes
+    [0, {"frame": 24, "strength": 0.8}, -1]       JSON
 
 In a loop the image at frame 0 stands at the last frame again; the text names the images once each, so not that frame.
+
+web/js/positions.js reads the same in the page, by the same rules and with the same errors.
 """
 
 import json
@@ -18,7 +20,8 @@ from typing import TypeGuard
 from .errors import InbetweenError
 
 _HOW = "write frame numbers such as 0, 24, -1 (strength: 24:0.8), or leave it empty to spread the images evenly"
-_ENTRY = re.compile(r"(?P<frame>[+-]?\d+)(?::(?P<strength>\d*\.?\d+))?")
+_ENTRY = re.compile(r"(?P<frame>[+-]?\d+)(?::(?P<strength>\d*\.?\d+))?", re.ASCII)
+_BLANKS = " \t\n\r\f\v\u00a0\u3000"  # spelt out, for every language means its own by "white space"
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def parse_positions(text: str) -> tuple[KeyPosition, ...]:
     Raises:
         InbetweenError: the text is neither a list nor JSON of the form above, or a strength is not 0..1.
     """
-    text = text.strip()
+    text = text.strip(_BLANKS)
     if not text:
         return ()
     entries = _json_entries(text) if text[0] in "[{" else _list_entries(text)
@@ -132,7 +135,7 @@ def read_positions(text: str, image_count: int, frame_count: int, loop: bool = F
 
 def _list_entries(text: str) -> list[KeyPosition]:
     entries = []
-    for word in re.split(r"[,;\s]+", text.strip(",; \t\n")):
+    for word in re.split(f"[,;{_BLANKS}]+", text.strip(",;" + _BLANKS)):
         match = _ENTRY.fullmatch(word)
         if match is None:
             raise InbetweenError(f"positions: cannot read {_shown(word)}; {_HOW}.")
@@ -142,7 +145,7 @@ def _list_entries(text: str) -> list[KeyPosition]:
 
 def _json_entries(text: str) -> list[KeyPosition]:
     try:
-        values = json.loads(text)
+        values = json.loads(text, parse_constant=_refused)
     except (ValueError, RecursionError):
         raise InbetweenError(f"positions: {_shown(text)} is not valid JSON; {_HOW}.") from None
     if not isinstance(values, list):
@@ -154,12 +157,18 @@ def _json_entry(value: object) -> KeyPosition:
     entry = value if isinstance(value, dict) else {"frame": value}
     frame, strength = entry.get("frame"), entry.get("strength", 1.0)
     if set(entry) - {"frame", "strength"} or not _is_number(frame) or not _is_number(strength):
-        raise InbetweenError(f"positions: cannot read {_shown(json.dumps(value))}; {_HOW}.")
+        written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        raise InbetweenError(f"positions: cannot read {_shown(written)}; {_HOW}.")
     if frame != int(frame):
         raise InbetweenError(
             f"positions: frame {frame:g} is not a whole number; use {math.floor(frame)} or {math.ceil(frame)}."
         )
     return KeyPosition(_frame(str(int(frame))), float(strength))
+
+
+def _refused(constant: str) -> None:
+    """NaN and Infinity are no JSON, though Python's reader takes them."""
+    raise ValueError(constant)
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
@@ -174,5 +183,5 @@ def _frame(digits: str) -> int:
 
 def _shown(text: str) -> str:
     """The text in quotes on one line, cut short."""
-    line = " ".join(text.split())
+    line = " ".join(re.split(f"[{_BLANKS}]+", text.strip(_BLANKS)))
     return f'"{line[:40]}..."' if len(line) > 43 else f'"{line}"'
