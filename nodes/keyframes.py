@@ -119,4 +119,6 @@ class InbetweenKeyframes(io.ComfyNode):
             check_image(image_HWC, f"image {number}")
         placed = read_positions(positions, len(images_HWC), frame_count, loop)
         size = target_size(images_HWC[0], width, height, multiple_of)
-        return io.NodeOutput(place_keyframes(fit_images(images_HWC, size, fit), placed, frame_count, frame_rule, loop))
+        keyframes = place_keyframes(fit_images(images_HWC, size, fit), placed, frame_count, frame_rule, loop)
+        # What only a run knows: the length through a link, and how many images the batches hold. For the timeline.
+        return io.NodeOutput(keyframes, ui={"frame_count": [frame_count], "image_count": [len(images_HWC)]})

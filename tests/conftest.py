@@ -105,12 +105,14 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def open_page(browser, server) -> Callable[[str], ComfyPage]:
-    """Opens the real page with the renderer of a name of RENDERERS."""
+def open_page(browser, server) -> Callable[..., ComfyPage]:
+    """Opens the real page with the renderer of a name of RENDERERS, without the files of an address pattern."""
 
-    def opened(renderer: str) -> ComfyPage:
+    def opened(renderer: str, without: str | None = None) -> ComfyPage:
         context = browser.new_context(viewport={"width": 1600, "height": 1000})
         page = ComfyPage(context.new_page(), server)
+        if without:
+            page.page.route(without, lambda route: route.abort())
         page.open(renderer)
         return page
 

@@ -23,6 +23,7 @@ CHROMIUM_FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+FILE_TYPES = {".json": "application/json", ".mp4": "video/mp4", ".jpg": "image/jpeg"}
 LOAD_MS = 120_000
 RUN_MS = 300_000
 
@@ -100,10 +101,14 @@ class ComfyPage:
     def drop(self, file: Path) -> None:
         """Drops a file on the canvas and waits until its graph is there."""
         self.page.evaluate("() => window.app.graph.clear()")
+        self.drop_more(file)
+
+    def drop_more(self, file: Path) -> None:
+        """Drops a file on the canvas and waits until there are more nodes than before; a picture becomes Load Image."""
+        before = len(self.node_types())
         content = base64.b64encode(file.read_bytes()).decode()
-        kind = "application/json" if file.suffix == ".json" else "video/mp4"
-        self.page.evaluate(DROP_FILE, {"base64": content, "name": file.name, "type": kind})
-        self.page.wait_for_function("() => window.app.graph.nodes.length > 0", timeout=LOAD_MS)
+        self.page.evaluate(DROP_FILE, {"base64": content, "name": file.name, "type": FILE_TYPES[file.suffix]})
+        self.page.wait_for_function("before => window.app.graph.nodes.length > before", arg=before, timeout=LOAD_MS)
         self.page.evaluate(NEXT_FRAMES)
 
     def prompt(self) -> dict:
@@ -113,6 +118,14 @@ class ComfyPage:
     def saved(self) -> dict:
         """What the page would save."""
         return self.page.evaluate("() => window.app.graph.serialize()")
+
+    def node_id(self, node_type: str) -> int | str:
+        """The id of the only node of a type in the graph that is open."""
+        (found,) = self.page.evaluate(
+            "type => window.app.canvas.graph.nodes.filter((node) => node.type === type).map((node) => node.id)",
+            node_type,
+        )
+        return found
 
     def node_types(self) -> list[str]:
         """The types of the nodes of the graph."""

@@ -1,0 +1,164 @@
+"""The timeline of one Keyframes node in the real page, used as a person uses it: by mouse, finger and keys."""
+
+from comfy_page import NEXT_FRAMES, ComfyPage
+from playwright.sync_api import ElementHandle, expect
+
+KEYFRAMES = "InbetweenKeyframes"
+
+# The node may be recreated (undo) or its element moved (renderer), so it is looked up each time.
+FIND = """([id, name]) => {
+    const node = window.app.canvas.graph.getNodeById(id)
+    return node.widgets.find((widget) => widget.name === name)
+}"""
+SHOW_NODE = """([id, scale]) => {
+    const { canvas } = window.app
+    const [x, y] = canvas.graph.getNodeById(id).pos
+    canvas.ds.scale = scale
+    canvas.ds.offset = [420 / scale - x, 120 / scale - y]
+    canvas.setDirty(true, true)
+}"""
+WIDGET_PLACE = """([id, name]) => {
+    const { canvas } = window.app
+    const node = canvas.graph.getNodeById(id)
+    const { y } = node.widgets.find((widget) => widget.name === name)
+    const [left, top] = canvas.ds.convertOffsetToCanvas([node.pos[0] + node.size[0] - 60, node.pos[1] + y + 12])
+    const box = canvas.canvas.getBoundingClientRect()
+    return [box.left + left, box.top + top]
+}"""
+
+
+class Timeline:
+    """The timeline of the Keyframes node with a given id, of the graph that is open."""
+
+    def __init__(self, page: ComfyPage, node_id: int | str | None = None) -> None:
+        self.page = page
+        self.node_id = page.node_id(KEYFRAMES) if node_id is None else node_id
+        self.show()
+
+    def show(self, scale: float = 1.0) -> None:
+        """Moves the view so that the node is seen, zoomed."""
+        self.page.page.evaluate(SHOW_NODE, [self.node_id, scale])
+        self.settle()
+
+    def settle(self) -> None:
+        """Lets the page follow: the timeline is drawn in the next frame, its place in the one after."""
+        for _ in range(2):
+            self.page.page.evaluate(NEXT_FRAMES)
+
+    @property
+    def element(self) -> ElementHandle:
+        found = self.page.page.evaluate_handle(f"(given) => ({FIND})(given).element", [self.node_id, "timeline"])
+        return found.as_element()
+
+    @property
+    def text(self) -> str:
+        """The positions text, which is the value."""
+        return self.page.page.evaluate(f"(given) => ({FIND})(given).value", [self.node_id, "positions"])
+
+    @property
+    def keys(self) -> list[ElementHandle]:
+        """The keys in the order of the images."""
+        return self.element.query_selector_all("[role=slider]")
+
+    @property
+    def frames(self) -> list[int]:
+        """Where the keys are shown."""
+        return [int(key.get_attribute("aria-valuenow")) for key in self.keys]
+
+    @property
+    def pictures(self) -> list[bool]:
+        """Whether each key shows its picture."""
+        return [key.query_selector("img").evaluate("image => image.naturalWidth > 0") for key in self.keys]
+
+    @property
+    def status(self) -> str:
+        return self.element.query_selector("[role=status]").inner_text()
+
+    def point(self, index: int) -> tuple[float, float]:
+        """The middle of a key's picture, on the page."""
+        box = self.keys[index].bounding_box()
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 3
+
+    def x_of(self, frame: float) -> float:
+        """Where a frame is on the page."""
+        ruler = self.element.query_selector(".inbetween-ruler").bounding_box()
+        last = int(self.element.query_selector("input").get_attribute("max"))
+        return ruler["x"] + ruler["width"] * frame / last
+
+    def drag(self, index: int, frame: float, shift: bool = False) -> None:
+        """Drags a key sideways with the mouse."""
+        x, y = self.point(index)
+        mouse = self.page.page.mouse
+        mouse.move(x, y)
+        mouse.down()
+        if shift:
+            self.page.page.keyboard.down("Shift")
+        mouse.move((x + self.x_of(frame)) / 2, y + 3)
+        mouse.move(self.x_of(frame), y + 3)
+        mouse.up()
+        if shift:
+            self.page.page.keyboard.up("Shift")
+        self.settle()
+
+    def drag_up(self, index: int, pixels: float) -> None:
+        """Drags a key upwards; down if negative."""
+        x, y = self.point(index)
+        mouse = self.page.page.mouse
+        mouse.move(x, y)
+        mouse.down()
+        mouse.move(x + 2, y - pixels / 2)
+        mouse.move(x + 2, y - pixels)
+        mouse.up()
+        self.settle()
+
+    def touch_drag(self, index: int, frame: float) -> None:
+        """Drags a key sideways with a finger."""
+        x, y = self.point(index)
+        session = self.page.page.context.new_cdp_session(self.page.page)
+        touch = [("touchStart", x), ("touchMove", (x + self.x_of(frame)) / 2), ("touchMove", self.x_of(frame))]
+        for kind, at in touch:
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": at, "y": y}]})
+        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        session.detach()
+        self.settle()
+
+    def focus(self, index: int) -> None:
+        self.keys[index].focus()
+
+    def press(self, *keys: str) -> None:
+        """Keys of the keyboard, one after the other."""
+        for key in keys:
+            self.page.page.keyboard.press(key)
+            self.settle()
+
+    def type_number(self, name: str, value: str) -> None:
+        """Types into one of the timeline's number fields."""
+        field = self.element.query_selector(f"input[aria-label={name}]")
+        field.fill(value)
+        field.press("Enter")
+        self.settle()
+
+    def type_text(self, renderer: str, text: str) -> None:
+        """Types the positions text into its own widget."""
+        page = self.page.page
+        if renderer == "canvas":
+            page.mouse.dblclick(*page.evaluate(WIDGET_PLACE, [self.node_id, "positions"]))
+            field = page.locator(".graphdialog input")
+        else:
+            node = page.locator(f"[data-node-id='{self.node_id}']")
+            field = node.get_by_role("textbox", name="positions")
+        expect(field).to_be_visible()
+        field.fill(text)
+        field.press("Enter")
+        self.settle()
+
+    def undo(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.page.page.keyboard.press("Control+z")
+            self.page.page.wait_for_timeout(250)
+        self.settle()
+
+    def redo(self) -> None:
+        self.page.page.keyboard.press("Control+y")
+        self.page.page.wait_for_timeout(250)
+        self.settle()

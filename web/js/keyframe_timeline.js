@@ -1,0 +1,250 @@
+/**
+ * The timeline on the Keyframes node: a view of its widgets and images, which changes nothing but the positions text.
+ * Without this script the node works as it does with it, by the text alone.
+ */
+
+import { api } from '../../../scripts/api.js'
+import { app } from '../../../scripts/app.js'
+import { connectedImages, feedingNode } from './connected_images.js'
+import { formatPositions } from './positions.js'
+import { freeFrame, placeKeys, withFrame, withNewKey, withStrength, withoutKey } from './timeline_model.js'
+import { TimelineView } from './timeline_view.js'
+
+const NODE = 'InbetweenKeyframes'
+const WATCHED = ['frame_count', 'frame_rule', 'loop', 'positions']
+const FPS_PROPERTY = 'timeline_fps'
+const DEFAULT_FPS = 24
+const NEW_NODE_WIDTH = 440
+const HEIGHT = 196 // in the page's own units, with the margin of a DOM widget
+
+app.registerExtension({
+  name: 'Inbetween.KeyframeTimeline',
+  nodeCreated(node) {
+    if (node.comfyClass === NODE && node.widgets?.some(({ name }) => name === 'positions')) new KeyframeTimeline(node)
+  }
+})
+
+class KeyframeTimeline {
+  #node
+  #view
+  #keys = []
+  #images = []
+  #links = null // of the images, as last seen; null until then
+  #told = null // what the last run said: {frameCount, imageCount}
+  #textBefore = ''
+  #isQueued = false
+  #isFollowing = false
+
+  constructor(node) {
+    this.#node = node
+    this.#view = new TimelineView({
+      begin: () => (this.#textBefore = this.#value('positions')),
+      cancel: () => this.#setWidget('positions', this.#textBefore),
+      commit: () => requestAnimationFrame(recordUndoStep),
+      move: (index, frame, direction) => this.#move(index, frame, direction),
+      strengthen: (index, strength) => this.#write(withStrength(this.#keys, index, strength)),
+      remove: (index) => this.#remove(index),
+      spread: () => this.#setWidget('positions', ''),
+      setFps: (fps) => this.#setFps(fps)
+    })
+    const options = {
+      getMinHeight: () => HEIGHT,
+      getMaxHeight: () => HEIGHT,
+      hideOnZoom: false,
+      serialize: false,
+      getValue: () => '',
+      setValue: () => {}
+    }
+    const widget = node.addDOMWidget('timeline', NODE + 'Timeline', this.#view.element, options)
+    widget.serialize = false
+    forwardToCanvas(this.#view.element)
+    this.#listen()
+    node.setSize([Math.max(node.size[0], NEW_NODE_WIDTH), node.computeSize()[1]])
+    this.#queueRefresh()
+  }
+
+  #listen() {
+    const node = this.#node
+    const refresh = () => this.#queueRefresh()
+    for (const name of WATCHED) chain(this.#widget(name), 'callback', refresh)
+    chain(node, 'onConnectionsChange', () => {
+      this.#queueFollowing()
+      refresh()
+    })
+    chain(node, 'onConfigure', () => {
+      this.#links = null
+      this.#told = null
+      refresh()
+    })
+    chain(node, 'onExecuted', (output) => this.#learn(output))
+    chain(node, 'onAdded', () => api.addEventListener('graphChanged', refresh)) // such as another file in Load Image
+    chain(node, 'onRemoved', () => api.removeEventListener('graphChanged', refresh))
+  }
+
+  #queueRefresh() {
+    if (this.#isQueued) return
+    this.#isQueued = true
+    requestAnimationFrame(() => {
+      this.#isQueued = false
+      if (this.#node.graph) this.#refresh()
+    })
+  }
+
+  #refresh() {
+    this.#images = connectedImages(this.#node, api)
+    this.#links = this.#images.map(({ link }) => link)
+    const imageCount = this.#told?.imageCount ?? this.#images.length
+    const exactCount = this.#told !== null || this.#images.every(({ isSingle }) => isSingle)
+    const frameCount = Math.max(Number(this.#value('frame_count')) || 2, 2)
+    const [rule, loop] = [this.#value('frame_rule'), Boolean(this.#value('loop'))]
+    const placed = placeKeys({ text: this.#value('positions'), imageCount, exactCount, frameCount, loop })
+    this.#keys = placed.keys
+    const isOneEach = placed.keys.length === this.#images.length
+    const upstreamFps = this.#upstreamFps()
+    this.#view.show({
+      keys: placed.keys.map((key, index) => ({ ...key, url: (isOneEach && this.#images[index].url) || null })),
+      isEven: placed.isEven,
+      frameCount,
+      rule,
+      loop,
+      fps: upstreamFps ?? this.#node.properties[FPS_PROPERTY] ?? DEFAULT_FPS,
+      ownFps: upstreamFps === null,
+      readOnly: this.#isLinked('positions'),
+      message: placed.error || this.#hint(frameCount),
+      isError: placed.error !== ''
+    })
+  }
+
+  #hint(frameCount) {
+    if (this.#isLinked('positions')) return 'The positions come through a link; the timeline shows the text it hides.'
+    if (this.#isLinked('frame_count') && !this.#told)
+      return `The length comes through a link; the timeline shows ${frameCount} frames until the graph has run.`
+    if (!this.#images.length) return 'Connect images: each becomes a key on the timeline.'
+    return 'Drag an image to its frame, up or down for its strength. Shift snaps to the marks.'
+  }
+
+  /**
+   * When all links of this change are made, but so that the page keeps what follows as the same step of undo. A node that
+   * is being loaded has no links seen before, one that is being removed no graph afterwards: they keep their text.
+   */
+  #queueFollowing() {
+    if (this.#isFollowing || !this.#links) return
+    this.#isFollowing = true
+    app.canvas.emitBeforeChange()
+    queueMicrotask(() => {
+      this.#isFollowing = false
+      if (this.#node.graph && this.#links) this.#followConnections()
+      app.canvas.emitAfterChange()
+    })
+  }
+
+  /** A key for an image that was connected, none for one that was taken away, where the text named each of them. */
+  #followConnections() {
+    const [before, links] = [this.#links, connectedImages(this.#node, api).map(({ link }) => link)]
+    if (`${before}` === `${links}`) return
+    this.#links = links
+    this.#told = null
+    const isNew = links.length > before.length
+    const index = isNew ? links.findIndex((each) => !before.includes(each)) : before.findIndex((each) => !links.includes(each))
+    const [text, loop] = [this.#value('positions'), this.#value('loop')]
+    const frameCount = Number(this.#value('frame_count'))
+    const { keys, isEven } = placeKeys({ text, frameCount, loop, imageCount: 0, exactCount: false })
+    if (index < 0 || isEven || keys.length !== before.length || Math.abs(links.length - before.length) !== 1) return
+    const positions = isNew ? withNewKey(keys, index, frameCount, loop) : withoutKey(keys, index)
+    if (positions) this.#setWidget('positions', formatPositions(positions, text))
+  }
+
+  #move(index, target, direction) {
+    const frameCount = Math.max(Number(this.#value('frame_count')), 2)
+    const frame = freeFrame(this.#keys, index, target, frameCount, this.#value('loop'), direction)
+    if (frame !== this.#keys[index].frame || !this.#keys[index].valid)
+      this.#write(withFrame(this.#keys, index, frame, frameCount))
+  }
+
+  #remove(index) {
+    const image = this.#keys.length === this.#images.length ? this.#images[index] : null
+    if (this.#value('positions').trim()) this.#write(withoutKey(this.#keys, index))
+    this.#isFollowing = true // has followed
+    if (image) this.#node.disconnectInput(image.slot)
+    this.#isFollowing = false
+  }
+
+  #write(positions) {
+    this.#setWidget('positions', formatPositions(positions, this.#value('positions')))
+    this.#refresh()
+  }
+
+  #setFps(fps) {
+    if (fps > 0) this.#node.setProperty(FPS_PROPERTY, fps)
+    this.#refresh()
+  }
+
+  /** The rate of the Frame Count node that gives the length, null if there is none. */
+  #upstreamFps() {
+    const slot = this.#node.inputs.findIndex(({ widget }) => widget?.name === 'frame_count')
+    const source = slot < 0 ? null : feedingNode(this.#node, slot)
+    const fps = Number(source?.comfyClass === 'InbetweenFrameCount' && source.widgets.find(({ name }) => name === 'fps')?.value)
+    return fps > 0 ? fps : null
+  }
+
+  /** What came through links is known after a run; the widget under a link then shows it. */
+  #learn(output) {
+    const [frameCount] = output?.frame_count ?? []
+    const [imageCount] = output?.image_count ?? []
+    if (!frameCount) return
+    this.#told = { frameCount, imageCount }
+    if (this.#isLinked('frame_count')) this.#setWidget('frame_count', frameCount)
+    this.#queueRefresh()
+  }
+
+  #isLinked(name) {
+    return this.#node.inputs.some(({ widget, link }) => widget?.name === name && link != null)
+  }
+
+  #widget(name) {
+    return this.#node.widgets.find((widget) => widget.name === name)
+  }
+
+  #value(name) {
+    const { value } = this.#widget(name)
+    return name === 'positions' ? `${value ?? ''}` : value
+  }
+
+  #setWidget(name, value) {
+    const [node, widget] = [this.#node, this.#widget(name)]
+    const before = widget.value
+    if (before === value) return
+    widget.value = value
+    widget.callback?.(value, app.canvas, node)
+    node.onWidgetChanged?.(name, value, before, widget)
+    node.setDirtyCanvas(true, true)
+  }
+}
+
+/** Calls `after` whenever the host calls a hook, which keeps what it did before. */
+function chain(owner, hook, after) {
+  const before = owner[hook]
+  owner[hook] = function (...values) {
+    const result = before?.apply(this, values)
+    after(...values)
+    return result
+  }
+}
+
+/** The page compares the graph with its last state and keeps the difference as one step. */
+function recordUndoStep() {
+  app.canvas.emitBeforeChange()
+  app.canvas.emitAfterChange()
+}
+
+/** Wheel and middle button zoom and pan, as they do beside the timeline. */
+function forwardToCanvas(element) {
+  element.addEventListener('wheel', (event) => {
+    if (!element.closest('.dom-widget')) return // Nodes 2.0 forwards by itself
+    event.preventDefault()
+    app.canvas.processMouseWheel(event)
+  })
+  element.addEventListener('pointerdown', (event) => event.button === 1 && app.canvas.processMouseDown(event))
+  element.addEventListener('pointermove', (event) => event.buttons & 4 && app.canvas.processMouseMove(event))
+  element.addEventListener('pointerup', (event) => event.button === 1 && app.canvas.processMouseUp(event))
+}
