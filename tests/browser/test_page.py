@@ -1,25 +1,10 @@
 """What an artist does in the page, in both of its renderers."""
 
-import pytest
-from comfy_page import RENDERERS
 from comfy_server import PACK_FOLDER, files
 from playwright.sync_api import expect
 from project_paths import WORKFLOWS
 
 EMPTY_PLACE = (760, 650)  # of the canvas, in pixels of the page
-
-
-@pytest.fixture(scope="module", params=RENDERERS, ids=str)
-def opened(open_page, request):
-    return open_page(request.param)
-
-
-@pytest.fixture
-def page(opened, tmp_path):
-    """The page, which must not have thrown by the end; a picture of the end stays for a person to look at."""
-    yield opened
-    opened.page.screenshot(path=tmp_path / "end.png")
-    assert opened.errors == []
 
 
 def select(page, node_type: str) -> None:

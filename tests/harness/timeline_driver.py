@@ -1,9 +1,13 @@
 """The timeline of one Keyframes node in the real page, used as a person uses it: by mouse, finger and keys."""
 
+import json
+
 from comfy_page import NEXT_FRAMES, ComfyPage
 from playwright.sync_api import ElementHandle, expect
+from project_paths import WORKFLOWS
 
 KEYFRAMES = "InbetweenKeyframes"
+THREE_KEYFRAMES = WORKFLOWS / "three_keyframes.json"
 
 # The node may be recreated (undo) or its element moved (renderer), so it is looked up each time.
 FIND = """([id, name]) => {
@@ -162,3 +166,24 @@ class Timeline:
         self.page.page.keyboard.press("Control+y")
         self.page.page.wait_for_timeout(250)
         self.settle()
+
+
+def three_keyframes(**widgets) -> dict:
+    """The shipped workflow with its length in the widget: 25 frames, images at 0, 16 and the last."""
+    workflow = json.loads(THREE_KEYFRAMES.read_text(encoding="utf-8"))
+    (node,) = [node for node in workflow["nodes"] if node["type"] == KEYFRAMES]
+    (length,) = [each for each in node["inputs"] if each["name"] == "frame_count"]
+    link, length["link"] = length["link"], None
+    workflow["links"] = [each for each in workflow["links"] if each[0] != link]
+    for origin in workflow["nodes"]:
+        for output in origin.get("outputs", []):
+            output["links"] = [each for each in output["links"] or [] if each != link]
+    values = {"frame_count": 25, "frame_rule": "any", "loop": False, "positions": "0, 16, -1"} | widgets
+    kept = [each["name"] for each in node["inputs"] if "widget" in each]
+    node["widgets_values"] = [values.get(name, old) for name, old in zip(kept, node["widgets_values"], strict=True)]
+    return workflow
+
+
+def sent_positions(page: ComfyPage) -> list[str]:
+    """What the server would be sent, for every Keyframes node."""
+    return [node["inputs"]["positions"] for node in page.prompt().values() if node["class_type"] == KEYFRAMES]

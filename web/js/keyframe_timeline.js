@@ -51,12 +51,15 @@ class KeyframeTimeline {
       getMinHeight: () => HEIGHT,
       getMaxHeight: () => HEIGHT,
       hideOnZoom: false,
+      hideInPanel: true, // there is one element, and its place is in the node
       serialize: false,
       getValue: () => '',
       setValue: () => {}
     }
     const widget = node.addDOMWidget('timeline', NODE + 'Timeline', this.#view.element, options)
     widget.serialize = false
+    // Where a panel shows it all the same, the page would keep the panel's width for the node (ComfyUI_frontend #13068).
+    Object.defineProperty(widget, 'width', { get: () => undefined, set: () => {} })
     forwardToCanvas(this.#view.element)
     this.#listen()
     node.setSize([Math.max(node.size[0], NEW_NODE_WIDTH), node.computeSize()[1]])
@@ -93,8 +96,8 @@ class KeyframeTimeline {
   #refresh() {
     this.#images = connectedImages(this.#node, api)
     this.#links = this.#images.map(({ link }) => link)
-    const imageCount = this.#told?.imageCount ?? this.#images.length
-    const exactCount = this.#told !== null || this.#images.every(({ isSingle }) => isSingle)
+    const exactCount = this.#images.every(({ isSingle }) => isSingle)
+    const imageCount = exactCount ? this.#images.length : (this.#told?.imageCount ?? this.#images.length)
     const frameCount = Math.max(Number(this.#value('frame_count')) || 2, 2)
     const [rule, loop] = [this.#value('frame_rule'), Boolean(this.#value('loop'))]
     const placed = placeKeys({ text: this.#value('positions'), imageCount, exactCount, frameCount, loop })
@@ -110,16 +113,17 @@ class KeyframeTimeline {
       fps: upstreamFps ?? this.#node.properties[FPS_PROPERTY] ?? DEFAULT_FPS,
       ownFps: upstreamFps === null,
       readOnly: this.#isLinked('positions'),
-      message: placed.error || this.#hint(frameCount),
+      message: placed.error || this.#hint(frameCount, exactCount),
       isError: placed.error !== ''
     })
   }
 
-  #hint(frameCount) {
+  #hint(frameCount, exactCount) {
     if (this.#isLinked('positions')) return 'The positions come through a link; the timeline shows the text it hides.'
     if (this.#isLinked('frame_count') && !this.#told)
       return `The length comes through a link; the timeline shows ${frameCount} frames until the graph has run.`
     if (!this.#images.length) return 'Connect images: each becomes a key on the timeline.'
+    if (!exactCount && !this.#told) return 'How many images come in is known when the graph has run.'
     return 'Drag an image to its frame, up or down for its strength. Shift snaps to the marks.'
   }
 

@@ -184,6 +184,7 @@ export class TimelineView {
     this.name.textContent = key ? `Image ${this.#selected + 1}` : keys.length ? 'Length' : ''
     this.time.textContent = timeText(key ? key.frame : frameCount, fps)
     this.time.title = key ? 'time of this frame' : 'length'
+    this.frame.label.hidden = this.strength.label.hidden = !key
     this.frame.input.max = frameCount - 1
     fill(this.frame.input, key ? `${key.frame}` : '', !key || readOnly)
     fill(this.strength.input, key ? trim(key.strength) : '', !key || readOnly)
@@ -250,6 +251,7 @@ export class TimelineView {
       this.#intents.move(index, frameCount - 1, -1)
     } else {
       this.#intents.remove(index)
+      this.#intents.commit() // now: the last key leaves none that could hear the key come up
       this.#keys[Math.min(index, this.#keys.length - 1)]?.box.focus({ preventScroll: true })
     }
   }
