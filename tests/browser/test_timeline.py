@@ -143,6 +143,9 @@ def test_undo_and_redo_go_step_by_step(timeline):
     timeline.redo()
     assert timeline.text == "0, 9, -1"
     assert timeline.frames == [0, 9, 24]
+    timeline.drag(1, 13)  # what is seen belongs to the node that undo and redo have made anew
+    assert timeline.text == "0, 13, -1"
+    assert timeline.page.page.locator(".inbetween-timeline").count() == 1
 
 
 def test_the_length_and_the_rule_are_followed(timeline, page):

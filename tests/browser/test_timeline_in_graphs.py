@@ -139,6 +139,22 @@ def test_an_image_that_comes_or_goes_has_its_key_follow(timeline, page):
     assert timeline.frames == [0, 16, 24]
 
 
+def test_an_image_node_that_is_deleted_is_one_step_of_undo(timeline, page):
+    page.change("""() => {
+        const { canvas, graph } = window.app
+        canvas.deselectAll()
+        canvas.selectNode(graph.nodes.filter((each) => each.type === 'LoadImage')[1])
+    }""")
+    page.page.locator("#graph-canvas").focus()
+    timeline.press("Delete")
+    timeline.settle()
+    assert timeline.text == "0, -1"
+    assert timeline.status.startswith("Drag an image")
+    timeline.undo()
+    assert timeline.text == "0, 16, -1"
+    assert page.node_types().count("LoadImage") == 3
+
+
 def test_another_source_for_an_image_keeps_its_frame(timeline, page):
     page.change("""() => {
         const { graph } = window.app

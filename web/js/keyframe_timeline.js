@@ -89,13 +89,22 @@ class KeyframeTimeline {
     this.#isQueued = true
     requestAnimationFrame(() => {
       this.#isQueued = false
-      if (this.#node.graph) this.#refresh()
+      if (!this.#node.graph) return
+      this.#refresh()
+      this.#takePlace()
     })
+  }
+
+  /** Nodes 2.0 goes on showing the element of a node that undo has replaced (seen in 1.47.12): this one takes its place. */
+  #takePlace() {
+    const { element } = this.#view
+    if (element.isConnected || this.#node.graph !== app.canvas.graph) return
+    document.querySelector(`[data-node-id="${this.#node.id}"] .${element.classList[0]}`)?.replaceWith(element)
   }
 
   #refresh() {
     this.#images = connectedImages(this.#node, api)
-    this.#links = this.#images.map(({ link }) => link)
+    if (!this.#isFollowing) this.#links = this.#images.map(({ link }) => link)
     const exactCount = this.#images.every(({ isSingle }) => isSingle)
     const imageCount = exactCount ? this.#images.length : (this.#told?.imageCount ?? this.#images.length)
     const frameCount = Math.max(Number(this.#value('frame_count')) || 2, 2)
@@ -128,14 +137,15 @@ class KeyframeTimeline {
   }
 
   /**
-   * When all links of this change are made, but so that the page keeps what follows as the same step of undo. A node that
-   * is being loaded has no links seen before, one that is being removed no graph afterwards: they keep their text.
+   * In the next frame, when the host has moved the sockets up too; until then the page keeps no state, so that all of it
+   * is one step of undo. A node that is being loaded has no links seen before, one that was removed has no graph then:
+   * they keep their text.
    */
   #queueFollowing() {
     if (this.#isFollowing || !this.#links) return
     this.#isFollowing = true
     app.canvas.emitBeforeChange()
-    queueMicrotask(() => {
+    requestAnimationFrame(() => {
       this.#isFollowing = false
       if (this.#node.graph && this.#links) this.#followConnections()
       app.canvas.emitAfterChange()
@@ -168,9 +178,10 @@ class KeyframeTimeline {
   #remove(index) {
     const image = this.#keys.length === this.#images.length ? this.#images[index] : null
     if (this.#value('positions').trim()) this.#write(withoutKey(this.#keys, index))
-    this.#isFollowing = true // has followed
+    this.#isFollowing = true // the text has followed already
     if (image) this.#node.disconnectInput(image.slot)
     this.#isFollowing = false
+    this.#refresh()
   }
 
   #write(positions) {

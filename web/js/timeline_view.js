@@ -74,9 +74,8 @@ export class TimelineView {
     box.addEventListener('focus', () => this.#select(index))
     box.addEventListener('pointerdown', (event) => this.#press(event, index))
     box.addEventListener('pointermove', (event) => this.#dragTo(event))
-    box.addEventListener('pointerup', () => this.#release())
-    box.addEventListener('pointercancel', () => this.#release(true))
-    box.addEventListener('lostpointercapture', () => this.#release())
+    box.addEventListener('pointerup', ({ pointerId }) => pointerId === this.#drag?.pointerId && this.#release())
+    box.addEventListener('pointercancel', ({ pointerId }) => pointerId === this.#drag?.pointerId && this.#release(true))
     box.addEventListener('keydown', (event) => this.#keyDown(event, index))
     box.addEventListener('keyup', (event) => isEditing(event) && this.#intents.commit())
     this.keyRow.append(box)
@@ -194,10 +193,10 @@ export class TimelineView {
   }
 
   #press(event, index) {
-    if (event.button !== 0 || this.#shown.readOnly) return
+    if (event.button !== 0 || this.#shown.readOnly || this.#drag) return
     const { frame, strength } = this.#shown.keys[index]
     const { pointerId, clientX: x, clientY: y } = event
-    this.#drag = { index, x, y, frame, strength, axis: null }
+    this.#drag = { pointerId, index, x, y, frame, strength, axis: null }
     this.#keys[index].box.focus({ preventScroll: true })
     this.#keys[index].box.setPointerCapture(pointerId)
     this.#intents.begin()
@@ -205,7 +204,7 @@ export class TimelineView {
 
   #dragTo(event) {
     const drag = this.#drag
-    if (!drag) return
+    if (drag?.pointerId !== event.pointerId) return
     const [x, y] = [event.clientX - drag.x, event.clientY - drag.y]
     if (!drag.axis && Math.max(Math.abs(x), Math.abs(y)) < AXIS_PIXELS) return
     drag.axis ??= Math.abs(x) >= Math.abs(y) ? 'frame' : 'strength'
