@@ -40,6 +40,16 @@ def test_a_saved_graph_opens_as_it_was(timeline, page):
     assert page.saved()["nodes"] == saved["nodes"]
 
 
+def test_the_page_is_loaded_anew(timeline, page):
+    timeline.drag(1, 5)
+    page.reload()
+    again = Timeline(page)
+    assert again.text == "0, 5, -1"
+    assert again.frames == [0, 5, 24]
+    again.drag(1, 7)
+    assert again.text == "0, 7, -1"
+
+
 def test_a_copy_has_a_timeline_of_its_own(timeline, page):
     timeline.drag(1, 5)
     page.page.evaluate("id => window.app.canvas.selectNode(window.app.graph.getNodeById(id))", timeline.node_id)

@@ -25,6 +25,7 @@ CHROMIUM_FLAGS = (
 )
 FILE_TYPES = {".json": "application/json", ".mp4": "video/mp4", ".jpg": "image/jpeg"}
 LOAD_MS = 120_000
+DRAFT_MS = 1500  # the page keeps a draft of what is open some time after each change
 RUN_MS = 300_000
 
 # Stored on the server before the page is opened: otherwise a tutorial or a dialog covers the graph.
@@ -89,9 +90,21 @@ class ComfyPage:
         settings = QUIET_SETTINGS | {"Comfy.VueNodes.Enabled": RENDERERS[renderer]}
         assert self.server.post("/settings", settings).ok
         self.page.goto(self.server.url, wait_until="domcontentloaded")
+        self._wait_until_ready()
+        assert self.page.evaluate("() => window.LiteGraph.vueNodesMode") == RENDERERS[renderer]
+
+    def reload(self) -> None:
+        """Loads the page anew, which opens what was open, changes that were not saved included."""
+        before = len(self.node_types())
+        self.page.wait_for_timeout(DRAFT_MS)
+        self.page.reload(wait_until="domcontentloaded")
+        self._wait_until_ready()
+        self.page.wait_for_function("before => window.app.graph.nodes.length === before", arg=before, timeout=LOAD_MS)
+        self.page.evaluate(NEXT_FRAMES)
+
+    def _wait_until_ready(self) -> None:
         self.page.add_style_tag(content=NO_ANIMATION)
         self.page.wait_for_function(PAGE_IS_READY, timeout=LOAD_MS)
-        assert self.page.evaluate("() => window.LiteGraph.vueNodesMode") == RENDERERS[renderer]
 
     def load(self, workflow: dict) -> None:
         """Opens a workflow through the page's own loader."""
