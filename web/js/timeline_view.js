@@ -16,26 +16,40 @@ const HELP =
  */
 export class TimelineView {
   #intents
-  #shown = null
+  #shown = null // what was shown last
+  #selected = -1 // number of a key, or none
+  #drag = null // {pointerId, index, x, y, frame, strength, axis} where it began
+  // Parts of the element, from above: the keys, the bars, the ruler, what is said of the selected key, a message.
+  #help
+  #track
+  #keyRow
   #keys = []
-  #selected = -1
-  #drag = null
+  #closing
+  #segments
+  #ruler
+  #name
+  #frame
+  #time
+  #strength
+  #fps
+  #spread
+  #status
 
   constructor(intents) {
     this.#intents = intents
     this.element = make('div', 'inbetween-timeline', { role: 'group', 'aria-label': 'Keyframe timeline' })
     const style = make('link', '', { rel: 'stylesheet', href: new URL('./timeline.css', import.meta.url).href })
-    this.help = make('div', 'inbetween-help', { id: `inbetween-help-${Math.random().toString(36).slice(2)}` }, HELP)
-    this.track = make('div', 'inbetween-track')
-    this.ruler = make('div', 'inbetween-ruler', { 'aria-hidden': 'true' })
-    this.segments = make('div', 'inbetween-segments', { role: 'list', 'aria-label': 'Segments' })
-    this.keyRow = make('div', 'inbetween-keys')
-    this.closing = this.#makeClosing()
-    this.keyRow.append(this.closing.box)
-    this.track.append(this.keyRow, this.segments, this.ruler)
-    this.status = make('div', 'inbetween-status', { role: 'status' })
-    this.element.append(style, this.help, this.track, this.#makeDetails(), this.status)
-    new ResizeObserver(() => this.#shown && this.#drawRuler()).observe(this.track)
+    this.#help = make('div', 'inbetween-help', { id: `inbetween-help-${Math.random().toString(36).slice(2)}` }, HELP)
+    this.#track = make('div', 'inbetween-track')
+    this.#ruler = make('div', 'inbetween-ruler', { 'aria-hidden': 'true' })
+    this.#segments = make('div', 'inbetween-segments', { role: 'list', 'aria-label': 'Segments' })
+    this.#keyRow = make('div', 'inbetween-keys')
+    this.#closing = this.#makeClosing()
+    this.#keyRow.append(this.#closing.box)
+    this.#track.append(this.#keyRow, this.#segments, this.#ruler)
+    this.#status = make('div', 'inbetween-status', { role: 'status' })
+    this.element.append(style, this.#help, this.#track, this.#makeDetails(), this.#status)
+    new ResizeObserver(() => this.#shown && this.#drawRuler()).observe(this.#track)
   }
 
   /**
@@ -53,8 +67,8 @@ export class TimelineView {
     this.#drawSegments()
     this.#drawRuler()
     this.#drawDetails()
-    this.status.textContent = this.status.title = this.#message()
-    this.status.classList.toggle('inbetween-error', shown.isError)
+    this.#status.textContent = this.#status.title = this.#message()
+    this.#status.classList.toggle('inbetween-error', shown.isError)
   }
 
   #message() {
@@ -65,7 +79,7 @@ export class TimelineView {
   }
 
   #makeKey(index) {
-    const box = make('div', 'inbetween-key', { role: 'slider', tabindex: '0', 'aria-describedby': this.help.id })
+    const box = make('div', 'inbetween-key', { role: 'slider', tabindex: '0', 'aria-describedby': this.#help.id })
     const image = make('img', '', { alt: '', draggable: 'false' })
     const number = make('span', 'inbetween-number', { 'aria-hidden': 'true' }, `${index + 1}`)
     const meter = make('span', 'inbetween-meter', { 'aria-hidden': 'true' })
@@ -78,7 +92,7 @@ export class TimelineView {
     box.addEventListener('pointercancel', ({ pointerId }) => pointerId === this.#drag?.pointerId && this.#release(true))
     box.addEventListener('keydown', (event) => this.#keyDown(event, index))
     box.addEventListener('keyup', (event) => isEditing(event) && this.#intents.commit())
-    this.keyRow.append(box)
+    this.#keyRow.append(box)
     return { box, image, meter, label }
   }
 
@@ -114,7 +128,7 @@ export class TimelineView {
       bar.append(make('span', 'inbetween-length', {}, `${length}`), make('span', 'inbetween-name', {}, ` · ${name}`))
       return bar
     })
-    this.segments.replaceChildren(...bars)
+    this.#segments.replaceChildren(...bars)
   }
 
   /** In a loop the first image is seen again at the last frame, where it cannot be moved. */
@@ -129,39 +143,39 @@ export class TimelineView {
   #drawClosing() {
     const { keys, loop } = this.#shown
     const first = keys.find(({ frame, valid }) => valid && frame === 0)
-    this.closing.box.hidden = !loop || !first
-    picture(this.closing.image, first?.url)
+    this.#closing.box.hidden = !loop || !first
+    picture(this.#closing.image, first?.url)
   }
 
   #drawRuler() {
     const { frameCount, rule } = this.#shown
-    const width = this.ruler.clientWidth
+    const width = this.#ruler.clientWidth
     const marks = rulerFrames(frameCount, width, rule).map((frame) => {
       const mark = make('span', 'inbetween-mark', {}, `${frame}`)
       mark.style.left = this.#share(frame)
       return mark
     })
-    this.ruler.replaceChildren(...marks)
+    this.#ruler.replaceChildren(...marks)
     const step = (markStep(rule) / Math.max(frameCount - 1, 1)) * width
-    this.ruler.style.setProperty('--mark-step', step >= 3 ? `${step}px` : '100%')
+    this.#ruler.style.setProperty('--mark-step', step >= 3 ? `${step}px` : '100%')
   }
 
   #makeDetails() {
     const details = make('div', 'inbetween-details')
-    this.name = make('span', 'inbetween-label')
-    this.frame = this.#makeNumber('frame', 'at', { min: 0, step: 1 }, (value) =>
+    this.#name = make('span', 'inbetween-label')
+    this.#frame = this.#makeNumber('frame', 'at', { min: 0, step: 1 }, (value) =>
       this.#intents.move(this.#selected, value, 0)
     )
-    this.time = make('span', 'inbetween-time')
-    this.strength = this.#makeNumber('strength', 'strength', { min: 0, max: 1, step: STRENGTH_STEP }, (value) =>
+    this.#time = make('span', 'inbetween-time')
+    this.#strength = this.#makeNumber('strength', 'strength', { min: 0, max: 1, step: STRENGTH_STEP }, (value) =>
       this.#intents.strengthen(this.#selected, value)
     )
-    this.fps = this.#makeNumber('fps', 'fps', { min: 0.001, max: 1000, step: 'any' }, (value) =>
+    this.#fps = this.#makeNumber('fps', 'fps', { min: 0.001, max: 1000, step: 'any' }, (value) =>
       this.#intents.setFps(value)
     )
-    this.spread = make('button', '', { type: 'button', title: 'Empty the text: the images stand evenly' }, 'Spread')
-    this.spread.addEventListener('click', () => this.#edit(() => this.#intents.spread()))
-    details.append(this.name, this.frame.label, this.time, this.strength.label, this.fps.label, this.spread)
+    this.#spread = make('button', '', { type: 'button', title: 'Empty the text: the images stand evenly' }, 'Spread')
+    this.#spread.addEventListener('click', () => this.#edit(() => this.#intents.spread()))
+    details.append(this.#name, this.#frame.label, this.#time, this.#strength.label, this.#fps.label, this.#spread)
     return details
   }
 
@@ -180,16 +194,16 @@ export class TimelineView {
   #drawDetails() {
     const { keys, frameCount, fps, ownFps, readOnly, isEven } = this.#shown
     const key = keys[this.#selected]
-    this.name.textContent = key ? `Image ${this.#selected + 1}` : keys.length ? 'Length' : ''
-    this.time.textContent = timeText(key ? key.frame : frameCount, fps)
-    this.time.title = key ? 'time of this frame' : 'length'
-    this.frame.label.hidden = this.strength.label.hidden = !key
-    this.frame.input.max = frameCount - 1
-    fill(this.frame.input, key ? `${key.frame}` : '', !key || readOnly)
-    fill(this.strength.input, key ? trim(key.strength) : '', !key || readOnly)
-    fill(this.fps.input, trim(fps), false)
-    this.fps.label.hidden = !ownFps
-    this.spread.disabled = readOnly || isEven
+    this.#name.textContent = key ? `Image ${this.#selected + 1}` : keys.length ? 'Length' : ''
+    this.#time.textContent = timeText(key ? key.frame : frameCount, fps)
+    this.#time.title = key ? 'time of this frame' : 'length'
+    this.#frame.label.hidden = this.#strength.label.hidden = !key
+    this.#frame.input.max = frameCount - 1
+    fill(this.#frame.input, key ? `${key.frame}` : '', !key || readOnly)
+    fill(this.#strength.input, key ? trim(key.strength) : '', !key || readOnly)
+    fill(this.#fps.input, trim(fps), false)
+    this.#fps.label.hidden = !ownFps
+    this.#spread.disabled = readOnly || isEven
   }
 
   #press(event, index) {
@@ -208,12 +222,12 @@ export class TimelineView {
     const [x, y] = [event.clientX - drag.x, event.clientY - drag.y]
     if (!drag.axis && Math.max(Math.abs(x), Math.abs(y)) < AXIS_PIXELS) return
     drag.axis ??= Math.abs(x) >= Math.abs(y) ? 'frame' : 'strength'
-    const { width, height } = this.ruler.getBoundingClientRect()
+    const { width, height } = this.#ruler.getBoundingClientRect()
     if (drag.axis === 'frame') {
       const target = drag.frame + (x / width) * (this.#shown.frameCount - 1)
       this.#intents.move(drag.index, event.shiftKey ? snapToMark(target, this.#shown.rule) : target, 0)
     } else {
-      const scale = height / this.ruler.offsetHeight // of the zoomed page
+      const scale = height / this.#ruler.offsetHeight // of the zoomed page
       const strength = drag.strength - y / scale / STRENGTH_PIXELS
       this.#intents.strengthen(drag.index, Math.round(strength / STRENGTH_STEP) * STRENGTH_STEP)
     }
