@@ -185,6 +185,26 @@ def test_zoomed(timeline, scale):
     assert timeline.text == "0, 7:0.7, -1"
 
 
+def test_the_wheel_and_the_middle_button_work_as_beside_it(timeline, page):
+    view = "() => [window.app.canvas.ds.scale, ...window.app.canvas.ds.offset]"
+    mouse = page.page.mouse
+    mouse.move(timeline.x_of(8), timeline.point(0)[1])
+    before = page.page.evaluate(view)
+    mouse.wheel(0, -120)
+    page.page.wait_for_timeout(200)
+    assert page.page.evaluate(view)[0] > before[0]
+    timeline.show()
+    before = page.page.evaluate(view)
+    mouse.down(button="middle")
+    mouse.move(timeline.x_of(8) + 60, timeline.point(0)[1] + 40, steps=3)
+    mouse.up(button="middle")
+    timeline.settle()
+    after = page.page.evaluate(view)
+    assert after[0] == before[0]
+    assert after[1:] != before[1:]
+    assert timeline.text == "0, 16, -1"
+
+
 def test_narrow_and_wide(timeline, page):
     for width in (230, 900):
         page.change(f"""() => {{

@@ -98,6 +98,72 @@ def test_in_a_subgraph(timeline, page):
     assert sent_positions(page) == ["0, 7, -1"]
 
 
+def test_pictures_are_found_through_reroutes_and_out_of_subgraphs(timeline, page):
+    page.change("""() => {
+        const { graph } = window.app
+        const [first, second] = graph.nodes.filter((each) => each.type === 'LoadImage')
+        const keyframes = graph.nodes.find((each) => each.type === 'InbetweenKeyframes')
+        const reroute = window.LiteGraph.createNode('Reroute')
+        graph.add(reroute)
+        first.connect(0, reroute, 0)
+        reroute.connect(0, keyframes, 0)
+        graph.convertToSubgraph(new Set([second]))
+    }""")
+    timeline.settle()
+    # The host has lost the link into the socket that grows; it is drawn again.
+    page.change("""() => {
+        const { graph } = window.app
+        const keyframes = graph.nodes.find((each) => each.type === 'InbetweenKeyframes')
+        graph.nodes.find((each) => each.subgraph).connect(0, keyframes, 2)
+    }""")
+    timeline.settle()
+    page.page.wait_for_timeout(300)
+    assert timeline.pictures == [True, True, True]
+
+
+def test_the_images_of_a_batch_are_known_after_the_run(timeline, page):
+    page.change("""() => {
+        const { graph } = window.app
+        const images = graph.nodes.filter((each) => each.type === 'LoadImage')
+        const keyframes = graph.nodes.find((each) => each.type === 'InbetweenKeyframes')
+        keyframes.widgets.find(({ name }) => name === 'positions').value = ''
+        const batch = window.LiteGraph.createNode('ImageBatch')
+        graph.add(batch)
+        images[0].connect(0, batch, 0)
+        images[1].connect(0, batch, 1)
+        batch.connect(0, keyframes, 0)
+        images[2].connect(0, keyframes, 1)
+        keyframes.disconnectInput(2)
+    }""")
+    page.set_widget(KEYFRAMES, "frame_count", 5)
+    timeline.settle()
+    assert timeline.frames == [0, 4]
+    assert "when the graph has run" in timeline.status
+    assert page.queue()["kind"] == "execution_success"
+    timeline.settle()
+    assert timeline.frames == [0, 2, 4]
+    timeline.drag(1, 1)
+    assert timeline.text == "0, 1, -1"
+    assert page.queue()["kind"] == "execution_success"
+
+
+def test_a_text_that_comes_through_a_link_cannot_be_dragged(timeline, page):
+    page.change("""() => {
+        const { graph } = window.app
+        const keyframes = graph.nodes.find((each) => each.type === 'InbetweenKeyframes')
+        const text = window.LiteGraph.createNode('PrimitiveString')
+        graph.add(text)
+        text.connect(0, keyframes, keyframes.inputs.findIndex(({ name }) => name === 'positions'))
+    }""")
+    timeline.settle()
+    assert "through a link" in timeline.status
+    timeline.drag(1, 7)
+    timeline.focus(1)
+    timeline.press("ArrowRight", "Delete")
+    assert timeline.text == "0, 16, -1"
+    assert len(timeline.keys) == 3
+
+
 def test_the_renderer_is_switched_while_the_page_is_open(timeline, page, renderer):
     switch = "vue => window.app.extensionManager.setting.set('Comfy.VueNodes.Enabled', vue)"
     for each, frame in ((OTHER[renderer], 7), (renderer, 20)):

@@ -1,6 +1,7 @@
 /**
- * The timeline on the Keyframes node: a view of its widgets and images, which changes nothing but the positions text.
- * Without this script the node works as it does with it, by the text alone.
+ * The timeline on the Keyframes node: a view of its widgets and images, which writes the positions text. Beyond that it
+ * only takes away the link of an image that is deleted, keeps the rate of its display as a property of the node, and shows
+ * the length that a run found behind a link. Without this script the node does the same by the text alone.
  */
 
 import { api } from '../../../scripts/api.js'
