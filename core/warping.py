@@ -5,14 +5,14 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def fetch_along(values_BCHW: Tensor, flow_B2HW: Tensor, mode: str = "bilinear") -> Tensor:
+def fetch_along(values_BCHW: Tensor, flow_B2HW: Tensor, mode: str = "bilinear", outside: str = "border") -> Tensor:
     """Take for each pixel the value that lies at its position plus its flow.
 
     Args:
         values_BCHW: what is fetched, floating.
-        flow_B2HW: displacement in pixels, channel 0 = x, finite, of the same type. Beyond the frame the value of the
-            nearest edge is taken.
+        flow_B2HW: displacement in pixels, channel 0 = x, finite, of the same type.
         mode: "bilinear", or "bicubic", which is sharper and overshoots a little at edges.
+        outside: what lies beyond the frame: "border", the value of the nearest edge, or "zeros".
 
     Returns:
         warped_BCHW.
@@ -20,7 +20,7 @@ def fetch_along(values_BCHW: Tensor, flow_B2HW: Tensor, mode: str = "bilinear") 
     height, width = flow_B2HW.shape[2:]
     x_BHW, y_BHW = _targets(flow_B2HW)
     grid_BHW2 = torch.stack([x_BHW * (2 / (width - 1)) - 1, y_BHW * (2 / (height - 1)) - 1], dim=3)
-    return functional.grid_sample(values_BCHW, grid_BHW2, mode=mode, padding_mode="border", align_corners=True)
+    return functional.grid_sample(values_BCHW, grid_BHW2, mode=mode, padding_mode=outside, align_corners=True)
 
 
 def distance_outside(flow_B2HW: Tensor) -> Tensor:

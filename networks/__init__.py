@@ -1,0 +1,1 @@
+"""Network architectures and the reading of their published files, without ComfyUI."""

@@ -1,0 +1,211 @@
+"""Pyramid alignment: what the second frame has to show where the first, carried to the wanted time, has holes.
+
+PerVFI (Wu et al., CVPR 2024), section 3.2, as published in code: the flow enters as channels that the offsets are found
+from, not as their start. Deformable convolution: Zhu et al., "Deformable ConvNets v2", CVPR 2019. Key layout of
+github.com/mulns/PerVFI at 89d90f1.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .encoder import LEVEL_CHANNELS
+from .layers import conv3x3
+
+GROUPS = (7, 8, 8)  # of channels that share offsets, for each level
+TAPS = 9
+SLOPE = 0.1
+
+# Sampling points worked on at once: a part small enough for the cache makes the CPU several times faster.
+POINTS_AT_ONCE_CPU, POINTS_AT_ONCE_GPU = 700_000, 1 << 26
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of a frame: rows top to bottom and columns left to right, in pixels of full size, multiples of 4."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    def at(self, level: int) -> "Window":
+        """The same part on a level of the pyramid."""
+        return Window(*(side >> level for side in (self.top, self.bottom, self.left, self.right)))
+
+    def of(self, x_BCHW: Tensor) -> Tensor:
+        """Cut the part out of a tensor of its level."""
+        return x_BCHW[..., self.top : self.bottom, self.left : self.right]
+
+    def grown(self, by: int, height: int, width: int) -> "Window":
+        """The part and `by` pixels around it, as far as the frame goes."""
+        return Window(
+            max(self.top - by, 0),
+            min(self.bottom + by, height),
+            max(self.left - by, 0),
+            min(self.right + by, width),
+        )
+
+    def within(self, other: "Window") -> "Window":
+        """The part in coordinates of another that holds it."""
+        return Window(self.top - other.top, self.bottom - other.top, self.left - other.left, self.right - other.left)
+
+
+class DeformableConv(nn.Module):
+    """The kernel of a modulated deformable 3x3 convolution."""
+
+    def __init__(self, channels: int, groups: int, **made: Any) -> None:
+        super().__init__()
+        self.groups = groups
+        self.weight = nn.Parameter(torch.zeros(channels, channels, 3, 3, **made))
+        self.bias = nn.Parameter(torch.zeros(channels, **made))
+
+    def forward(self, x_BCHW: Tensor, offsets_BOhw: Tensor, masks_BMhw: Tensor, window: Window) -> Tensor:
+        """Convolve a part of x.
+
+        Sampled and multiplied by hand, a few rows at a time: on a CPU several times as fast as torchvision's operator,
+        in bounded memory, on any device, and a part of the frame still sees all of it.
+
+        Args:
+            x_BCHW: what is convolved, whole.
+            offsets_BOhw: for each group and tap the displacement (y, x) in pixels; 18 x groups channels.
+            masks_BMhw: for each group and tap the weight; 9 x groups channels.
+            window: the part of x that offsets and masks are for.
+
+        Returns:
+            The convolved part, with zeros beyond the frame.
+        """
+        batch, channels, height, width = x_BCHW.shape
+        groups, rows, columns = self.groups, window.bottom - window.top, window.right - window.left
+        # Half precision could not tell where in a row a sampling point is.
+        grouped_NCHW = x_BCHW.float().reshape(batch * groups, channels // groups, height, width)
+        # The published order of channels is group, then channel of the group, then tap; so it is when flattened here.
+        kernel_OK = self.weight.reshape(channels, -1)
+        tap_9 = torch.arange(TAPS, device=x_BCHW.device)
+        across_9W = window.left + torch.arange(columns, device=x_BCHW.device) + (tap_9 % 3 - 1)[:, None]
+        down_9H = window.top + torch.arange(rows, device=x_BCHW.device) + (tap_9 // 3 - 1)[:, None]
+        made_BChw = x_BCHW.new_empty(batch, channels, rows, columns)
+        points = POINTS_AT_ONCE_CPU if x_BCHW.device.type == "cpu" else POINTS_AT_ONCE_GPU
+        step = max(1, points // (batch * groups * TAPS * columns))
+        for row in range(0, rows, step):
+            part = slice(row, min(row + step, rows))
+            offsets_N92hw = offsets_BOhw[:, :, part].reshape(batch * groups, TAPS, 2, -1, columns).float()
+            # grid_sample counts from -1 to 1 between the outer edges of the outer pixels.
+            grid_N9hw2 = torch.stack(
+                [
+                    (2 * (across_9W[:, None] + offsets_N92hw[:, :, 1]) + 1) / width - 1,
+                    (2 * (down_9H[:, part, None] + offsets_N92hw[:, :, 0]) + 1) / height - 1,
+                ],
+                dim=-1,
+            )
+            sampled_NCQw = functional.grid_sample(
+                grouped_NCHW, grid_N9hw2.flatten(1, 2), padding_mode="zeros", align_corners=False
+            )
+            masks_N1Qw = masks_BMhw[:, :, part].reshape(batch * groups, 1, -1, columns)
+            columns_BKP = (sampled_NCQw.to(x_BCHW.dtype) * masks_N1Qw).reshape(batch, kernel_OK.shape[1], -1)
+            made_BChw[:, :, part] = (kernel_OK @ columns_BKP).unflatten(2, (-1, columns))
+        return made_BChw + self.bias[:, None, None]
+
+
+class OffsetConv(nn.Module):
+    """A deformable convolution with the layer that finds its offsets and masks."""
+
+    def __init__(self, channels: int, groups: int, operations: Any, **made: Any) -> None:
+        super().__init__()
+        self.conv_offset = conv3x3(channels, groups * 3 * TAPS, operations, bias=True, **made)
+        self.dconv = DeformableConv(channels, groups, **made)
+
+    def forward(self, x_BCHW: Tensor, guide_BChw: Tensor, window: Window) -> Tensor:
+        """Convolve the part `window` of x at offsets that are found from features of that part."""
+        found_BOhw = self.conv_offset(guide_BChw).contiguous()
+        offsets_BOhw, masks_BMhw = found_BOhw.split([2 * found_BOhw.shape[1] // 3, found_BOhw.shape[1] // 3], dim=1)
+        return self.dconv(x_BCHW, offsets_BOhw, masks_BMhw.sigmoid(), window)
+
+
+class DeformableAlign(nn.Module):
+    """From coarse to fine, features of the second frame are brought to the wanted time and merged with the first's."""
+
+    def __init__(self, operations: Any, **made: Any) -> None:
+        super().__init__()
+        self.offset_conv1, self.offset_conv2, self.offset_conv3 = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
+        self.deform_conv, self.feat_conv = nn.ModuleDict(), nn.ModuleDict()
+        self.merge_conv1, self.merge_conv2 = nn.ModuleDict(), nn.ModuleDict()
+        for level, channels in enumerate(LEVEL_CHANNELS):
+            name = f"l{level}"
+
+            def conv(channels_in: int, channels_out: int = channels) -> Any:
+                return conv3x3(channels_in, channels_out, operations, bias=True, **made)
+
+            self.offset_conv1[name] = conv(2 * channels + 3)
+            self.deform_conv[name] = OffsetConv(channels, GROUPS[level], operations, **made)
+            self.merge_conv1[name] = conv(2 * channels + 1)
+            if level == len(LEVEL_CHANNELS) - 1:
+                self.offset_conv2[name] = conv(channels)
+                continue
+            coarser = LEVEL_CHANNELS[level + 1]
+            self.offset_conv2[name] = conv(channels + coarser)
+            self.offset_conv3[name] = conv(channels)
+            self.feat_conv[name] = conv(channels + coarser)
+            self.merge_conv2[name] = conv(channels + coarser)
+
+    def forward(
+        self,
+        carried: Sequence[Tensor],
+        others: Sequence[Tensor],
+        holes: Sequence[Tensor],
+        flows: Sequence[Tensor],
+        window: Window,
+        finest: int = 0,
+    ) -> list[Tensor]:
+        """Align a part of the frame.
+
+        Args, each for the levels from full to quarter size, and of the whole frame:
+            carried: features of the first frame at the wanted time.
+            others: features of the second frame, where they are.
+            holes: 1 where nothing of the first frame arrives, else 0.
+            flows: from the wanted time to the second frame, in pixels of the level.
+            window: the part.
+            finest: the finest level that is wanted.
+
+        Returns:
+            The aligned features of that part, for the levels from `finest` on.
+        """
+        aligned: list[Tensor] = []
+        up_guide_BCHW = up_warped_BCHW = up_merged_BCHW = None
+        for level in range(len(carried) - 1, finest - 1, -1):
+            name, part = f"l{level}", window.at(level)
+            carried_BCHW, hole_B1HW = part.of(carried[level]), part.of(holes[level])
+            guide_BCHW = _leaky(
+                self.offset_conv1[name](
+                    torch.cat([carried_BCHW, part.of(others[level]), hole_B1HW, part.of(flows[level])], dim=1)
+                )
+            )
+            if up_guide_BCHW is None:
+                guide_BCHW = _leaky(self.offset_conv2[name](guide_BCHW))
+            else:
+                guide_BCHW = _leaky(self.offset_conv2[name](torch.cat([guide_BCHW, up_guide_BCHW], dim=1)))
+                guide_BCHW = _leaky(self.offset_conv3[name](guide_BCHW))
+            warped_BCHW = self.deform_conv[name](others[level], guide_BCHW, part)
+            if up_warped_BCHW is not None:
+                warped_BCHW = self.feat_conv[name](torch.cat([warped_BCHW, up_warped_BCHW], dim=1))
+            merged_BCHW = self.merge_conv1[name](torch.cat([carried_BCHW, warped_BCHW, hole_B1HW], dim=1))
+            if up_merged_BCHW is not None:
+                merged_BCHW = self.merge_conv2[name](torch.cat([merged_BCHW, up_merged_BCHW], dim=1))
+            aligned.insert(0, merged_BCHW)
+            if level > finest:
+                # An offset of a pixel is one of two on the next finer level.
+                up_guide_BCHW = _doubled(guide_BCHW) * 2
+                up_warped_BCHW, up_merged_BCHW = _doubled(_leaky(warped_BCHW)), _doubled(merged_BCHW)
+        return aligned
+
+
+def _leaky(x_BCHW: Tensor) -> Tensor:
+    return functional.leaky_relu(x_BCHW, SLOPE)
+
+
+def _doubled(x_BCHW: Tensor) -> Tensor:
+    return functional.interpolate(x_BCHW, scale_factor=2, mode="bilinear", align_corners=False)

@@ -1,0 +1,213 @@
+"""From two frames, flows and a time to the conditions of the generator: everything that v00 and vb share.
+
+PerVFI (Wu et al., CVPR 2024), sections 3.1 to 3.3, as published in code at github.com/mulns/PerVFI, 89d90f1: holes are
+where no bilinear weight arrives, and the backward flow is splatted by softmax as the features are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...core.splatting import SplatGeometry, normalized
+from .alignment import DeformableAlign, Window
+from .blending import AttentionMerge
+from .encoder import LEVEL_CHANNELS, FeaturePyramid, halved
+from .fusion import MultiscaleFuse
+
+LEVELS = len(LEVEL_CHANNELS)
+MULTIPLE = 8  # sides of everything in here are multiples of this
+
+LARGEST_IMPORTANCE = 20.0  # of the logarithm, both ways
+HOLE = 0.5  # of w / (w + 1e-7): a place is a hole if the bilinear weight that arrives is at most 1e-7
+
+# Pixels around a part of the frame that its result depends on, rounded up to MULTIPLE.
+ALIGNMENT_HALO, FUSION_HALO = 48, 112
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two frames with all that does not depend on the time.
+
+    first, second: their features at full, half and quarter size.
+    unimportance: of the first frame's pixels, raw, for each level; float32.
+    unimportance_back_B1HW: of the second frame's pixels at full size.
+    flows: from the first frame to the second, for each level, in pixels of the level; float32.
+    flow_back_B2HW: from the second frame to the first at full size.
+    """
+
+    first: tuple[Tensor, ...]
+    second: tuple[Tensor, ...]
+    unimportance: tuple[Tensor, ...]
+    unimportance_back_B1HW: Tensor
+    flows: tuple[Tensor, ...]
+    flow_back_B2HW: Tensor
+
+
+@dataclass(frozen=True)
+class Carried:
+    """The first frame's features at the wanted times.
+
+    features: for each level; 0 in holes.
+    holes: 1 where nothing arrives, else 0.
+    flows: from the wanted time to the second frame, in pixels of the level.
+    """
+
+    features: list[Tensor]
+    holes: list[Tensor]
+    flows: list[Tensor]
+
+
+class FrontEnd(nn.Module):
+    """The networks before the generator, under the names that the published files have for them."""
+
+    def __init__(self, operations: Any, dtype: torch.dtype, device: torch.device | str | None) -> None:
+        super().__init__()
+        made: dict[str, Any] = {"dtype": dtype, "device": device}
+        self.dtype = dtype
+        self.featurePyramid = FeaturePyramid(operations, dtype, device)
+        self.deformableAlign = DeformableAlign(operations, **made)
+        self.attentionMerge = AttentionMerge(operations, **made)
+        self.multiscaleFuse = MultiscaleFuse(operations, **made)
+
+    def features(self, frame_B3HW: Tensor) -> tuple[Tensor, ...]:
+        """Features of a frame in -1..1, in the type of the network."""
+        return self.featurePyramid.netEncode(frame_B3HW.to(self.dtype))
+
+    def pair(
+        self, first: tuple[Tensor, ...], second: tuple[Tensor, ...], forward_B2HW: Tensor, backward_B2HW: Tensor
+    ) -> Pair:
+        """Rate the pixels of two frames, given their features and the flows both ways in pixels, float32."""
+        metric = self.featurePyramid.netSoftmetric
+        first_BCHW, second_BCHW = first[0].float(), second[0].float()
+        unimportance, flows = [metric(first_BCHW, second_BCHW, forward_B2HW)], [forward_B2HW]
+        for _ in range(1, LEVELS):
+            unimportance.append(halved(unimportance[-1]))
+            flows.append(halved(flows[-1]) / 2)
+        back_B1HW = metric(second_BCHW, first_BCHW, backward_B2HW)
+        return Pair(first, second, tuple(unimportance), back_B1HW, tuple(flows), backward_B2HW)
+
+    def conditions(self, pair: Pair, time_T111: Tensor, parts: int = 1) -> list[Tensor]:
+        """Blend the pair at some times into what the generator needs.
+
+        Args:
+            pair: one pair for all times, or one for each.
+            time_T111: 0 to 1; float32.
+            parts: into how many parts the frame is cut, which takes that much less memory and gives the same result.
+
+        Returns:
+            For each block of the generator, from half size on, (T, 35 or 64 or 96, H', W').
+        """
+        carried = carry(pair, time_T111)
+        height, width = carried.holes[0].shape[2:]
+        windows = cut(height, width, parts)
+        aligned, finest = self._aligned(pair, carried, windows)
+        excitations = {
+            level: self.attentionMerge.at(level).excitation(carried.features[level], aligned[level])
+            for level in range(finest, LEVELS)
+            if carried.holes[level].any()
+        }
+        conditions: list[Tensor] = []
+        for window in windows:
+            halo = window.grown(FUSION_HALO if len(windows) > 1 else 0, height, width)
+            blended = []
+            for level, features_TCHW in enumerate(carried.features):
+                part = halo.at(level)
+                blended_TCHW = part.of(features_TCHW)
+                if level in excitations:
+                    mask_T1HW = self.attentionMerge.at(level)(part.of(carried.holes[level]), excitations[level])
+                    blended_TCHW = torch.lerp(blended_TCHW, part.of(aligned[level]), mask_T1HW)
+                blended.append(blended_TCHW)
+            made = self.multiscaleFuse([each.contiguous(memory_format=torch.channels_last) for each in blended])
+            if len(windows) == 1:
+                return made
+            inner = window.within(halo)
+            for level, made_TCHW in enumerate(made):
+                if len(conditions) <= level:
+                    size = (height >> (level + 1), width >> (level + 1))
+                    conditions.append(made_TCHW.new_empty(*made_TCHW.shape[:2], *size))
+                window.at(level + 1).of(conditions[level]).copy_(inner.at(level + 1).of(made_TCHW))
+        return conditions
+
+    def _aligned(self, pair: Pair, carried: Carried, windows: Sequence[Window]) -> tuple[dict[int, Tensor], int]:
+        """The second frame's features at the wanted times, from the finest level on that has a hole to fill."""
+        finest = next((level for level in range(LEVELS) if carried.holes[level].any()), LEVELS)
+        if finest == LEVELS:
+            return {}, LEVELS
+        times = carried.holes[0].shape[0]
+        others = [features_BCHW.expand(times, -1, -1, -1) for features_BCHW in pair.second]
+        height, width = carried.holes[0].shape[2:]
+        aligned: dict[int, Tensor] = {}
+        for window in windows:
+            halo = window.grown(ALIGNMENT_HALO if len(windows) > 1 else 0, height, width)
+            made = self.deformableAlign(carried.features, others, carried.holes, carried.flows, halo, finest)
+            for level, made_TCHW in enumerate(made, start=finest):
+                if len(windows) == 1:
+                    aligned[level] = made_TCHW
+                    continue
+                if level not in aligned:
+                    aligned[level] = torch.empty_like(carried.features[level])
+                part, inner = window.at(level), window.within(halo).at(level)
+                part.of(aligned[level]).copy_(inner.of(made_TCHW))
+        return aligned, finest
+
+
+def carry(pair: Pair, time_T111: Tensor) -> Carried:
+    """Splat the first frame's features to the wanted times, and the backward flow with them."""
+    dtype = pair.first[0].dtype
+    features, holes = [], []
+    for level, features_BCHW in enumerate(pair.first):
+        geometry = SplatGeometry.of(time_T111 * pair.flows[level])
+        weight_T1HW = _weight(pair.unimportance[level], time_T111)
+        values_TCHW = torch.cat([features_BCHW.float() * weight_T1HW, weight_T1HW, torch.ones_like(weight_T1HW)], dim=1)
+        sums_TCHW = geometry.splat(values_TCHW)
+        features.append(normalized(sums_TCHW[:, :-1]).to(dtype))
+        arrived_T1HW = sums_TCHW[:, -1:]
+        holes.append((arrived_T1HW / (arrived_T1HW + 1e-7) <= HOLE).to(dtype))
+    back_T111 = 1 - time_T111
+    way_T2HW = back_T111 * pair.flow_back_B2HW
+    weight_T1HW = _weight(pair.unimportance_back_B1HW, back_T111)
+    sums_T3HW = SplatGeometry.of(way_T2HW).splat(torch.cat([way_T2HW * weight_T1HW, weight_T1HW], dim=1))
+    flows = [-normalized(sums_T3HW)]
+    for level in range(1, LEVELS):
+        # Each from full size, by bilinear resizing: the mean of the four pixels in the middle of what becomes one.
+        middle_T2HW = flows[0] if level == 1 else _middle(flows[0])
+        flows.append(halved(middle_T2HW) / 2**level)
+    return Carried(features, holes, [flow_T2HW.to(dtype) for flow_T2HW in flows])
+
+
+def cut(height: int, width: int, parts: int) -> list[Window]:
+    """Cut a frame into about `parts` windows, square as far as may be, on multiples of MULTIPLE."""
+    rows = columns = 1
+    while rows * columns < parts:
+        if height / rows >= width / columns:
+            rows += 1
+        else:
+            columns += 1
+    bounds_y, bounds_x = _bounds(height, rows), _bounds(width, columns)
+    return [
+        Window(top, bottom, left, right) for top, bottom in pairwise(bounds_y) for left, right in pairwise(bounds_x)
+    ]
+
+
+def _bounds(length: int, count: int) -> list[int]:
+    units = length // MULTIPLE
+    return sorted({MULTIPLE * (units * number // count) for number in range(count + 1)})
+
+
+def _weight(unimportance_B1HW: Tensor, time_T111: Tensor) -> Tensor:
+    return (-2 * time_T111 * unimportance_B1HW).clamp(-LARGEST_IMPORTANCE, LARGEST_IMPORTANCE).exp()
+
+
+def _middle(x_BCHW: Tensor) -> Tensor:
+    """The inner 2x2 of each 4x4 pixels, at half size."""
+    height, width = x_BCHW.shape[2:]
+    return (
+        x_BCHW.unflatten(3, (width // 4, 4))[..., 1:3]
+        .flatten(3)
+        .unflatten(2, (height // 4, 4))[:, :, :, 1:3]
+        .flatten(2, 3)
+    )
