@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .interpolator import Rendered
-from .likeness import layout_correlation
+from .flow_agreement import Agreement, is_cut
+from .interpolator import Rendered, RenderSettings
 from .optical_flow import flow_both_ways
 from .splatting import SplatGeometry
 from .warping import distance_outside, fetch_along
@@ -42,13 +42,6 @@ SEEN_DIFFERENCE = 0.02  # a cross-fade of frames that differ by less is none to 
 
 BLOCK = 8  # pixels; what is decided for an area, not for a pixel, is decided on means over this
 
-# Cut: the flow there and back misses its start nearly everywhere, warping explains hardly any of the difference, and
-# the frames differ in their broad layout too. With a change of light they do not: it is cross-faded.
-CUT_STRAY_SHARE = 0.6
-CUT_UNEXPLAINED = 0.75
-CUT_DIFFERENCE = 0.03
-CUT_CORRELATION = 0.6
-
 
 @dataclass(frozen=True)
 class _Side:
@@ -56,15 +49,11 @@ class _Side:
 
     motion_12HW: flow from the first frame to the second, in pixels, seen from this frame's pixels.
     carried_14HW: what is splatted: weighted motion (2), its weight, and ones, which count what arrives.
-    stray_share: share of the pixels whose flow there and back misses its start.
-    mismatch: mean colour difference between a pixel and what its flow points at.
     """
 
     frame_13HW: Tensor
     motion_12HW: Tensor
     carried_14HW: Tensor
-    stray_share: float
-    mismatch: float
 
 
 class FlowInterpolator:
@@ -77,15 +66,21 @@ class FlowInterpolator:
         """Choose where the frames are warped; the flow itself is always found on the CPU."""
         self.device = torch.device(device)
 
+    def start(self, settings: RenderSettings, height: int, width: int) -> "FlowInterpolator":
+        """Itself: it has neither settings nor anything to load."""
+        return self
+
     @torch.no_grad()
     def prepare(self, first_HWC: Tensor, second_HWC: Tensor) -> "FlowPair":
         """Find the motion between two frames, as `Interpolator.prepare` says."""
         forward_2HW, backward_2HW = flow_both_ways(first_HWC, second_HWC)
         first_13HW, second_13HW = (self._image(frame_HWC) for frame_HWC in (first_HWC, second_HWC))
         forward_12HW, backward_12HW = forward_2HW[None].to(self.device), backward_2HW[None].to(self.device)
-        first = _side(first_13HW, second_13HW, forward_12HW, backward_12HW, sign=1)
-        second = _side(second_13HW, first_13HW, backward_12HW, forward_12HW, sign=-1)
-        return FlowPair(first, second, _is_cut(first, second))
+        forth = Agreement.of(first_13HW, second_13HW, forward_12HW, backward_12HW)
+        back = Agreement.of(second_13HW, first_13HW, backward_12HW, forward_12HW)
+        first = _side(first_13HW, forth, forward_12HW, sign=1)
+        second = _side(second_13HW, back, backward_12HW, sign=-1)
+        return FlowPair(first, second, is_cut(first_13HW, second_13HW, forth, back))
 
     def _image(self, frame_HWC: Tensor) -> Tensor:
         return frame_HWC.to(self.device, torch.float32).nan_to_num().clamp(0, 1).permute(2, 0, 1)[None].contiguous()
@@ -124,35 +119,12 @@ class FlowPair:
         return Rendered(_as_frames(made_T3HW.clamp(0, 1)), tuple(blended_T.tolist()))
 
 
-def _side(own_13HW: Tensor, other_13HW: Tensor, flow_12HW: Tensor, flow_back_12HW: Tensor, sign: int) -> _Side:
-    fetched_15HW = fetch_along(torch.cat([other_13HW, flow_back_12HW], dim=1), flow_12HW)
-    mismatch_11HW = (own_13HW - fetched_15HW[:, :3]).abs().mean(dim=1, keepdim=True)
-    mismatch_11HW = functional.avg_pool2d(mismatch_11HW, 3, 1, padding=1, count_include_pad=False)
+def _side(own_13HW: Tensor, agreement: Agreement, flow_12HW: Tensor, sign: int) -> _Side:
+    mismatch_11HW = functional.avg_pool2d(agreement.mismatch_11HW, 3, 1, padding=1, count_include_pad=False)
     weight_11HW = (-MISMATCH_LOSS * mismatch_11HW).clamp(min=LOWEST_IMPORTANCE).exp()
     motion_12HW = sign * flow_12HW
-    detour_11HW = _length(flow_12HW + fetched_15HW[:, 3:])
-    return _Side(
-        own_13HW,
-        motion_12HW,
-        torch.cat([motion_12HW * weight_11HW, weight_11HW, torch.ones_like(weight_11HW)], dim=1),
-        float((detour_11HW > 1 + 0.05 * _length(flow_12HW)).float().mean()),
-        float(mismatch_11HW.mean()),
-    )
-
-
-def _is_cut(first: _Side, second: _Side) -> bool:
-    difference = float((first.frame_13HW - second.frame_13HW).abs().mean())
-    unexplained = (first.mismatch + second.mismatch) / 2 / max(difference, 1e-6)
-    stray_share = (first.stray_share + second.stray_share) / 2
-    if difference < CUT_DIFFERENCE or stray_share < CUT_STRAY_SHARE or unexplained < CUT_UNEXPLAINED:
-        return False
-    first_HWC, second_HWC = (side.frame_13HW[0].movedim(0, 2) for side in (first, second))
-    return layout_correlation(first_HWC, second_HWC) < CUT_CORRELATION
-
-
-def _length(flow_12HW: Tensor) -> Tensor:
-    # Tensor.norm over two channels is several times slower than this.
-    return (flow_12HW[:, :1].square() + flow_12HW[:, 1:].square()).sqrt()
+    carried_14HW = torch.cat([motion_12HW * weight_11HW, weight_11HW, torch.ones_like(weight_11HW)], dim=1)
+    return _Side(own_13HW, motion_12HW, carried_14HW)
 
 
 def _carried(side: _Side, fraction_T111: Tensor) -> Tensor:

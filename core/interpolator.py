@@ -7,6 +7,23 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+PRIMARY_FRAMES = ("first", "nearer", "both")
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """How frames are made, for engines that have a choice; others pass it over.
+
+    temperature: standard deviation of the noise a frame is made of; 0 makes the most likely frame.
+    seed: the same seed makes the same frames.
+    primary_frame: the frame that the picture is made of, while the other one only fills its holes: always the first,
+        the one nearer in time, or whichever of the two makes the better frame.
+    """
+
+    temperature: float = 0.3
+    seed: int = 0
+    primary_frame: str = PRIMARY_FRAMES[0]
+
 
 @dataclass(frozen=True)
 class Rendered:
@@ -35,7 +52,7 @@ class FramePair(Protocol):
 
 
 class Interpolator(Protocol):
-    """Makes frames between two frames."""
+    """Makes frames between two frames, in one run."""
 
     @property
     def name(self) -> str:
@@ -60,5 +77,22 @@ class Interpolator(Protocol):
 
         Raises:
             InbetweenError: the engine cannot take frames of this size.
+        """
+        ...
+
+
+class Engine(Protocol):
+    """What a graph passes on: makes an interpolator for each run, and keeps nothing of it."""
+
+    @property
+    def name(self) -> str:
+        """How reports call the engine."""
+        ...
+
+    def start(self, settings: RenderSettings, height: int, width: int) -> Interpolator:
+        """Get ready for frames of one size.
+
+        Raises:
+            InbetweenError: a setting is out of its range.
         """
         ...

@@ -83,10 +83,10 @@ def measure_motion(frames_THWC: Tensor, on_frames: Callable[[int], None] | None 
     motion, colour = [0.0], [0.0]
     from_before_THW: list[Tensor] = []  # of the frame before and this one, how the former differs from its predecessor
     flicker = [0.0]
-    before_HWC = _small(frames_THWC[0])
+    before_HWC = small(frames_THWC[0])
     scale = frames_THWC.shape[2] / before_HWC.shape[1]
     for frame in range(1, count):
-        now_HWC = _small(frames_THWC[frame])
+        now_HWC = small(frames_THWC[frame])
         forward_2HW, backward_2HW = flow_both_ways(before_HWC, now_HWC)
         lengths_HW = (forward_2HW[0].square() + forward_2HW[1].square()).sqrt()
         motion.append(float(lengths_HW.mean()) * scale)
@@ -129,7 +129,7 @@ def find_jumps(values: Sequence[float], least: float) -> tuple[int, ...]:
     return tuple(jumps)
 
 
-def _small(frame_HWC: Tensor) -> Tensor:
+def small(frame_HWC: Tensor) -> Tensor:
     """The frame at the size at which it is measured, float32, on the CPU; motion can be found from 16 pixels on."""
     height, width = frame_HWC.shape[:2]
     scale = min(1.0, MEASURED_SIDE / max(height, width))

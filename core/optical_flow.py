@@ -18,6 +18,16 @@ MOST_PIXELS = 2_100_000  # a frame of more (1080p has 2.07 M) gets its flow at t
 LUMA_3 = (0.299, 0.587, 0.114)
 
 
+class DisFlow:
+    """The flow of this module, for engines that take one."""
+
+    name = "weight-free flow"
+
+    def both_ways(self, first_HWC: Tensor, second_HWC: Tensor) -> tuple[Tensor, Tensor]:
+        """As `flow_both_ways`."""
+        return flow_both_ways(first_HWC, second_HWC)
+
+
 def flow_both_ways(first_HWC: Tensor, second_HWC: Tensor) -> tuple[Tensor, Tensor]:
     """Find where each pixel of either frame lies in the other.
 

@@ -11,12 +11,16 @@ from .interpolator_loader import InbetweenInterpolatorLoader
 from .join import InbetweenJoin
 from .keyframes import InbetweenKeyframes
 from .motion_plot import InbetweenMotionPlot
+from .optical_flow_loader import InbetweenOpticalFlowLoader
+from .refine import InbetweenRefine
 
 ALL_NODES = [
     InbetweenKeyframes,
     InbetweenFrameCount,
+    InbetweenOpticalFlowLoader,
     InbetweenInterpolatorLoader,
     InbetweenInterpolate,
+    InbetweenRefine,
     InbetweenFinish,
     InbetweenJoin,
     InbetweenContactSheet,

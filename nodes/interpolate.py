@@ -5,13 +5,16 @@ from comfy_api.latest import io
 from ..core.easing import CURVES, EASE_OVER, eased, held, parse_bezier
 from ..core.errors import InbetweenError
 from ..core.images import check_frames
+from ..core.interpolator import RenderSettings
 from ..core.keyframes import KeyframeSet
 from ..core.timing import locate, moments_by_count, moments_by_multiplier, moments_by_rate, moments_by_times
 from ..host.interpolation import interpolate
+from .render_settings import settings_inputs
 from .types import Interpolator, Keyframes
 
 AS_KEYFRAMED = "as keyframed"
 BEZIER = "bezier"
+DIRECT, RECURSIVE = "direct", "recursive"
 
 
 class InbetweenInterpolate(io.ComfyNode):
@@ -101,6 +104,16 @@ class InbetweenInterpolate(io.ComfyNode):
                     tooltip="Frames for which each new picture is shown: 1 for smooth motion, 2 for animation on twos. "
                     "The number of frames stays, and so do the images that came in.",
                 ),
+                io.Combo.Input(
+                    "method",
+                    options=[DIRECT, RECURSIVE],
+                    default=DIRECT,
+                    optional=True,
+                    tooltip="direct makes each frame at its time. recursive makes the frame half-way, then those "
+                    "half-way to it, and so on: for multipliers 2, 4, 8 and so on. PerVFI was trained for half-way "
+                    "only (t = 0.5); with direct, all other times are beyond its training.",
+                ),
+                *settings_inputs(),
             ],
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="All frames, those that came in among them."),
@@ -111,11 +124,23 @@ class InbetweenInterpolate(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, interpolator, frames, timing, easing=None, hold=1):
+    def execute(
+        cls,
+        interpolator,
+        frames,
+        timing,
+        easing=None,
+        hold=1,
+        method=DIRECT,
+        temperature=0.3,
+        seed=0,
+        primary_frame="first",
+    ):
         moments, sources, positions = _plan(frames, timing)
         moments = _eased(moments, positions, easing or {"easing": "linear"}, isinstance(frames, KeyframeSet))
         instants = locate(held(moments, positions, hold), positions)
-        result_THWC, report = interpolate(sources, instants, interpolator)
+        settings = RenderSettings(temperature, seed, primary_frame)
+        result_THWC, report = interpolate(sources, instants, interpolator, settings, method == RECURSIVE)
         return io.NodeOutput(result_THWC, report.text())
 
 

@@ -2,8 +2,9 @@
 
 from comfy_api.latest import io
 
-from ..host.interpolation import interpolator_names, load_interpolator
-from .types import Interpolator
+from ..host.interpolation import check_interpolator, interpolator_names, load_interpolator
+from .types import Interpolator, OpticalFlow
+from .validation import verdict
 
 
 class InbetweenInterpolatorLoader(io.ComfyNode):
@@ -15,19 +16,32 @@ class InbetweenInterpolatorLoader(io.ComfyNode):
             node_id="InbetweenInterpolatorLoader",
             display_name="Load Interpolator",
             category="in-between/interpolate",
-            description="Choose what makes the frames between two frames. Optical flow needs no model file.",
+            description="Choose what makes the frames between two frames. Optical flow needs no model file; PerVFI "
+            "makes sharper frames, from a file in models/frame_interpolation.",
             search_aliases=["interpolation model", "optical flow", "vfi", "rife", "film", "pervfi"],
             inputs=[
                 io.Combo.Input(
                     "interpolator",
                     options=interpolator_names(),
                     tooltip="Optical flow follows every pixel from one frame to the next; it needs no file and runs on "
-                    "any machine.",
+                    "any machine. PerVFI: v00.pth is the published model, vb.pth is a little faster and has no noise.",
+                ),
+                OpticalFlow.Input(
+                    "optical_flow",
+                    optional=True,
+                    tooltip="Motion for PerVFI, from Load Optical Flow (RAFT) or Load Optical Flow Model; better than "
+                    "what is found without a model. The weight-free interpolator does not use it.",
                 ),
             ],
-            outputs=[Interpolator.Output(display_name="interpolator", tooltip="For Interpolate Frames.")],
+            outputs=[
+                Interpolator.Output(display_name="interpolator", tooltip="For Interpolate Frames and Refine Frames.")
+            ],
         )
 
     @classmethod
-    def execute(cls, interpolator):
-        return io.NodeOutput(load_interpolator(interpolator))
+    def validate_inputs(cls, interpolator):
+        return verdict(lambda: check_interpolator(interpolator))
+
+    @classmethod
+    def execute(cls, interpolator, optical_flow=None):
+        return io.NodeOutput(load_interpolator(interpolator, optical_flow))

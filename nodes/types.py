@@ -1,6 +1,7 @@
-"""The pack's own socket types."""
+"""Socket types that the host has no class for: the pack's own, and one of the host's nodes."""
 
 from comfy_api.latest import io
 
 Keyframes = io.Custom("INBETWEEN_KEYFRAMES")
 Interpolator = io.Custom("INBETWEEN_INTERPOLATOR")
+OpticalFlow = io.Custom("OPTICAL_FLOW")  # of the host

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..core.errors import InbetweenError
 from ..core.interpolator import FramePair, Interpolator
 from ..core.timing import Instant
+from .halving import check_halvable, half_way, halved
 
 MOST_LISTED = 6  # pairs named one by one in the report; more are only counted
 NOTEWORTHY = 0.05  # share of the area cross-faded from which a pair is named
@@ -66,6 +67,7 @@ def interpolate_frames(
     result_THWC: Tensor,
     on_frames: Callable[[int], None] | None = None,
     batch: int = 1,
+    recursive: bool = False,
 ) -> InterpolationReport:
     """Fill `result_THWC` with the frames shown at `instants`; source frames are copied bit by bit.
 
@@ -76,15 +78,18 @@ def interpolate_frames(
         result_THWC: is written to; any device, any floating type, `len(instants)` frames.
         on_frames: called with 0 before each pair and with n after n more result frames; may raise to stop the work.
         batch: most frames rendered at once; halved, for good, when the device runs out of memory.
+        recursive: make the frame half-way, then those half-way to it, and so on, instead of each at its time.
 
     Returns:
         What was made and where a fall-back was used.
 
     Raises:
-        InbetweenError: the result has another number of frames than asked for.
+        InbetweenError: the result has another number of frames than asked for, or a time is not reached by halving.
     """
     if result_THWC.shape[0] != len(instants):
         raise InbetweenError(f"{len(instants)} frames were asked for but the result holds {result_THWC.shape[0]}.")
+    if recursive:
+        check_halvable({instant.time for instant in instants})
     report_progress = on_frames or (lambda _: None)
 
     def show(frames: list[int], picture_HWC: Tensor) -> None:
@@ -107,12 +112,18 @@ def interpolate_frames(
                 show(frames, sources[source])
             pairs[source] = PairReport(is_still=True)
             continue
-        pair = interpolator.prepare(sources[source], sources[source + 1])
-        blended = []
-        for frames, (picture_HWC, share) in zip(frames_at.values(), batches.render(pair, list(frames_at)), strict=True):
+        first_HWC, second_HWC = sources[source], sources[source + 1]
+        pair = interpolator.prepare(first_HWC, second_HWC)
+        is_cut, blended = pair.is_cut, []
+        if recursive and not is_cut:
+            made = halved(interpolator, first_HWC, half_way(pair), second_HWC, list(frames_at))
+        else:
+            made = batches.render(pair, list(frames_at))
+        del pair  # large, and not needed while the gaps within are halved
+        for frames, (picture_HWC, share) in zip(frames_at.values(), made, strict=True):
             show(frames, picture_HWC)
             blended.append(share)
-        pairs[source] = PairReport(is_cut=pair.is_cut, blended=sum(blended) / len(blended))
+        pairs[source] = PairReport(is_cut=is_cut, blended=sum(blended) / len(blended))
     return InterpolationReport(interpolator.name, len(sources), len(instants), pairs)
 
 

@@ -28,8 +28,12 @@ OTHERS = {
 LORA_ENDINGS = (".lora_down.weight", ".lora_A.weight", ".lora_up.weight", ".lora_B.weight")
 
 
-def read_file(path: Path) -> dict[str, Any]:
+def read_file(path: Path, wanted: str = WANTED) -> dict[str, Any]:
     """The tensors of a .pth or .safetensors file; nothing in it is run.
+
+    Args:
+        path: of the file.
+        wanted: what errors tell to use instead.
 
     Raises:
         InbetweenError: the file cannot be read, or holds more than tensors.
@@ -40,11 +44,11 @@ def read_file(path: Path) -> dict[str, Any]:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise InbetweenError(
-            f"{path.name} holds more than weights, or is no weight file, and was not opened; use {WANTED}."
+            f"{path.name} holds more than weights, or is no weight file, and was not opened; use {wanted}."
         ) from None
     except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile):
         raise InbetweenError(
-            f"{path.name} cannot be read and may have been cut off in the download; get it again: {WANTED}."
+            f"{path.name} cannot be read and may have been cut off in the download; get it again: {wanted}."
         ) from None
 
 

@@ -46,6 +46,11 @@ class Pair:
     flows: tuple[Tensor, ...]
     flow_back_B2HW: Tensor
 
+    def reversed(self) -> "Pair":
+        """The same two frames, the second first."""
+        back = (self.unimportance_back_B1HW, self.flow_back_B2HW)
+        return Pair(self.second, self.first, _pyramid(back[0]), self.unimportance[0], _flows(back[1]), self.flows[0])
+
 
 @dataclass(frozen=True)
 class Carried:
@@ -83,12 +88,9 @@ class FrontEnd(nn.Module):
         """Rate the pixels of two frames, given their features and the flows both ways in pixels, float32."""
         metric = self.featurePyramid.netSoftmetric
         first_BCHW, second_BCHW = first[0].float(), second[0].float()
-        unimportance, flows = [metric(first_BCHW, second_BCHW, forward_B2HW)], [forward_B2HW]
-        for _ in range(1, LEVELS):
-            unimportance.append(halved(unimportance[-1]))
-            flows.append(halved(flows[-1]) / 2)
+        forth_B1HW = metric(first_BCHW, second_BCHW, forward_B2HW)
         back_B1HW = metric(second_BCHW, first_BCHW, backward_B2HW)
-        return Pair(first, second, tuple(unimportance), back_B1HW, tuple(flows), backward_B2HW)
+        return Pair(first, second, _pyramid(forth_B1HW), back_B1HW, _flows(forward_B2HW), backward_B2HW)
 
     def conditions(self, pair: Pair, time_T111: Tensor, parts: int = 1) -> list[Tensor]:
         """Blend the pair at some times into what the generator needs.
@@ -179,6 +181,14 @@ def carry(pair: Pair, time_T111: Tensor) -> Carried:
     return Carried(features, holes, [flow_T2HW.to(dtype) for flow_T2HW in flows])
 
 
+def carried_colours(pair: Pair, time_T111: Tensor) -> tuple[Tensor, Tensor]:
+    """The first frame itself at the wanted times, in -1..1, and its holes as 1."""
+    weight_T1HW = _weight(pair.unimportance[0], time_T111)
+    values_TCHW = torch.cat([pair.first[0][:, :3].float() * weight_T1HW, weight_T1HW], dim=1)
+    sums_T4HW = SplatGeometry.of(time_T111 * pair.flows[0]).splat(values_TCHW)
+    return normalized(sums_T4HW), (sums_T4HW[:, 3:] == 0).float()
+
+
 def cut(height: int, width: int, parts: int) -> list[Window]:
     """Cut a frame into about `parts` windows, square as far as may be, on multiples of MULTIPLE."""
     rows = columns = 1
@@ -196,6 +206,17 @@ def cut(height: int, width: int, parts: int) -> list[Window]:
 def _bounds(length: int, count: int) -> list[int]:
     units = length // MULTIPLE
     return sorted({MULTIPLE * (units * number // count) for number in range(count + 1)})
+
+
+def _pyramid(x_BCHW: Tensor) -> tuple[Tensor, ...]:
+    levels = [x_BCHW]
+    for _ in range(1, LEVELS):
+        levels.append(halved(levels[-1]))
+    return tuple(levels)
+
+
+def _flows(flow_B2HW: Tensor) -> tuple[Tensor, ...]:
+    return tuple(flow / 2**level for level, flow in enumerate(_pyramid(flow_B2HW)))
 
 
 def _weight(unimportance_B1HW: Tensor, time_T111: Tensor) -> Tensor:

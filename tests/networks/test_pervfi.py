@@ -88,11 +88,7 @@ def _pair_changed(change):
 
 
 def _flow_not_rescaled(patch):
-    def unscaled(pair):
-        flows = tuple(flow * 2**level for level, flow in enumerate(pair.flows))
-        return dataclasses.replace(pair, flows=flows)
-
-    patch.setattr(FrontEnd, "pair", _pair_changed(unscaled))
+    patch.setattr(front_end, "_flows", front_end._pyramid)
 
 
 def _mask_as_in_the_paper(patch):

@@ -1,0 +1,102 @@
+"""PerVFI and RAFT in the host: their folders, their memory."""
+
+from pathlib import Path
+from typing import Any
+
+import comfy.model_management as model_management
+import comfy.ops
+import folder_paths
+import torch
+from comfy.model_patcher import ModelPatcher
+from torchvision.models.optical_flow.raft import RAFT
+
+from ..core.errors import InbetweenError
+from ..core.interpolator import RenderSettings
+from ..core.optical_flow import DisFlow
+from ..networks import pervfi, raft
+from ..networks.pervfi.interpolator import FRAME_BYTES, PART_BYTES, FlowSource, PerVFIInterpolator, engine_name
+
+FOLDER, FLOW_FOLDER = "frame_interpolation", "optical_flow"
+PAGE = "https://github.com/mulns/PerVFI"
+FLOW_PAGE = "https://download.pytorch.org/models/raft_large_C_T_SKHT_V1-22a6c225.pth"
+
+
+class PerVFIEngine:
+    """PerVFI with the source of its flow; the weights go to the device for a run, and leave it when others need it."""
+
+    def __init__(self, patcher: ModelPatcher, flow_patcher: ModelPatcher | None) -> None:
+        self._patcher, self._flow_patcher = patcher, flow_patcher
+        self._flow: FlowSource = DisFlow() if flow_patcher is None else raft.RaftFlow(flow_patcher.model)
+
+    @property
+    def name(self) -> str:
+        """How reports call the engine."""
+        return engine_name(self._patcher.model.variant, self._flow)
+
+    def start(self, settings: RenderSettings, height: int, width: int) -> PerVFIInterpolator:
+        """Bring the weights to the device and see how much memory is left."""
+        network, device = self._patcher.model, self._patcher.load_device
+        patchers = [self._patcher] if self._flow_patcher is None else [self._patcher, self._flow_patcher]
+        bytes_per_pixel = (FRAME_BYTES + PART_BYTES) * network.dtype.itemsize // 4
+        wanted = min(bytes_per_pixel * height * width, int(0.7 * model_management.get_total_memory(device)))
+        model_management.load_models_gpu(patchers, memory_required=wanted, force_full_load=True)
+        return PerVFIInterpolator(network, self._flow, settings, device, model_management.get_free_memory(device))
+
+
+def load_pervfi(file: str, optical_flow: ModelPatcher | None = None) -> PerVFIEngine:
+    """PerVFI from a file of models/frame_interpolation.
+
+    Args:
+        file: its name there.
+        optical_flow: the host's OPTICAL_FLOW; without it the flow is found without a model.
+
+    Raises:
+        InbetweenError: the file is missing, damaged or another model, or the flow is not RAFT.
+    """
+    if optical_flow is not None and not isinstance(getattr(optical_flow, "model", None), RAFT):
+        found = type(getattr(optical_flow, "model", optical_flow)).__name__
+        raise InbetweenError(f"optical_flow is {found}; connect RAFT from Load Optical Flow, or nothing.")
+    check_pervfi(file, "or choose another file")
+    loaded = pervfi.read_file(_path(FOLDER, file))
+    device = model_management.get_torch_device()
+    dtype = torch.float16 if model_management.should_use_fp16(device) else torch.float32
+    network = pervfi.build(loaded, comfy.ops.disable_weight_init, dtype, name=file)
+    return PerVFIEngine(_patcher(network), optical_flow)
+
+
+def load_optical_flow(file: str) -> ModelPatcher:
+    """RAFT from a file of models/optical_flow, as the host's OPTICAL_FLOW.
+
+    Raises:
+        InbetweenError: the file is missing, damaged or another model.
+    """
+    check_optical_flow(file)
+    return _patcher(raft.build(pervfi.read_file(_path(FLOW_FOLDER, file), raft.WANTED), name=file))
+
+
+def files_of(folder: str) -> list[str]:
+    """The files in a folder of models."""
+    return folder_paths.get_filename_list(folder)
+
+
+def check_pervfi(file: str, otherwise: str) -> None:
+    """Raise InbetweenError, which ends with what to do otherwise, unless there is such a file in the folder."""
+    if file not in files_of(FOLDER):
+        raise InbetweenError(
+            f'there is no "{file}" in models/{FOLDER}; get v00.pth or vb.pth from {PAGE}, {otherwise}.'
+        )
+
+
+def check_optical_flow(file: str) -> None:
+    """Raise InbetweenError unless there is such a file in the folder."""
+    if file not in files_of(FLOW_FOLDER):
+        raise InbetweenError(f'there is no "{file}" in models/{FLOW_FOLDER}; get {FLOW_PAGE}, or choose another file.')
+
+
+def _path(folder: str, file: str) -> Path:
+    return Path(folder_paths.get_full_path_or_raise(folder, file))
+
+
+def _patcher(network: Any) -> ModelPatcher:
+    # Small, and read in ways that a host which streams weights would not see: always loaded as a whole.
+    return ModelPatcher(network, model_management.get_torch_device(), model_management.unet_offload_device())

@@ -1,0 +1,189 @@
+"""PerVFI as an interpolator: pairs of a sequence, several times at once, the frame in parts where memory is short."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ...core.errors import InbetweenError
+from ...core.flow_agreement import Agreement, is_cut
+from ...core.interpolator import PRIMARY_FRAMES, Rendered, RenderSettings
+from .front_end import Pair, carried_colours
+from .model import PerVFI, draw_noise, padded
+
+# Memory for each pixel in bytes, of float32; measured. What is kept for the whole frame, and what the part that is
+# being worked on takes on top.
+FRAME_BYTES, PART_BYTES = 1700, 3600
+FEWEST_PART_PIXELS = 128 * 128
+SHARE_OF_MEMORY = 0.7
+
+
+class FlowSource(Protocol):
+    """Finds the motion between two frames."""
+
+    @property
+    def name(self) -> str:
+        """How reports call it."""
+        ...
+
+    def both_ways(self, first_HWC: Tensor, second_HWC: Tensor) -> tuple[Tensor, Tensor]:
+        """Flow of shape (2, H, W) from the first frame to the second and back, in pixels, channel 0 = x, any device."""
+        ...
+
+
+class PerVFIInterpolator:
+    """One run over the frames of a sequence; features of a frame are used for the pairs on both sides of it."""
+
+    def __init__(
+        self,
+        network: PerVFI,
+        flow: FlowSource,
+        settings: RenderSettings,
+        device: torch.device | str = "cpu",
+        free_bytes: float = float("inf"),
+    ) -> None:
+        """Choose what frames are made of.
+
+        Args:
+            network: on `device`.
+            flow: finds the motion.
+            settings: all of them are used; the noise is one for the whole run, so that it does not flicker.
+            free_bytes: memory of the device that may be used.
+
+        Raises:
+            InbetweenError: a setting is out of its range.
+        """
+        if settings.primary_frame not in PRIMARY_FRAMES:
+            allowed = ", ".join(PRIMARY_FRAMES)
+            raise InbetweenError(f'primary_frame is "{settings.primary_frame}"; choose one of {allowed}.')
+        draw_noise(1, 8, 8, settings.temperature)
+        self.network, self.flow, self.settings = network, flow, settings
+        self.device, self.free_bytes = torch.device(device), free_bytes
+        self.name = engine_name(network.variant, flow)
+        self.bytes_per_pixel = (FRAME_BYTES + PART_BYTES) * network.dtype.itemsize // 4
+        self.parts = 0  # as many as memory asks for, once the size is known; more when it still ran out
+        self._latest: tuple[Tensor, tuple[Tensor, ...]] | None = None
+
+    @torch.no_grad()
+    def prepare(self, first_HWC: Tensor, second_HWC: Tensor) -> "PerVFIPair":
+        """Find motion, features and importance, as `Interpolator.prepare` says."""
+        forward_12HW, backward_12HW = (
+            flow_2HW[None].to(self.device, torch.float32) for flow_2HW in self.flow.both_ways(first_HWC, second_HWC)
+        )
+        first_13HW, second_13HW = (
+            frame_HWC.to(self.device, torch.float32).clamp(0, 1).movedim(2, 0)[None]
+            for frame_HWC in (first_HWC, second_HWC)
+        )
+        forth = Agreement.of(first_13HW, second_13HW, forward_12HW, backward_12HW)
+        back = Agreement.of(second_13HW, first_13HW, backward_12HW, forward_12HW)
+        if is_cut(first_13HW, second_13HW, forth, back):
+            return PerVFIPair(self, first_13HW, second_13HW, None)
+        del forth, back
+        first = self._features(first_HWC, first_13HW)
+        second = self._features(second_HWC, second_13HW)
+        self._latest = (second_HWC, second)
+        pair = self.network.pair(first, second, padded(forward_12HW), padded(backward_12HW))
+        return PerVFIPair(self, first_13HW, second_13HW, pair)
+
+    def _features(self, frame_HWC: Tensor, frame_13HW: Tensor) -> tuple[Tensor, ...]:
+        if self._latest is not None:
+            latest_HWC, features = self._latest
+            if latest_HWC.device == frame_HWC.device and torch.equal(latest_HWC, frame_HWC):
+                return features
+        return self.network.features(padded(frame_13HW) * 2 - 1)
+
+    def parts_for(self, pixels: int) -> int:
+        """Into how many parts a frame is cut."""
+        if not self.parts:
+            scale = self.network.dtype.itemsize / 4
+            left = max(self.free_bytes * SHARE_OF_MEMORY - FRAME_BYTES * scale * pixels, 1.0)
+            wanted = int(PART_BYTES * scale * pixels / left) + 1
+            self.parts = max(1, min(wanted, pixels // FEWEST_PART_PIXELS))
+        return self.parts
+
+
+@dataclass(frozen=True)
+class PerVFIPair:
+    """Two frames, and what the network knows of them; None at a cut."""
+
+    owner: PerVFIInterpolator
+    first_13HW: Tensor
+    second_13HW: Tensor
+    pair: Pair | None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the frames have nothing in common, so that the nearer one is held."""
+        return self.pair is None
+
+    @torch.no_grad()
+    def render(self, times: Sequence[float]) -> Rendered:
+        """Make the frames at these times, as `FramePair.render` says."""
+        if self.pair is None:
+            held = [self.first_13HW if time <= 0.5 else self.second_13HW for time in times]
+            return Rendered(torch.cat(held).movedim(1, 3), (0.0,) * len(times))
+        height, width = self.first_13HW.shape[2:]
+        while True:
+            parts = self.owner.parts_for(height * width)
+            try:
+                made_T3HW = self._render(self.pair, list(times), parts)
+                break
+            except torch.OutOfMemoryError:
+                # Fewer times at once are tried by the caller first.
+                if len(times) > 1 or 2 * parts > max(1, height * width // FEWEST_PART_PIXELS):
+                    raise
+                self.owner.parts = 2 * parts
+        return Rendered(made_T3HW.clamp(0, 1).movedim(1, 3), (0.0,) * len(times))
+
+    def _render(self, pair: Pair, times: list[float], parts: int) -> Tensor:
+        primary = self.owner.settings.primary_frame
+        if primary == "first":
+            return self._made(pair, times, parts)
+        if primary == "nearer":
+            made = [
+                self._made(pair, [time], parts) if time <= 0.5 else self._made(pair.reversed(), [1 - time], parts)
+                for time in times
+            ]
+            return torch.cat(made)
+        forth_T3HW = self._made(pair, times, parts)
+        back_T3HW = self._made(pair.reversed(), [1 - time for time in times], parts)
+        better = [
+            forth if strays(forth, pair, time) <= strays(back, pair, time) else back
+            for forth, back, time in zip(forth_T3HW, back_T3HW, times, strict=True)
+        ]
+        return torch.stack(better)
+
+    def _made(self, pair: Pair, times: list[float], parts: int) -> Tensor:
+        network, settings = self.owner.network, self.owner.settings
+        height, width = self.first_13HW.shape[2:]
+        time_T111 = torch.tensor(times, device=self.owner.device, dtype=torch.float32)[:, None, None, None]
+        conditions = network.conditions(pair, time_T111, parts)
+        noise = None
+        if network.variant == "v00":
+            generator = torch.Generator().manual_seed(settings.seed)
+            padded_height, padded_width = pair.flow_back_B2HW.shape[2:]
+            drawn = draw_noise(1, padded_height, padded_width, settings.temperature, generator)
+            noise = [each.to(self.owner.device).expand(len(times), -1, -1, -1) for each in drawn]
+        return network.generate(conditions, noise)[:, :, :height, :width]
+
+
+def strays(frame_3HW: Tensor, pair: Pair, time: float) -> float:
+    """How far a frame in [0, 1] is from both frames of its pair, each carried to its time: mean difference of colour.
+
+    Holes count nothing. What was made of one frame is near that one; the better one is near the other, too.
+    """
+    height, width = frame_3HW.shape[1:]
+    total = 0.0
+    for each, way in ((pair, time), (pair.reversed(), 1 - time)):
+        colours_13HW, hole_11HW = carried_colours(each, torch.full((1, 1, 1, 1), way, device=frame_3HW.device))
+        seen_1HW = 1 - hole_11HW[0, :, :height, :width]
+        difference_3HW = (frame_3HW.clamp(0, 1) - (colours_13HW[0, :, :height, :width] + 1) / 2).abs() * seen_1HW
+        total += float(difference_3HW.sum() / (3 * seen_1HW.sum()).clamp(min=1))
+    return total
+
+
+def engine_name(variant: str, flow: FlowSource) -> str:
+    """How reports call the network with its source of flow."""
+    return f"PerVFI {variant} with {flow.name}"

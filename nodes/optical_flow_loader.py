@@ -1,0 +1,43 @@
+"""Load Optical Flow: RAFT, in the layout of torchvision or of its authors."""
+
+from comfy_api.latest import io
+
+from ..host.pervfi import FLOW_FOLDER, check_optical_flow, files_of, load_optical_flow
+from .types import OpticalFlow
+from .validation import verdict
+
+
+class InbetweenOpticalFlowLoader(io.ComfyNode):
+    """Loads a RAFT optical flow model."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InbetweenOpticalFlowLoader",
+            display_name="Load Optical Flow (RAFT)",
+            category="in-between/interpolate",
+            description="Load RAFT, which finds how every pixel moves from one frame to the next. Takes torchvision's "
+            "raft_large files and the authors' raft-sintel.pth.",
+            search_aliases=["raft", "optical flow", "motion vectors", "raft-sintel"],
+            inputs=[
+                io.Combo.Input(
+                    "file",
+                    options=files_of(FLOW_FOLDER),
+                    tooltip="A RAFT-large file in models/optical_flow. raft-sintel.pth and raft_large_C_T_SKHT_V1 hold "
+                    "the weights that PerVFI was published with.",
+                ),
+            ],
+            outputs=[
+                OpticalFlow.Output(
+                    display_name="optical_flow", tooltip="For Load Interpolator, and for the host's own nodes."
+                )
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, file):
+        return verdict(lambda: check_optical_flow(file))
+
+    @classmethod
+    def execute(cls, file):
+        return io.NodeOutput(load_optical_flow(file))
