@@ -14,7 +14,7 @@ from ..core.errors import InbetweenError
 from ..core.interpolator import RenderSettings
 from ..core.optical_flow import DisFlow
 from ..networks import pervfi, raft
-from ..networks.pervfi.interpolator import FRAME_BYTES, PART_BYTES, FlowSource, PerVFIInterpolator, engine_name
+from ..networks.pervfi.interpolator import FlowSource, PerVFIInterpolator, engine_name, whole_bytes
 
 FOLDER, FLOW_FOLDER = "frame_interpolation", "optical_flow"
 PAGE = "https://github.com/mulns/PerVFI"
@@ -37,8 +37,7 @@ class PerVFIEngine:
         """Bring the weights to the device and see how much memory is left."""
         network, device = self._patcher.model, self._patcher.load_device
         patchers = [self._patcher] if self._flow_patcher is None else [self._patcher, self._flow_patcher]
-        bytes_per_pixel = (FRAME_BYTES + PART_BYTES) * network.dtype.itemsize // 4
-        wanted = min(bytes_per_pixel * height * width, int(0.7 * model_management.get_total_memory(device)))
+        wanted = min(whole_bytes(network, height * width), int(0.7 * model_management.get_total_memory(device)))
         model_management.load_models_gpu(patchers, memory_required=wanted, force_full_load=True)
         return PerVFIInterpolator(network, self._flow, settings, device, model_management.get_free_memory(device))
 

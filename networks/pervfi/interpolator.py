@@ -10,14 +10,14 @@ from torch import Tensor
 from ...core.errors import InbetweenError
 from ...core.flow_agreement import Agreement, is_cut
 from ...core.interpolator import PRIMARY_FRAMES, Rendered, RenderSettings
-from .front_end import Pair, carried_colours
+from .front_end import FUSION_HALO, Pair, carried_colours, cut
 from .model import PerVFI, draw_noise, padded
 
 # Memory for each pixel in bytes, of float32; measured. What is kept for the whole frame, and what the part that is
 # being worked on takes on top.
-FRAME_BYTES, PART_BYTES = 1700, 3600
-FEWEST_PART_PIXELS = 128 * 128
-SHARE_OF_MEMORY = 0.7
+FRAME_BYTES, PART_BYTES = 1300, 2900
+FEWEST_PART_PIXELS = 256 * 256  # smaller ones consist of what lies around them
+SHARE_OF_MEMORY = 0.85
 
 
 class FlowSource(Protocol):
@@ -62,7 +62,7 @@ class PerVFIInterpolator:
         self.network, self.flow, self.settings = network, flow, settings
         self.device, self.free_bytes = torch.device(device), free_bytes
         self.name = engine_name(network.variant, flow)
-        self.bytes_per_pixel = (FRAME_BYTES + PART_BYTES) * network.dtype.itemsize // 4
+        self.bytes_per_pixel = whole_bytes(network, 1)
         self.parts = 0  # as many as memory asks for, once the size is known; more when it still ran out
         self._latest: tuple[Tensor, tuple[Tensor, ...]] | None = None
 
@@ -94,13 +94,17 @@ class PerVFIInterpolator:
                 return features
         return self.network.features(padded(frame_13HW) * 2 - 1)
 
-    def parts_for(self, pixels: int) -> int:
-        """Into how many parts a frame is cut."""
+    def parts_for(self, height: int, width: int) -> int:
+        """Into how many parts a frame is cut: as few as fit into memory."""
         if not self.parts:
-            scale = self.network.dtype.itemsize / 4
-            left = max(self.free_bytes * SHARE_OF_MEMORY - FRAME_BYTES * scale * pixels, 1.0)
-            wanted = int(PART_BYTES * scale * pixels / left) + 1
-            self.parts = max(1, min(wanted, pixels // FEWEST_PART_PIXELS))
+            scale, most = self.network.dtype.itemsize / 4, max(1, height * width // FEWEST_PART_PIXELS)
+            for parts in range(1, most + 1):
+                halos = [each.grown(FUSION_HALO, height, width) for each in cut(height, width, parts)]
+                largest = max((each.bottom - each.top) * (each.right - each.left) for each in halos)
+                needed = scale * (FRAME_BYTES * height * width + PART_BYTES * largest)
+                if needed <= SHARE_OF_MEMORY * self.free_bytes:
+                    break
+            self.parts = parts
         return self.parts
 
 
@@ -126,7 +130,7 @@ class PerVFIPair:
             return Rendered(torch.cat(held).movedim(1, 3), (0.0,) * len(times))
         height, width = self.first_13HW.shape[2:]
         while True:
-            parts = self.owner.parts_for(height * width)
+            parts = self.owner.parts_for(height, width)
             try:
                 made_T3HW = self._render(self.pair, list(times), parts)
                 break
@@ -182,6 +186,11 @@ def strays(frame_3HW: Tensor, pair: Pair, time: float) -> float:
         difference_3HW = (frame_3HW.clamp(0, 1) - (colours_13HW[0, :, :height, :width] + 1) / 2).abs() * seen_1HW
         total += float(difference_3HW.sum() / (3 * seen_1HW.sum()).clamp(min=1))
     return total
+
+
+def whole_bytes(network: PerVFI, pixels: int) -> int:
+    """Memory that a frame takes in one part."""
+    return (FRAME_BYTES + PART_BYTES) * network.dtype.itemsize // 4 * pixels
 
 
 def engine_name(variant: str, flow: FlowSource) -> str:

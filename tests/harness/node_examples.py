@@ -11,7 +11,10 @@ from math import pi
 
 import torch
 from comfyui_inbetween.core.flow_interpolator import FlowInterpolator
+from comfyui_inbetween.core.interpolator import PRIMARY_FRAMES
 from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
+from pervfi_weights import seeded_weights
+from raft_weights import seeded_raft
 
 Arguments = dict[str, object]
 
@@ -58,11 +61,32 @@ def _frame_count() -> Iterator[Arguments]:
         yield {"duration": duration, "fps": 24.0, "frame_rule": "4n+1", "rounding": "nearest"}
 
 
+def pervfi_engine(variant: str = "vb"):
+    """PerVFI with seeded weights, on the weight-free flow."""
+    from comfyui_inbetween.host.pervfi import PerVFIEngine
+    from comfyui_inbetween.networks.pervfi import build
+
+    return PerVFIEngine(on_cpu(build(seeded_weights(variant))), None)
+
+
+def on_cpu(network: torch.nn.Module):
+    """The network as the host passes it on."""
+    from comfy.model_patcher import ModelPatcher
+
+    return ModelPatcher(network, torch.device("cpu"), torch.device("cpu"))
+
+
+def _optical_flow_loader() -> Iterator[Arguments]:
+    yield {"file": "raft_large.pth"}
+
+
 def _interpolator_loader() -> Iterator[Arguments]:
     from comfyui_inbetween.host.interpolation import interpolator_names
+    from comfyui_inbetween.networks import raft
 
     for name in interpolator_names():
         yield {"interpolator": name}
+    yield {"interpolator": "vb.pth", "optical_flow": on_cpu(raft.build(seeded_raft()))}
 
 
 def _interpolate() -> Iterator[Arguments]:
@@ -80,6 +104,30 @@ def _interpolate() -> Iterator[Arguments]:
         ),
     ):
         yield {**common, "frames": moving_clip(3), "timing": timing, "easing": easing}
+    twice = {"frames": moving_clip(2), "timing": {"timing": "multiplier", "multiplier": 4}, "easing": linear}
+    for method, primary_frame in (("recursive", "first"), ("direct", "nearer"), ("direct", "both")):
+        settings = {"temperature": 0.5, "seed": 5, "primary_frame": primary_frame}
+        yield {"interpolator": pervfi_engine("v00"), **twice, "method": method, **settings}
+
+
+def _refine() -> Iterator[Arguments]:
+    common = {"images": moving_clip(5), "strength": 0.5}
+    for which in (
+        {"which": "every other", "passes": 2},
+        {"which": "list", "frames": "1, 2"},
+        {"which": "worst", "score": "flicker", "count": 2},
+        {"which": "worst", "score": "blur", "count": 2},
+        {"which": "worst", "score": "ghost", "count": 2},
+    ):
+        yield {**common, "interpolator": FlowInterpolator(), "which": which}
+    with_keyframes = {
+        "images": moving_clip(9),
+        "keyframes": keyframes(),
+        "which": {"which": "every other", "passes": 1},
+    }
+    for primary_frame in PRIMARY_FRAMES:
+        settings = {"temperature": 0.5, "seed": 5, "primary_frame": primary_frame}
+        yield {**common, **with_keyframes, "interpolator": pervfi_engine(), **settings}
 
 
 def _finish() -> Iterator[Arguments]:
@@ -130,8 +178,10 @@ def _flow_view() -> Iterator[Arguments]:
 EXAMPLES: dict[str, Callable[[], Iterator[Arguments]]] = {
     "InbetweenKeyframes": _keyframes_node,
     "InbetweenFrameCount": _frame_count,
+    "InbetweenOpticalFlowLoader": _optical_flow_loader,
     "InbetweenInterpolatorLoader": _interpolator_loader,
     "InbetweenInterpolate": _interpolate,
+    "InbetweenRefine": _refine,
     "InbetweenFinish": _finish,
     "InbetweenJoin": _join,
     "InbetweenContactSheet": _contact_sheet,

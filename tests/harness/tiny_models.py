@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from pervfi_weights import write_pervfi
+from raft_weights import write_raft
 from random_weights import randomise, write_weights
 
 WAN_SIZES = {
@@ -100,6 +102,10 @@ TINY_MODELS: dict[str, Callable[[Path], Path]] = {
     "diffusion_models/wan22_i2v.safetensors": lambda path: write_wan(path, seed=2, model_type="t2v"),
     "vae/wan_vae.safetensors": lambda path: write_wan_vae(path, seed=3),
     "checkpoints/svd.safetensors": lambda path: write_svd_checkpoint(path, seed=4),
+    "frame_interpolation/v00.pth": lambda path: write_pervfi(path, "v00"),
+    "frame_interpolation/vb.pth": lambda path: write_pervfi(path, "vb"),
+    "optical_flow/raft_large.pth": write_raft,
+    "optical_flow/raft-sintel.pth": lambda path: write_raft(path, original=True),
 }
 
 

@@ -16,6 +16,12 @@ def frozen_copy(value: object) -> object:
         return {field.name: frozen_copy(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [frozen_copy(inner) for inner in value]
+    if isinstance(value, torch.nn.Module):
+        tensors = [*value.named_parameters(), *value.named_buffers()]
+        return {"class": type(value).__name__, "training": value.training, **{name: frozen_copy(t) for name, t in tensors}}
+    if type(value).__name__ == "ModelPatcher":  # the host's; where it has put the weights is its own affair
+        told = ("model", "patches", "object_patches", "model_options")
+        return {"class": "ModelPatcher", **{name: frozen_copy(getattr(value, name)) for name in told}}
     if hasattr(value, "__dict__"):
         return {"class": type(value).__name__, **{key: frozen_copy(inner) for key, inner in vars(value).items()}}
     return value

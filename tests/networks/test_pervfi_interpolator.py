@@ -147,15 +147,17 @@ def test_memory_is_that_of_two_pairs_however_long(networks):
 def test_parts_follow_from_free_memory(networks):
     def parts(free_gib, height, width):
         interpolator = PerVFIInterpolator(networks["vb"], DisFlow(), RenderSettings(), free_bytes=free_gib * 2**30)
-        return interpolator.parts_for(height * width)
+        return interpolator.parts_for(height, width)
 
     assert parts(80, 1080, 1920) == 1
-    assert 1 < parts(8, 1080, 1920) < parts(6, 1080, 1920)
-    assert parts(24, 2160, 3840) > 1
+    assert 1 < parts(8, 1080, 1920) < parts(5, 1080, 1920) < 16
+    assert 1 < parts(24, 2160, 3840) < parts(16, 2160, 3840) < 64
+    assert parts(0, 1080, 1920) == 1080 * 1920 // 256**2
     assert parts(0, 64, 96) == 1
 
 
 def test_out_of_memory_halves_the_parts_until_it_fits(networks, monkeypatch):
+    monkeypatch.setattr(module, "FEWEST_PART_PIXELS", 128 * 128)
     tried = []
     original = module.PerVFIPair._render
 

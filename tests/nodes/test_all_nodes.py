@@ -37,8 +37,8 @@ def run(node_class):
 
 
 @pytest.fixture
-def examples(schema):
-    """The arguments of each example, made anew at every call."""
+def examples(schema, tiny_models):
+    """The arguments of each example, made anew at every call; files of models are there to be chosen."""
     from node_examples import EXAMPLES
 
     assert schema.node_id in EXAMPLES, f"add real inputs for {schema.node_id} to tests/harness/node_examples.py"
