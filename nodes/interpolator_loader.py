@@ -2,8 +2,9 @@
 
 from comfy_api.latest import io
 
+from ..host.interp_model import as_interp_model
 from ..host.interpolation import check_interpolator, interpolator_names, load_interpolator
-from .types import Interpolator, OpticalFlow
+from .types import InterpModel, Interpolator, OpticalFlow
 from .validation import verdict
 
 
@@ -34,7 +35,12 @@ class InbetweenInterpolatorLoader(io.ComfyNode):
                 ),
             ],
             outputs=[
-                Interpolator.Output(display_name="interpolator", tooltip="For Interpolate Frames and Refine Frames.")
+                Interpolator.Output(display_name="interpolator", tooltip="For Interpolate Frames and Refine Frames."),
+                InterpModel.Output(
+                    display_name="interp_model",
+                    tooltip="The same for the host's own node Run Frame Interpolation Model, with the published "
+                    "settings.",
+                ),
             ],
         )
 
@@ -44,4 +50,5 @@ class InbetweenInterpolatorLoader(io.ComfyNode):
 
     @classmethod
     def execute(cls, interpolator, optical_flow=None):
-        return io.NodeOutput(load_interpolator(interpolator, optical_flow))
+        engine = load_interpolator(interpolator, optical_flow)
+        return io.NodeOutput(engine, as_interp_model(engine))

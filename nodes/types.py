@@ -1,7 +1,8 @@
-"""Socket types that the host has no class for: the pack's own, and one of the host's nodes."""
+"""Socket types that the host has no class for: the pack's own, and those of the host's nodes."""
 
 from comfy_api.latest import io
 
 Keyframes = io.Custom("INBETWEEN_KEYFRAMES")
 Interpolator = io.Custom("INBETWEEN_INTERPOLATOR")
 OpticalFlow = io.Custom("OPTICAL_FLOW")  # of the host
+InterpModel = io.Custom("INTERP_MODEL")  # of the host

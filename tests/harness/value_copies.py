@@ -18,7 +18,11 @@ def frozen_copy(value: object) -> object:
         return [frozen_copy(inner) for inner in value]
     if isinstance(value, torch.nn.Module):
         tensors = [*value.named_parameters(), *value.named_buffers()]
-        return {"class": type(value).__name__, "training": value.training, **{name: frozen_copy(t) for name, t in tensors}}
+        return {
+            "class": type(value).__name__,
+            "training": value.training,
+            **{name: frozen_copy(t) for name, t in tensors},
+        }
     if type(value).__name__ == "ModelPatcher":  # the host's; where it has put the weights is its own affair
         told = ("model", "patches", "object_patches", "model_options")
         return {"class": "ModelPatcher", **{name: frozen_copy(getattr(value, name)) for name in told}}
