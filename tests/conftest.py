@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from comfy_page import ComfyPage, open_browser
 from comfy_server import ComfyServer
+from pervfi_weights import VARIANTS, write_pervfi
 from playwright.sync_api import Browser
 from project_paths import SAMPLE_INPUTS
+from raft_weights import write_raft
 from real_host import boot_host, comfyui_path
 
 # The test server's pack: a package the host imports, not a folder of tests.
@@ -90,10 +92,14 @@ def tiny_models(host, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def server(comfyui, tmp_path_factory) -> Iterator[ComfyServer]:
-    """One real server for the whole run, with the sample images in its input folder."""
+    """One real server for the whole run, with the sample images and the models that shipped workflows ask for."""
+    made = tmp_path_factory.mktemp("published")
     with ComfyServer(comfyui, tmp_path_factory.mktemp("server")) as running:
         for file in sorted(SAMPLE_INPUTS.glob("*")):
             running.upload(file)
+        for variant in VARIANTS:
+            running.offer_model(write_pervfi(made / f"{variant}.pth", variant), "frame_interpolation", f"{variant}.pth")
+        running.offer_model(write_raft(made / "raft.pth"), "optical_flow", "raft_large_C_T_SKHT_V1-22a6c225.pth")
         yield running
 
 

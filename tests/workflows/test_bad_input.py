@@ -59,6 +59,32 @@ def joined(*clips, **widgets):
     }
 
 
+def with_pervfi(file="v00.pth", flow=None, **widgets):
+    """Two pictures between which PerVFI makes frames; `flow` is a file of optical flow."""
+    prompt = graph(keyframes("a", "b"), second=picture(64, 48, 0x996633))
+    prompt["engine"] = node("InbetweenInterpolatorLoader", interpolator=file)
+    prompt["between"]["inputs"] |= widgets
+    if flow:
+        prompt["flow"] = node("InbetweenOpticalFlowLoader", file=flow)
+        prompt["engine"]["inputs"]["optical_flow"] = ["flow", 0]
+    return prompt
+
+
+def refined(which, clip="a", **widgets):
+    """A clip of four equal pictures refined by the weight-free interpolator."""
+    chosen = {key if key == "which" else f"which.{key}": value for key, value in which.items()}
+    return {
+        "a": node("EmptyImage", width=64, height=48, batch_size=4, color=0x336699),
+        "two": node("EmptyImage", width=64, height=48, batch_size=2, color=0x336699),
+        "keys": keyframes("a"),
+        "engine": node("InbetweenInterpolatorLoader", interpolator="optical flow (no model)"),
+        "refine": node(
+            "InbetweenRefine", interpolator=["engine", 0], images=[clip, 0], strength=1.0, **chosen, **widgets
+        ),
+        "show": node("PreviewImage", images=["refine", 0]),
+    }
+
+
 def duration(**widgets):
     given = {"duration": "seconds", "duration.seconds": 2.0, "fps": 24.0, "frame_rule": "any", "rounding": "nearest"}
     return {
@@ -97,6 +123,14 @@ def test_one_picture_makes_a_loop(server):
         (joined("a", "a", fps=0), "fps is 0; give a number above 0"),
         (duration(fps=0), "fps is 0; give a number above 0"),
         (duration(fps=math.nan), "fps is nan; give a number above 0"),
+        (
+            with_pervfi("v99.pth"),
+            'there is no "v99.pth" in models/frame_interpolation; get v00.pth or vb.pth from https:',
+        ),
+        (
+            with_pervfi(flow="raft.pth"),
+            'there is no "raft.pth" in models/optical_flow; get https://download.pytorch.org',
+        ),
     ],
 )
 def test_a_wrong_widget_is_refused_before_anything_runs(server, prompt, message):
@@ -126,6 +160,37 @@ AS_A_CLIP = {"frames": ["a", 0]}
     ("prompt", "message"),
     [
         (duration(**{"duration.seconds": math.nan}), "seconds is nan; give 0 or more."),
+        (
+            with_pervfi(method="recursive", hold=1, **{"timing": "multiplier", "timing.multiplier": 3}),
+            "halving a gap reaches 1/2, 1/4, 3/8 and so on, but a frame is wanted at 1/12 of a gap; choose the method "
+            "direct, or a multiplier of 2, 4, 8, 16, 32 or 64.",
+        ),
+        (
+            with_pervfi(temperature=["cold", 0]) | {"cold": node("PrimitiveFloat", value=-0.5)},
+            "temperature is -0.5; give 0 or more (0.3 as published).",
+        ),
+        (
+            with_pervfi("raft_large.pth"),
+            "raft_large.pth is RAFT, an optical flow model; use a PerVFI file, v00.pth or vb.pth of "
+            "github.com/mulns/PerVFI.",
+        ),
+        (
+            with_pervfi("cut.pth"),
+            "cut.pth cannot be read and may have been cut off in the download; get it again: a PerVFI file, v00.pth or "
+            "vb.pth of github.com/mulns/PerVFI.",
+        ),
+        (
+            refined({"which": "list", "frames": "0"}),
+            "frames: 0 cannot be made anew; of 4 frames choose 1 to 2, which have one on each side.",
+        ),
+        (
+            refined({"which": "every other", "passes": 1}, "two"),
+            "images holds 2 frames; to make some anew, connect 3 or more.",
+        ),
+        (
+            refined({"which": "worst", "score": "blur", "count": 1}, keyframes=["keys", 0]),
+            "4 frames came in but the keyframes stand on 5; connect the keyframes that the frames were made from.",
+        ),
         (
             graph(
                 keyframes("a", "b"),
@@ -177,10 +242,19 @@ AS_A_CLIP = {"frames": ["a", 0]}
         ),
     ],
 )
-def test_a_wrong_socket_is_told_on_the_node(server, prompt, message):
+def test_a_wrong_socket_is_told_on_the_node(server, wrong_models, prompt, message):
     with pytest.raises(RunFailed) as failure:
         server.run(prompt)
     assert failure.value.message == message
+
+
+@pytest.fixture(scope="module")
+def wrong_models(server):
+    """Files that somebody put into the folder of PerVFI."""
+    folder = server.base_directory / "models" / "frame_interpolation"
+    (flow,) = (server.base_directory / "models" / "optical_flow").glob("*.pth")
+    server.offer_model(flow, folder.name, "raft_large.pth")
+    (folder / "cut.pth").write_bytes((folder / "v00.pth").read_bytes()[:1_000_000])
 
 
 EASED = {"timing": "as keyframed", "easing": "bezier", "easing.ease_over": "each gap"}
