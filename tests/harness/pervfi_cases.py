@@ -5,7 +5,8 @@ How the stored outputs were made: the modules of github.com/mulns/PerVFI at comm
 with the weights of `pervfi_weights.seeded_weights(variant, seed=0)` and the inputs below; images and flows zero-padded
 right and bottom to multiples of 8, the output cropped. `accelerate`, `loguru` and `cupy` were replaced by empty modules
 and `Tensor.cuda` by the identity; the CUDA kernel of the summation splat by index_add_ over the four corners of each
-finite target. "nll" and "latent 0" to "latent 2" are the encoding of a third image.
+finite target. "nll" and "latent 0" to "latent 2" are the encoding of a third image; "splat MODE" is the published
+`softsplat` in each of its modes.
 """
 
 from dataclasses import dataclass
@@ -87,6 +88,19 @@ def inputs_of(name: str) -> Inputs:
     return Inputs(image(), image(), image(), flow(), flow(), noise)
 
 
+def splat_inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Values, flow and importance for the splat alone; targets that are not finite, far off, or shared by many."""
+    generator = np.random.default_rng(5)
+    values, flow, importance = (
+        torch.from_numpy(generator.standard_normal((2, channels, 12, 14), dtype=np.float32)) for channels in (3, 2, 1)
+    )
+    flow *= 3
+    for column, wild in enumerate((np.nan, np.inf, -np.inf, 1e12, -1e12, 40.0)):
+        flow[0, column % 2, 5, column] = wild
+    importance[:, :, 6:] -= 16  # so light that what keeps the division safe is seen
+    return values, flow, importance
+
+
 def stored_outputs() -> dict[str, torch.Tensor]:
-    """What the published modules made of each case, by its name; "nll" and "latent 0" to "latent 2" of the encoding."""
+    """What the published modules made of each case, by its name; and "nll", "latent 0", "splat sum" and so on."""
     return load_file(STORED)

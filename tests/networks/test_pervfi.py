@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
+from comfyui_inbetween.core.splatting import splat
 from comfyui_inbetween.networks.pervfi import (
     alignment,
     blending,
@@ -16,7 +17,7 @@ from comfyui_inbetween.networks.pervfi import (
 )
 from comfyui_inbetween.networks.pervfi.front_end import FrontEnd, cut
 from comfyui_inbetween.networks.pervfi.normalizing_flow import Coupling
-from pervfi_cases import CASES, inputs_of, stored_outputs
+from pervfi_cases import CASES, inputs_of, splat_inputs, stored_outputs
 from pervfi_weights import VARIANTS, published_shapes, seeded_weights
 
 TOLERANCE = 5e-5
@@ -70,6 +71,30 @@ def test_encoding_equals_the_published_modules(networks, stored):
     assert off(encoding.nll_B, stored["nll"]) < TOLERANCE
     for number, latents in enumerate(encoding.latents):
         assert off(latents, stored[f"latent {number}"]) < TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("published", "mode", "epsilon"),
+    [
+        ("sum", "sum", "addeps"),
+        ("avg", "average", "addeps"),
+        ("linear", "linear", "addeps"),
+        ("linear-zeroeps", "linear", "zeroeps"),
+        ("linear-clipeps", "linear", "clipeps"),
+        ("soft", "softmax", "addeps"),
+        ("soft-addeps", "softmax", "addeps"),
+        ("soft-zeroeps", "softmax", "zeroeps"),
+        ("soft-clipeps", "softmax", "clipeps"),
+    ],
+)
+def test_the_splat_alone_equals_the_published_one(stored, published, mode, epsilon):
+    values, flow, importance = splat_inputs()
+    warped = splat(values, flow, mode, importance if mode in ("linear", "softmax") else None, epsilon)
+    expected = stored[f"splat {published}"]
+    assert ((warped - expected).abs() / expected.abs().clamp(min=1)).max() < TOLERANCE
+    if mode == "softmax":
+        others = [other for other in ("addeps", "zeroeps", "clipeps") if other != epsilon]
+        assert all(off(splat(values, flow, mode, importance, other), expected) > 1e-2 for other in others)
 
 
 def test_what_is_encoded_is_decoded_again(networks):
