@@ -42,17 +42,22 @@ def flow_both_ways(first_HWC: Tensor, second_HWC: Tensor) -> tuple[Tensor, Tenso
         InbetweenError: a side is shorter than 16 pixels.
     """
     height, width, _ = first_HWC.shape
-    if min(height, width) < SMALLEST_SIDE:
-        raise InbetweenError(
-            f"the images are {width}x{height} but motion can be found from {SMALLEST_SIDE}x{SMALLEST_SIDE} on; "
-            f"scale them up to at least {max(width, SMALLEST_SIDE)}x{max(height, SMALLEST_SIDE)}."
-        )
+    check_size(height, width)
     first_HW, second_HW = _grey(first_HWC), _grey(second_HWC)
     estimator = _estimator()
     forward_HW2 = estimator.calc(first_HW, second_HW, None)
     backward_HW2 = estimator.calc(second_HW, first_HW, None)
     device = first_HWC.device
     return _at_full_size(forward_HW2, height, width, device), _at_full_size(backward_HW2, height, width, device)
+
+
+def check_size(height: int, width: int) -> None:
+    """Raise InbetweenError if frames are too small for motion to be found."""
+    if min(height, width) < SMALLEST_SIDE:
+        raise InbetweenError(
+            f"the images are {width}x{height} but motion can be found from {SMALLEST_SIDE}x{SMALLEST_SIDE} on; "
+            f"scale them up to at least {max(width, SMALLEST_SIDE)}x{max(height, SMALLEST_SIDE)}."
+        )
 
 
 def _estimator() -> cv2.DISOpticalFlow:

@@ -6,7 +6,6 @@ github.com/mulns/PerVFI at 89d90f1.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from torch.nn import functional
 
 from .encoder import LEVEL_CHANNELS
 from .layers import conv3x3
+from .parts import Window
 
 GROUPS = (7, 8, 8)  # of channels that share offsets, for each level
 TAPS = 9
@@ -22,37 +22,6 @@ SLOPE = 0.1
 
 # Sampling points worked on at once: a part small enough for the cache makes the CPU several times faster.
 POINTS_AT_ONCE_CPU, POINTS_AT_ONCE_GPU = 700_000, 1 << 26
-
-
-@dataclass(frozen=True)
-class Window:
-    """A part of a frame: rows top to bottom and columns left to right, in pixels of full size, multiples of 4."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
-
-    def at(self, level: int) -> "Window":
-        """The same part on a level of the pyramid."""
-        return Window(*(side >> level for side in (self.top, self.bottom, self.left, self.right)))
-
-    def of(self, x_BCHW: Tensor) -> Tensor:
-        """Cut the part out of a tensor of its level."""
-        return x_BCHW[..., self.top : self.bottom, self.left : self.right]
-
-    def grown(self, by: int, height: int, width: int) -> "Window":
-        """The part and `by` pixels around it, as far as the frame goes."""
-        return Window(
-            max(self.top - by, 0),
-            min(self.bottom + by, height),
-            max(self.left - by, 0),
-            min(self.right + by, width),
-        )
-
-    def within(self, other: "Window") -> "Window":
-        """The part in coordinates of another that holds it."""
-        return Window(self.top - other.top, self.bottom - other.top, self.left - other.left, self.right - other.left)
 
 
 class DeformableConv(nn.Module):

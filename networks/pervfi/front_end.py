@@ -4,23 +4,20 @@ PerVFI (Wu et al., CVPR 2024), sections 3.1 to 3.3, as published in code at gith
 where no bilinear weight arrives, and the backward flow is splatted by softmax as the features are.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ...core.splatting import SplatGeometry, normalized
-from .alignment import DeformableAlign, Window
+from .alignment import DeformableAlign
 from .blending import AttentionMerge
 from .encoder import LEVEL_CHANNELS, FeaturePyramid, halved
 from .fusion import MultiscaleFuse
+from .parts import Window, assemble, cut
 
 LEVELS = len(LEVEL_CHANNELS)
-MULTIPLE = 8  # sides of everything in here are multiples of this
-
 LARGEST_IMPORTANCE = 20.0  # of the logarithm, both ways
 HOLE = 0.5  # of w / (w + 1e-7): a place is a hole if the bilinear weight that arrives is at most 1e-7
 
@@ -104,57 +101,44 @@ class FrontEnd(nn.Module):
             For each block of the generator, from half size on, (T, 35 or 64 or 96, H', W').
         """
         carried = carry(pair, time_T111)
+        holed = [bool(hole_T1HW.any()) for hole_T1HW in carried.holes]
         height, width = carried.holes[0].shape[2:]
         windows = cut(height, width, parts)
-        aligned, finest = self._aligned(pair, carried, windows)
+        aligned: dict[int, Tensor] = {}
+        if any(holed):
+            # Levels finer than the finest with a hole have nothing to fill; coarser ones help those that have.
+            levels = range(holed.index(True), LEVELS)
+            made = assemble(
+                windows, ALIGNMENT_HALO, height, width, levels, lambda part: self._align(pair, carried, part, levels[0])
+            )
+            aligned = dict(zip(levels, made, strict=True))
         excitations = {
-            level: self.attentionMerge.at(level).excitation(carried.features[level], aligned[level])
-            for level in range(finest, LEVELS)
-            if carried.holes[level].any()
+            level: self.attentionMerge.at(level).excitation(carried.features[level], aligned_TCHW)
+            for level, aligned_TCHW in aligned.items()
+            if holed[level]
         }
-        conditions: list[Tensor] = []
-        for window in windows:
-            halo = window.grown(FUSION_HALO if len(windows) > 1 else 0, height, width)
-            blended = []
-            for level, features_TCHW in enumerate(carried.features):
-                part = halo.at(level)
-                blended_TCHW = part.of(features_TCHW)
-                if level in excitations:
-                    mask_T1HW = self.attentionMerge.at(level)(part.of(carried.holes[level]), excitations[level])
-                    blended_TCHW = torch.lerp(blended_TCHW, part.of(aligned[level]), mask_T1HW)
-                blended.append(blended_TCHW)
-            made = self.multiscaleFuse([each.contiguous(memory_format=torch.channels_last) for each in blended])
-            if len(windows) == 1:
-                return made
-            inner = window.within(halo)
-            for level, made_TCHW in enumerate(made):
-                if len(conditions) <= level:
-                    size = (height >> (level + 1), width >> (level + 1))
-                    conditions.append(made_TCHW.new_empty(*made_TCHW.shape[:2], *size))
-                window.at(level + 1).of(conditions[level]).copy_(inner.at(level + 1).of(made_TCHW))
-        return conditions
 
-    def _aligned(self, pair: Pair, carried: Carried, windows: Sequence[Window]) -> tuple[dict[int, Tensor], int]:
-        """The second frame's features at the wanted times, from the finest level on that has a hole to fill."""
-        finest = next((level for level in range(LEVELS) if carried.holes[level].any()), LEVELS)
-        if finest == LEVELS:
-            return {}, LEVELS
+        def fuse(part: Window) -> list[Tensor]:
+            blended = [self._blend(carried, aligned, excitations, level, part.at(level)) for level in range(LEVELS)]
+            return self.multiscaleFuse(blended)
+
+        return assemble(windows, FUSION_HALO, height, width, range(1, LEVELS + 1), fuse)
+
+    def _align(self, pair: Pair, carried: Carried, part: Window, finest: int) -> list[Tensor]:
+        """The second frame's features of a part at the wanted times, from a level on."""
         times = carried.holes[0].shape[0]
         others = [features_BCHW.expand(times, -1, -1, -1) for features_BCHW in pair.second]
-        height, width = carried.holes[0].shape[2:]
-        aligned: dict[int, Tensor] = {}
-        for window in windows:
-            halo = window.grown(ALIGNMENT_HALO if len(windows) > 1 else 0, height, width)
-            made = self.deformableAlign(carried.features, others, carried.holes, carried.flows, halo, finest)
-            for level, made_TCHW in enumerate(made, start=finest):
-                if len(windows) == 1:
-                    aligned[level] = made_TCHW
-                    continue
-                if level not in aligned:
-                    aligned[level] = torch.empty_like(carried.features[level])
-                part, inner = window.at(level), window.within(halo).at(level)
-                part.of(aligned[level]).copy_(inner.of(made_TCHW))
-        return aligned, finest
+        return self.deformableAlign(carried.features, others, carried.holes, carried.flows, part, finest)
+
+    def _blend(
+        self, carried: Carried, aligned: dict[int, Tensor], excitations: dict[int, Tensor], level: int, part: Window
+    ) -> Tensor:
+        """The features of a part on a level: of the first frame, and in holes of the second."""
+        blended_TCHW = part.of(carried.features[level])
+        if level in excitations:
+            mask_T1HW = self.attentionMerge.at(level)(part.of(carried.holes[level]), excitations[level])
+            blended_TCHW = torch.lerp(blended_TCHW, part.of(aligned[level]), mask_T1HW)
+        return blended_TCHW.contiguous(memory_format=torch.channels_last)
 
 
 def carry(pair: Pair, time_T111: Tensor) -> Carried:
@@ -187,25 +171,6 @@ def carried_colours(pair: Pair, time_T111: Tensor) -> tuple[Tensor, Tensor]:
     values_TCHW = torch.cat([pair.first[0][:, :3].float() * weight_T1HW, weight_T1HW], dim=1)
     sums_T4HW = SplatGeometry.of(time_T111 * pair.flows[0]).splat(values_TCHW)
     return normalized(sums_T4HW), (sums_T4HW[:, 3:] == 0).float()
-
-
-def cut(height: int, width: int, parts: int) -> list[Window]:
-    """Cut a frame into about `parts` windows, square as far as may be, on multiples of MULTIPLE."""
-    rows = columns = 1
-    while rows * columns < parts:
-        if height / rows >= width / columns:
-            rows += 1
-        else:
-            columns += 1
-    bounds_y, bounds_x = _bounds(height, rows), _bounds(width, columns)
-    return [
-        Window(top, bottom, left, right) for top, bottom in pairwise(bounds_y) for left, right in pairwise(bounds_x)
-    ]
-
-
-def _bounds(length: int, count: int) -> list[int]:
-    units = length // MULTIPLE
-    return sorted({MULTIPLE * (units * number // count) for number in range(count + 1)})
 
 
 def _pyramid(x_BCHW: Tensor) -> tuple[Tensor, ...]:

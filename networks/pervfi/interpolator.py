@@ -10,8 +10,10 @@ from torch import Tensor
 from ...core.errors import InbetweenError
 from ...core.flow_agreement import Agreement, is_cut
 from ...core.interpolator import PRIMARY_FRAMES, Rendered, RenderSettings
-from .front_end import FUSION_HALO, Pair, carried_colours, cut
+from ...core.optical_flow import check_size
+from .front_end import FUSION_HALO, Pair, carried_colours
 from .model import PerVFI, draw_noise, padded
+from .parts import cut
 
 # Memory for each pixel in bytes, of float32; measured. What is kept for the whole frame, and what the part that is
 # being worked on takes on top.
@@ -69,6 +71,7 @@ class PerVFIInterpolator:
     @torch.no_grad()
     def prepare(self, first_HWC: Tensor, second_HWC: Tensor) -> "PerVFIPair":
         """Find motion, features and importance, as `Interpolator.prepare` says."""
+        check_size(*first_HWC.shape[:2])
         forward_12HW, backward_12HW = (
             flow_2HW[None].to(self.device, torch.float32) for flow_2HW in self.flow.both_ways(first_HWC, second_HWC)
         )
@@ -99,8 +102,7 @@ class PerVFIInterpolator:
         if not self.parts:
             scale, most = self.network.dtype.itemsize / 4, max(1, height * width // FEWEST_PART_PIXELS)
             for parts in range(1, most + 1):
-                halos = [each.grown(FUSION_HALO, height, width) for each in cut(height, width, parts)]
-                largest = max((each.bottom - each.top) * (each.right - each.left) for each in halos)
+                largest = max(part.grown(FUSION_HALO, height, width).pixels for part in cut(height, width, parts))
                 needed = scale * (FRAME_BYTES * height * width + PART_BYTES * largest)
                 if needed <= SHARE_OF_MEMORY * self.free_bytes:
                     break
@@ -146,11 +148,13 @@ class PerVFIPair:
         if primary == "first":
             return self._made(pair, times, parts)
         if primary == "nearer":
-            made = [
-                self._made(pair, [time], parts) if time <= 0.5 else self._made(pair.reversed(), [1 - time], parts)
-                for time in times
-            ]
-            return torch.cat(made)
+            early, late = [time for time in times if time <= 0.5], [time for time in times if time > 0.5]
+            made: dict[float, Tensor] = {}
+            if early:
+                made |= zip(early, self._made(pair, early, parts), strict=True)
+            if late:
+                made |= zip(late, self._made(pair.reversed(), [1 - time for time in late], parts), strict=True)
+            return torch.stack([made[time] for time in times])
         forth_T3HW = self._made(pair, times, parts)
         back_T3HW = self._made(pair.reversed(), [1 - time for time in times], parts)
         better = [

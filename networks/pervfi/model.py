@@ -14,8 +14,9 @@ from torch.nn import functional
 
 from ...core.errors import InbetweenError
 from .convolutional_decoder import ConvolutionalDecoder
-from .front_end import MULTIPLE, FrontEnd, Pair
+from .front_end import FrontEnd, Pair
 from .normalizing_flow import CondFlowNet, Encoding, noise_shapes
+from .parts import MULTIPLE
 
 VARIANTS = ("v00", "vb")
 TRAINED_TIME = 0.5

@@ -109,3 +109,39 @@ def test_a_node_is_found_and_added_by_search(page):
     search.get_by_role("option").filter(has_text="Put images at their frames on a time line").click()
     page.page.mouse.click(EMPTY_PLACE[0], EMPTY_PLACE[1] - 200)
     assert page.node_types() == ["InbetweenKeyframes"]
+
+
+def test_a_graph_with_a_model_file_runs_and_without_it_says_where_to_get_it(page, server):
+    page.drop(WORKFLOWS / "pervfi_interpolate.json")
+    for widget, value in (("frame_count", 3), ("width", 96), ("height", 56)):
+        page.set_widget("InbetweenKeyframes", widget, value)
+    assert page.queue()["kind"] == "execution_success"
+    (video,) = files(page.outputs(), [".mp4"])
+    assert len(server.video(video)[0]) == 3
+
+    page.set_widget("InbetweenInterpolatorLoader", "interpolator", "lost.pth")
+    refused = page.queue()
+
+    assert refused["kind"] == "refused"
+    page.page.get_by_text("View details").first.click()
+    page.page.get_by_label("Info for Load Interpolator - interpolator").click()
+    explanation = page.page.get_by_text('there is no "lost.pth" in models/frame_interpolation; get v00.pth or vb.pth')
+    expect(explanation.first).to_be_visible()
+
+
+def test_frames_are_refined_in_the_page(page, server):
+    """The weight-free interpolator refines, too; an option shows its inputs."""
+    page.drop(WORKFLOWS / "refine.json")
+    for widget, value in (("frame_count", 5), ("width", 96), ("height", 56)):
+        page.set_widget("InbetweenKeyframes", widget, value)
+    page.set_widget("InbetweenRefine", "which", "list")
+    page.set_widget("InbetweenRefine", "which.frames", "2")
+    page.change("""() => {
+        const [free] = window.app.graph.nodes.filter((node) => node.type === 'InbetweenInterpolatorLoader')
+        const refine = window.app.graph.nodes.find((node) => node.type === 'InbetweenRefine')
+        free.connect(0, refine, 0)
+    }""")
+    assert page.queue()["kind"] == "execution_success"
+    (report,) = [text for node in page.outputs().values() for text in node.get("text", [])]
+    assert "1 of 5 frames made anew" in report
+    assert " 2 (0." in report

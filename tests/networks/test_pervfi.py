@@ -15,8 +15,9 @@ from comfyui_inbetween.networks.pervfi import (
     encoder,
     front_end,
 )
-from comfyui_inbetween.networks.pervfi.front_end import FrontEnd, cut
+from comfyui_inbetween.networks.pervfi.front_end import FrontEnd
 from comfyui_inbetween.networks.pervfi.normalizing_flow import Coupling
+from comfyui_inbetween.networks.pervfi.parts import cut
 from pervfi_cases import CASES, inputs_of, splat_inputs, stored_outputs
 from pervfi_weights import VARIANTS, published_shapes, seeded_weights
 

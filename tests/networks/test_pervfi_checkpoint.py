@@ -1,6 +1,7 @@
 """Files: the published ones in every wrapping are read, all others are refused by a line that says what they are."""
 
 import pickle
+import random
 
 import pytest
 import torch
@@ -120,6 +121,17 @@ def test_a_file_that_was_cut_off_is_told(tmp_path, suffix):
         path.write_bytes(whole[:length])
         with pytest.raises(InbetweenError, match=r"get it again|or is no weight file") as told:
             read_file(path)
+        assert "\n" not in str(told.value)
+
+
+def test_any_damage_is_told_in_one_line(tmp_path):
+    """Whatever the reader of torch makes of it."""
+    generator = random.Random(0)
+    for _ in range(300):
+        path = tmp_path / "noise.pth"
+        path.write_bytes(b"\x80\x02" * generator.randrange(2) + generator.randbytes(generator.randrange(300)))
+        with pytest.raises(InbetweenError) as told:
+            build(read_file(path), name=path.name)
         assert "\n" not in str(told.value)
 
 
