@@ -7,6 +7,7 @@ option of the node is used once.
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import cache
 from math import pi
 
 import torch
@@ -66,7 +67,12 @@ def pervfi_engine(variant: str = "vb"):
     from comfyui_inbetween.host.pervfi import PerVFIEngine
     from comfyui_inbetween.networks.pervfi import build
 
-    return PerVFIEngine(on_cpu(build(seeded_weights(variant))), None)
+    return PerVFIEngine(on_cpu(build(_weights(variant))), None)
+
+
+@cache
+def _weights(variant: str) -> dict[str, torch.Tensor]:
+    return seeded_weights(variant)
 
 
 def on_cpu(network: torch.nn.Module):
@@ -104,7 +110,8 @@ def _interpolate() -> Iterator[Arguments]:
         ),
     ):
         yield {**common, "frames": moving_clip(3), "timing": timing, "easing": easing}
-    twice = {"frames": moving_clip(2), "timing": {"timing": "multiplier", "multiplier": 4}, "easing": linear}
+    small = moving_clip(2, 32, 40)
+    twice = {"frames": small, "timing": {"timing": "multiplier", "multiplier": 4}, "easing": linear}
     for method, primary_frame in (("recursive", "first"), ("direct", "nearer"), ("direct", "both")):
         settings = {"temperature": 0.5, "seed": 5, "primary_frame": primary_frame}
         yield {"interpolator": pervfi_engine("v00"), **twice, "method": method, **settings}
@@ -120,11 +127,9 @@ def _refine() -> Iterator[Arguments]:
         {"which": "worst", "score": "ghost", "count": 2},
     ):
         yield {**common, "interpolator": FlowInterpolator(), "which": which}
-    with_keyframes = {
-        "images": moving_clip(9),
-        "keyframes": keyframes(),
-        "which": {"which": "every other", "passes": 1},
-    }
+    first, second, third = moving_clip(3, 32, 40)
+    kept = KeyframeSet(5, (Keyframe(0, first), Keyframe(3, second), Keyframe(4, third)))
+    with_keyframes = {"images": moving_clip(5, 32, 40), "keyframes": kept, "which": {"which": "list", "frames": "1-3"}}
     for primary_frame in PRIMARY_FRAMES:
         settings = {"temperature": 0.5, "seed": 5, "primary_frame": primary_frame}
         yield {**common, **with_keyframes, "interpolator": pervfi_engine(), **settings}

@@ -108,7 +108,7 @@ def test_a_file_with_code_is_not_opened(tmp_path):
     torch.save({"x": Code()}, path)
     with pytest.raises(InbetweenError, match=r"v00\.pth holds more than weights"):
         read_file(path)
-    path.write_bytes(pickle.dumps(Code()))
+    path.write_bytes(pickle.dumps(Code(), protocol=2))
     with pytest.raises(InbetweenError, match=r"v00\.pth holds more than weights"):
         read_file(path)
 
