@@ -98,6 +98,19 @@ def test_the_graph_of_these_tests_runs_as_it_is(server):
     assert len(outputs["show"]["images"]) == 5
 
 
+@pytest.mark.parametrize("file", ["v00.pth", "vb.pth"])
+@pytest.mark.parametrize("flow", [None, "raft_large_C_T_SKHT_V1-22a6c225.pth"])
+def test_published_files_run(server, file, flow):
+    """For our node and the host's own."""
+    prompt = with_pervfi(file, flow)
+    prompt["clip"] = node("ImageBatch", image1=["a", 0], image2=["b", 0])
+    prompt["theirs"] = node("FrameInterpolate", interp_model=["engine", 1], images=["clip", 0], multiplier=2)
+    prompt["show theirs"] = node("PreviewImage", images=["theirs", 0])
+    outputs = server.run(prompt)
+    assert len(outputs["show"]["images"]) == 5
+    assert len(outputs["show theirs"]["images"]) == 3
+
+
 def test_frames_and_videos_are_joined(server):
     assert len(server.run(joined("a", "at 30", "at 30"))["show"]["images"]) == 4
 
