@@ -15,7 +15,6 @@ from .layers import conv3x3
 
 WIDTH = 64
 SQUEEZED = 8
-REACH = 5  # pixels around a hole in which the mask can differ from 0: kernels of 9 and 3 without bias
 
 
 class AdaptiveDilation(nn.Module):

@@ -67,6 +67,7 @@ class PerVFIInterpolator:
         self.bytes_per_pixel = whole_bytes(network, 1)
         self.parts = 0  # as many as memory asks for, once the size is known; more when it still ran out
         self._latest: tuple[Tensor, tuple[Tensor, ...]] | None = None
+        self._noise: list[Tensor] | None = None
 
     @torch.no_grad()
     def prepare(self, first_HWC: Tensor, second_HWC: Tensor) -> "PerVFIPair":
@@ -96,6 +97,14 @@ class PerVFIInterpolator:
             if latest_HWC.device == frame_HWC.device and torch.equal(latest_HWC, frame_HWC):
                 return features
         return self.network.features(padded(frame_13HW) * 2 - 1)
+
+    def noise(self, times: int, height: int, width: int) -> list[Tensor]:
+        """The noise of the run for frames of a padded size, the same for every time."""
+        if self._noise is None:
+            generator = torch.Generator().manual_seed(self.settings.seed)
+            drawn = draw_noise(1, height, width, self.settings.temperature, generator)
+            self._noise = [each.to(self.device) for each in drawn]
+        return [each.expand(times, -1, -1, -1) for each in self._noise]
 
     def parts_for(self, height: int, width: int) -> int:
         """Into how many parts a frame is cut: as few as fit into memory."""
@@ -164,16 +173,11 @@ class PerVFIPair:
         return torch.stack(better)
 
     def _made(self, pair: Pair, times: list[float], parts: int) -> Tensor:
-        network, settings = self.owner.network, self.owner.settings
+        network = self.owner.network
         height, width = self.first_13HW.shape[2:]
         time_T111 = torch.tensor(times, device=self.owner.device, dtype=torch.float32)[:, None, None, None]
         conditions = network.conditions(pair, time_T111, parts)
-        noise = None
-        if network.variant == "v00":
-            generator = torch.Generator().manual_seed(settings.seed)
-            padded_height, padded_width = pair.flow_back_B2HW.shape[2:]
-            drawn = draw_noise(1, padded_height, padded_width, settings.temperature, generator)
-            noise = [each.to(self.owner.device).expand(len(times), -1, -1, -1) for each in drawn]
+        noise = self.owner.noise(len(times), *pair.flow_back_B2HW.shape[2:]) if network.variant == "v00" else None
         return network.generate(conditions, noise)[:, :, :height, :width]
 
 

@@ -129,6 +129,12 @@ class Mixing(nn.Module):
         self.register_buffer("unmixing_weight", None, persistent=False)
         self.register_buffer("unmixing_bias", None, persistent=False)
 
+    def train(self, mode: bool = True) -> "Mixing":
+        """Weights that change make what was folded wrong."""
+        if mode:
+            self.unmixing_weight = self.unmixing_bias = None
+        return super().train(mode)
+
     def encode_mixing(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
         """The mixed tensor and the logarithm of the determinant."""
         x_BCHW, log_norm = self.actnorm.encode(x_BCHW)
@@ -147,7 +153,7 @@ class Mixing(nn.Module):
             self.unmixing_weight, self.unmixing_bias = self._inverse_map(after)
 
     def decode_mixing(self, x_BCHW: Tensor, after: "Mixing | None" = None) -> Tensor:
-        """Undo this map and `after`, the one undone next, by what was folded or, in training, by inverting now."""
+        """Undo this map and `after`, the one undone next: by what was folded, or after training by inverting now."""
         weight, bias = self.unmixing_weight, self.unmixing_bias
         if weight is None:
             weight, bias = self._inverse_map(after)
