@@ -152,6 +152,8 @@ def _flow(network: RAFT, frames_N3HW: Tensor, batch: int) -> Tensor:
         hidden_NCHW, step_N2HW = network.update_block(hidden_NCHW, context_NCHW, correlations_NCHW, flow_N2HW)
         flow_N2HW = flow_N2HW + step_N2HW
     network.corr_block.corr_pyramid = []  # as large as everything else together
+    if network.mask_predictor is None:  # RAFT-small
+        return STRIDE * functional.interpolate(flow_N2HW, scale_factor=STRIDE, mode="bilinear", align_corners=True)
     return _upsampled(flow_N2HW, network.mask_predictor(hidden_NCHW))
 
 

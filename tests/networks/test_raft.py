@@ -5,6 +5,8 @@ import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.networks import raft
 from raft_weights import in_original_layout, seeded_raft
+from random_weights import randomise
+from torchvision.models.optical_flow import raft_small
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,16 @@ def test_both_ways_is_twice_one_way(network):
     assert published(network, first, second).abs().mean() > 0.3
     torch.testing.assert_close(forward, published(network, first, second), rtol=0, atol=5e-5)
     torch.testing.assert_close(backward, published(network, second, first), rtol=0, atol=5e-5)
+
+
+def test_the_small_one_runs_as_well():
+    """Which another pack may pass on as OPTICAL_FLOW."""
+    network = randomise(raft_small(weights=None, progress=False), 0).eval()
+    first, second = frames(128, 136)
+    with torch.no_grad():
+        forward, backward = raft.flow_both_ways(network, first, second)
+    torch.testing.assert_close(forward, published(network, first, second), rtol=1e-5, atol=5e-5)
+    torch.testing.assert_close(backward, published(network, second, first), rtol=1e-5, atol=5e-5)
 
 
 def test_a_batch_of_pairs(network):
