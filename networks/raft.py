@@ -6,6 +6,7 @@ github.com/princeton-vl/RAFT (raft-sintel.pth), whose weights torchvision's `C_T
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -65,7 +66,11 @@ class RaftFlow:
         first_13HW, second_13HW = (
             image_HWC.to(device, torch.float32).movedim(2, 0)[None] for image_HWC in (first_HWC, second_HWC)
         )
-        forward_12HW, backward_12HW = flow_both_ways(self._network, first_13HW, second_13HW)
+        # What an attempt that failed had taken is free only once its error is gone.
+        with suppress(torch.OutOfMemoryError):
+            forward_12HW, backward_12HW = flow_both_ways(self._network, first_13HW, second_13HW)
+            return forward_12HW[0], backward_12HW[0]
+        forward_12HW, backward_12HW = flow_both_ways(self._network, first_13HW, second_13HW, together=False)
         return forward_12HW[0], backward_12HW[0]
 
 
@@ -99,16 +104,19 @@ def build(loaded: Any, name: str = "the file") -> RAFT:
     return network.eval().requires_grad_(False).float()
 
 
-def flow_both_ways(network: RAFT, first_B3HW: Tensor, second_B3HW: Tensor) -> tuple[Tensor, Tensor]:
+def flow_both_ways(
+    network: RAFT, first_B3HW: Tensor, second_B3HW: Tensor, together: bool = True
+) -> tuple[Tensor, Tensor]:
     """Find where each pixel of either frame lies in the other.
 
-    Each frame is encoded once for both directions, which are then found together, and the flow is brought to full size
-    once instead of after every update; equal to running the network twice.
+    Each frame is encoded once for both directions, and the flow is brought to full size once instead of after every
+    update; equal to running the network twice.
 
     Args:
         network: torchvision's RAFT, on the device of the frames.
         first_B3HW, second_B3HW: RGB in [0, 1], float32, of any size: the flow of a frame above about 1 MP is found at
             that size and scaled, in extent and in value; edges are repeated up to what the network takes.
+        together: find all flows at once; else one after the other, in less memory.
 
     Returns:
         flow_B2HW from the first to the second and back, in pixels, channel 0 = x.
@@ -122,7 +130,14 @@ def flow_both_ways(network: RAFT, first_B3HW: Tensor, second_B3HW: Tensor) -> tu
     small_height, small_width = frames_N3HW.shape[2:]
     right, bottom = _missing(small_width), _missing(small_height)
     frames_N3HW = functional.pad(frames_N3HW, (0, right, 0, bottom), mode="replicate") * 2 - 1
-    flow_N2HW = _flow(network, frames_N3HW, batch)[:, :, :small_height, :small_width]
+    features_NCHW, context_NCHW = network.feature_encoder(frames_N3HW), network.context_encoder(frames_N3HW)
+    others_NCHW = features_NCHW.roll(batch, dims=0)
+    at_once = 2 * batch if together else 1
+    found = [
+        _flow(network, *each)
+        for each in zip(*(x.split(at_once) for x in (features_NCHW, others_NCHW, context_NCHW)), strict=True)
+    ]
+    flow_N2HW = torch.cat(found)[:, :, :small_height, :small_width]
     if scale < 1:
         ratio_211 = flow_N2HW.new_tensor([width / small_width, height / small_height])[:, None, None]
         flow_N2HW = functional.interpolate(flow_N2HW, (height, width), mode="bilinear", align_corners=False)
@@ -131,21 +146,19 @@ def flow_both_ways(network: RAFT, first_B3HW: Tensor, second_B3HW: Tensor) -> tu
     return forward_B2HW, backward_B2HW
 
 
-def _flow(network: RAFT, frames_N3HW: Tensor, batch: int) -> Tensor:
-    """Flow from each frame to its partner, `batch` places on, at full size."""
-    features_NCHW = network.feature_encoder(frames_N3HW)
-    network.corr_block.build_pyramid(features_NCHW, features_NCHW.roll(batch, dims=0))
-    context_NCHW = network.context_encoder(frames_N3HW)
+def _flow(network: RAFT, features_NCHW: Tensor, others_NCHW: Tensor, context_NCHW: Tensor) -> Tensor:
+    """Flow from frames to others at full size, from the features of both and the context of the former."""
+    network.corr_block.build_pyramid(features_NCHW, others_NCHW)
     state = network.update_block.hidden_state_size
     hidden_NCHW, context_NCHW = context_NCHW[:, :state].tanh(), context_NCHW[:, state:].relu()
     height, width = features_NCHW.shape[2:]
-    device = frames_N3HW.device
+    device = features_NCHW.device
     y_HW, x_HW = torch.meshgrid(
         torch.arange(height, device=device, dtype=torch.float32),
         torch.arange(width, device=device, dtype=torch.float32),
         indexing="ij",
     )
-    start_N2HW = torch.stack([x_HW, y_HW]).expand(frames_N3HW.shape[0], -1, -1, -1)
+    start_N2HW = torch.stack([x_HW, y_HW]).expand(features_NCHW.shape[0], -1, -1, -1)
     flow_N2HW = torch.zeros_like(start_N2HW)
     for _ in range(UPDATES):
         correlations_NCHW = network.corr_block.index_pyramid(centroids_coords=start_N2HW + flow_N2HW)

@@ -37,6 +37,26 @@ def test_both_ways_is_twice_one_way(network):
     torch.testing.assert_close(backward, published(network, second, first), rtol=0, atol=5e-5)
 
 
+def test_one_direction_after_the_other_gives_the_same(network, monkeypatch):
+    """What is done when both at once do not fit into memory."""
+    first, second = frames(128, 136)
+    expected = [flow[0] for flow in raft.flow_both_ways(network, first, second)]
+    original, tried = raft.flow_both_ways, []
+
+    def scarce(network, first, second, together=True):
+        tried.append(together)
+        if together:
+            raise torch.OutOfMemoryError
+        return original(network, first, second, together)
+
+    monkeypatch.setattr(raft, "flow_both_ways", scarce)
+    with torch.no_grad():
+        found = raft.RaftFlow(network).both_ways(first[0].movedim(0, 2), second[0].movedim(0, 2))
+    assert tried == [True, False]
+    for flow, flow_expected in zip(found, expected, strict=True):
+        torch.testing.assert_close(flow, flow_expected, rtol=0, atol=5e-5)
+
+
 def test_the_small_one_runs_as_well():
     """Which another pack may pass on as OPTICAL_FLOW."""
     network = randomise(raft_small(weights=None, progress=False), 0).eval()
