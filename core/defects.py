@@ -3,7 +3,7 @@
 Each score compares a frame with the two beside it, so the first and the last frame have none.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import cv2
 import numpy as np
@@ -51,10 +51,10 @@ def score_frames(frames_THWC: Tensor, score: str, on_frames: Callable[[int], Non
     raise InbetweenError(f'score is "{score}"; choose {", ".join(SCORES)}.')
 
 
-def worst_frames(scores: list[float], count: int) -> list[int]:
-    """The numbers, ascending, of at most `count` frames with the highest scores; none that scores 0."""
-    ranked = sorted((frame for frame in range(len(scores)) if scores[frame] > 0), key=lambda frame: -scores[frame])
-    return sorted(ranked[:count])
+def worst_frames(scores: list[float], count: int, passed_over: Collection[int] = ()) -> list[int]:
+    """The numbers, ascending, of the `count` frames with the highest scores above 0 that are not passed over."""
+    bad = [frame for frame, score in enumerate(scores) if score > 0 and frame not in passed_over]
+    return sorted(sorted(bad, key=lambda frame: -scores[frame])[:count])
 
 
 def _blur(frames_THWC: Tensor, on_frames: Callable[[int], None] | None) -> list[float]:

@@ -11,9 +11,9 @@ from .interpolation import result_frames
 from .runtime import Progress
 
 
-def find_worst(frames_THWC: Tensor, score: str, count: int) -> list[int]:
-    """The numbers of at most `count` frames that score worst, as `core.defects` says; with progress."""
-    return worst_frames(score_frames(frames_THWC, score, Progress(len(frames_THWC))), count)
+def find_worst(frames_THWC: Tensor, score: str, count: int, keyframes: Sequence[int]) -> list[int]:
+    """The numbers of at most `count` frames that score worst, as `core.defects` says, and are no keyframes."""
+    return worst_frames(score_frames(frames_THWC, score, Progress(len(frames_THWC))), count, keyframes)
 
 
 def refine(
@@ -31,6 +31,6 @@ def refine(
     """
     count, height, width = frames_THWC.shape[:3]
     result_THWC = result_frames(count, height, width)
-    progress = Progress(max(1, sum(len(chosen) for chosen in passes)))
+    progress = Progress(max(1, sum(frame not in keyframes for chosen in passes for frame in chosen)))
     interpolator = engine.start(settings, height, width)
     return result_THWC, refine_frames(frames_THWC, passes, interpolator, strength, keyframes, result_THWC, progress)

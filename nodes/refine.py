@@ -108,11 +108,12 @@ class InbetweenRefine(io.ComfyNode):
             )
         settings = RenderSettings(temperature, seed, primary_frame)
         kept = () if keyframes is None else keyframes.frames
-        result_THWC, report = refine(images, _passes(images, which), interpolator, settings, strength, kept)
+        passes = _passes(images, which, kept)
+        result_THWC, report = refine(images, passes, interpolator, settings, strength, kept)
         return io.NodeOutput(result_THWC, report.text())
 
 
-def _passes(images, which):
+def _passes(images, which, kept):
     """The frames to make anew, pass by pass."""
     match which["which"]:
         case "every other":
@@ -120,4 +121,4 @@ def _passes(images, which):
         case "list":
             return [listed_frames(which["frames"], len(images))]
         case _:
-            return [find_worst(images, which["score"], which["count"])]
+            return [find_worst(images, which["score"], which["count"], kept)]

@@ -69,6 +69,7 @@ def test_progress_adds_up(score):
 def test_the_worst_are_counted_and_those_without_fault_left_out():
     assert worst_frames([0.0, 0.3, 0.0, 0.1, 0.2, 0.0], 2) == [1, 4]
     assert worst_frames([0.0, 0.3, 0.0, 0.1, 0.2, 0.0], 9) == [1, 3, 4]
+    assert worst_frames([0.0, 0.3, 0.0, 0.1, 0.2, 0.0], 2, passed_over=[0, 1]) == [3, 4]
 
 
 @pytest.mark.parametrize(
