@@ -1,5 +1,6 @@
 """Make chosen frames of a clip anew from the frames beside them, to take away flicker, blur and ghosts."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from ..core.errors import InbetweenError
 from ..core.interpolator import Interpolator
 
 MOST_LISTED = 40  # frames named one by one in the report
+FRAME_RANGE = re.compile(r"(-?[0-9]{1,9})(?:-(-?[0-9]{1,9}))?")
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,10 @@ def listed_frames(text: str, frame_count: int) -> list[int]:
     """
     chosen: set[int] = set()
     for word in text.replace(",", " ").split():
-        first, dash, last = word[1:].partition("-")
-        try:
-            low = int(word[0] + first)
-            high = int(last) if dash else low
-        except ValueError:
-            raise InbetweenError(
-                f'frames: cannot read "{word[:20]}"; write frame numbers such as 3, 8-11, -2.'
-            ) from None
+        written = FRAME_RANGE.fullmatch(word)
+        if written is None:
+            raise InbetweenError(f'frames: cannot read "{word[:20]}"; write frame numbers such as 3, 8-11, -2.')
+        low, high = int(written[1]), int(written[2] or written[1])
         low, high = (number + frame_count if number < 0 else number for number in (low, high))
         if high < low:
             raise InbetweenError(f'frames: "{word[:20]}" runs backward; write the smaller number first.')

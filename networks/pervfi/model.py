@@ -81,6 +81,8 @@ class PerVFI(FrontEnd):
             noise = draw_noise(batch, padded_height, padded_width, temperature, generator)
         elif self.variant == "vb":
             noise = None
+        if noise is not None:
+            check_noise(noise, batch, padded_height, padded_width)
         time_T111 = torch.full((batch, 1, 1, 1), float(time), device=first_B3HW.device)
         return self.generate(self.conditions(pair, time_T111), noise)[:, :, :height, :width]
 
@@ -107,6 +109,11 @@ class PerVFI(FrontEnd):
         if self.variant != "v00":
             raise InbetweenError("PerVFI vb has no likelihood; load a v00 file.")
         check_pair(first_B3HW, second_B3HW, forward_B2HW, backward_B2HW)
+        if target_B3HW.shape != first_B3HW.shape or not target_B3HW.isfinite().all():
+            raise InbetweenError(
+                f"the target is {tuple(target_B3HW.shape)}; "
+                f"give finite values of the frames' {tuple(first_B3HW.shape)}."
+            )
         pair = self._prepared(first_B3HW, second_B3HW, forward_B2HW, backward_B2HW)
         time_T111 = torch.full((first_B3HW.shape[0], 1, 1, 1), float(time), device=first_B3HW.device)
         conditions = [each.float() for each in self.conditions(pair, time_T111)]
@@ -140,6 +147,13 @@ def draw_noise(
     device = generator.device if generator is not None else "cpu"
     shapes = noise_shapes(height, width)
     return [temperature * torch.randn(batch, *shape, generator=generator, device=device) for shape in shapes]
+
+
+def check_noise(noise: Sequence[Tensor], batch: int, height: int, width: int) -> None:
+    """Raise InbetweenError unless the noise is that of a padded size."""
+    given, needed = [tuple(each.shape) for each in noise], [(batch, *shape) for shape in noise_shapes(height, width)]
+    if given != needed:
+        raise InbetweenError(f"the noise is {given} but frames padded to {width}x{height} need {needed}.")
 
 
 def check_pair(first_B3HW: Tensor, second_B3HW: Tensor, forward_B2HW: Tensor, backward_B2HW: Tensor) -> tuple[int, int]:

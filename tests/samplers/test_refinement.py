@@ -127,6 +127,8 @@ def test_lists_are_read(text, frames):
         ("3-", 'cannot read "3-"'),
         ("-", 'cannot read "-"'),
         ("1.5", 'cannot read "1.5"'),
+        ("1_0", 'cannot read "1_0"'),
+        ("9" * 5000, 'cannot read "99999999999999999999"'),
         ("5-3", '"5-3" runs backward'),
         ("0", "0 cannot be made anew; of 10 frames choose 1 to 8, which have one on each side"),
         ("9", "9 cannot be made anew"),
