@@ -16,17 +16,6 @@ def interpolation(host):
     return interpolation
 
 
-@pytest.fixture
-def steps(host):
-    """What the host's progress bar was told, as (value, total)."""
-    import comfy.utils
-
-    told = []
-    comfy.utils.set_progress_bar_global_hook(lambda value, total, preview, node_id=None: told.append((value, total)))
-    yield told
-    comfy.utils.set_progress_bar_global_hook(None)
-
-
 def plan(count):
     from comfyui_inbetween.core.timing import locate, moments_by_multiplier
 

@@ -15,17 +15,6 @@ def refinement(host):
     return refinement
 
 
-@pytest.fixture
-def steps(host):
-    """What the host's progress bar was told, as (value, total)."""
-    import comfy.utils
-
-    told = []
-    comfy.utils.set_progress_bar_global_hook(lambda value, total, preview, node_id=None: told.append((value, total)))
-    yield told
-    comfy.utils.set_progress_bar_global_hook(None)
-
-
 def test_keyframes_are_kept_to_the_last_bit_and_the_bar_reaches_its_end(refinement, steps):
     import comfy.model_management as model_management
 

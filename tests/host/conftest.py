@@ -1,0 +1,14 @@
+"""What tests of the host's side can ask for."""
+
+import pytest
+
+
+@pytest.fixture
+def steps(host):
+    """What the host's progress bar was told, as (value, total)."""
+    import comfy.utils
+
+    told = []
+    comfy.utils.set_progress_bar_global_hook(lambda value, total, preview, node_id=None: told.append((value, total)))
+    yield told
+    comfy.utils.set_progress_bar_global_hook(None)
