@@ -15,6 +15,7 @@ from ..core.interpolator import RenderSettings
 from ..core.optical_flow import DisFlow
 from ..networks import pervfi, raft
 from ..networks.pervfi.interpolator import FlowSource, PerVFIInterpolator, engine_name, whole_bytes
+from ..networks.weight_files import read_file
 
 FOLDER, FLOW_FOLDER = "frame_interpolation", "optical_flow"
 PAGE = "https://github.com/mulns/PerVFI"
@@ -56,7 +57,7 @@ def load_pervfi(file: str, optical_flow: ModelPatcher | None = None) -> PerVFIEn
         found = type(getattr(optical_flow, "model", optical_flow)).__name__
         raise InbetweenError(f"optical_flow is {found}; connect RAFT from Load Optical Flow, or nothing.")
     check_pervfi(file, "or choose another file")
-    loaded = pervfi.read_file(_path(FOLDER, file))
+    loaded = read_file(_path(FOLDER, file), pervfi.WANTED)
     device = model_management.get_torch_device()
     dtype = torch.float16 if model_management.should_use_fp16(device) else torch.float32
     network = pervfi.build(loaded, comfy.ops.disable_weight_init, dtype, name=file)
@@ -70,7 +71,7 @@ def load_optical_flow(file: str) -> ModelPatcher:
         InbetweenError: the file is missing, damaged or another model.
     """
     check_optical_flow(file)
-    return _patcher(raft.build(pervfi.read_file(_path(FLOW_FOLDER, file), raft.WANTED), name=file))
+    return _patcher(raft.build(read_file(_path(FLOW_FOLDER, file), raft.WANTED), name=file))
 
 
 def files_of(folder: str) -> list[str]:

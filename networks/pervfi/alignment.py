@@ -128,7 +128,7 @@ class DeformableAlign(nn.Module):
         holes: Sequence[Tensor],
         flows: Sequence[Tensor],
         window: Window,
-        finest: int = 0,
+        finest: int,
     ) -> list[Tensor]:
         """Align a part of the frame.
 

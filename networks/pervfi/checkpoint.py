@@ -1,12 +1,9 @@
 """Published PerVFI files: which variant a file holds, and whether it is whole."""
 
-import pickle
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from ...core.errors import InbetweenError
@@ -24,32 +21,6 @@ OTHERS = {
     "RAFT, an optical flow model": ("update_block.flow_head.conv1.weight",),
 }
 LORA_ENDINGS = (".lora_down.weight", ".lora_A.weight", ".lora_up.weight", ".lora_B.weight")
-
-
-def read_file(path: Path, wanted: str = WANTED) -> dict[str, Any]:
-    """The tensors of a .pth or .safetensors file; nothing in it is run.
-
-    Args:
-        path: of the file.
-        wanted: what errors tell to use instead.
-
-    Raises:
-        InbetweenError: the file cannot be read, or holds more than tensors.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise InbetweenError(
-            f"{path.name} holds more than weights, or is no weight file, and was not opened; use {wanted}."
-        ) from None
-    except MemoryError:
-        raise
-    except Exception:  # what torch's reader raises on damaged files is almost anything
-        raise InbetweenError(
-            f"{path.name} cannot be read and may have been cut off in the download; get it again: {wanted}."
-        ) from None
 
 
 def published_tensors(loaded: Any, name: str = "the file") -> tuple[str, dict[str, Tensor]]:
@@ -92,7 +63,8 @@ def build(
     """Make the network of a published file, ready to render.
 
     Args:
-        loaded: from `read_file`, or any mapping of names to tensors that `published_tensors` understands.
+        loaded: from `networks.weight_files.read_file`, or any mapping of names to tensors that
+            `published_tensors` understands.
         operations: where Conv2d and Linear come from.
         dtype: of all but the normalising flow and the importance metric, which are float32.
         device: where it is put; by default the CPU.

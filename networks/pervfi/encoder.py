@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ...core.warping import fetch_along
 from .layers import Chain, Residual, activated, conv3x3, conv_prelu_conv
@@ -89,8 +88,3 @@ class FeaturePyramid(nn.Module):
         super().__init__()
         self.netEncode = FeatureEncoder(operations, dtype=dtype, device=device)
         self.netSoftmetric = ImportanceMetric(operations, dtype=torch.float32, device=device)
-
-
-def halved(x_BCHW: Tensor) -> Tensor:
-    """Half the size; for even sides bilinear resizing is the mean of 2x2 pixels."""
-    return functional.avg_pool2d(x_BCHW, 2)

@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ...core.splatting import SplatGeometry, normalized
 from .alignment import DeformableAlign
 from .blending import AttentionMerge
-from .encoder import LEVEL_CHANNELS, FeaturePyramid, halved
+from .encoder import LEVEL_CHANNELS, FeaturePyramid
 from .fusion import MultiscaleFuse
 from .parts import Window, assemble, cut
 
@@ -161,7 +162,7 @@ def carry(pair: Pair, time_T111: Tensor) -> Carried:
     for level in range(1, LEVELS):
         # Each from full size, by bilinear resizing: the mean of the four pixels in the middle of what becomes one.
         middle_T2HW = flows[0] if level == 1 else _middle(flows[0])
-        flows.append(halved(middle_T2HW) / 2**level)
+        flows.append(_halved(middle_T2HW) / 2**level)
     return Carried(features, holes, [flow_T2HW.to(dtype) for flow_T2HW in flows])
 
 
@@ -173,10 +174,15 @@ def carried_colours(pair: Pair, time_T111: Tensor) -> tuple[Tensor, Tensor]:
     return normalized(sums_T4HW), (sums_T4HW[:, 3:] == 0).float()
 
 
+def _halved(x_BCHW: Tensor) -> Tensor:
+    """Half the size; for even sides bilinear resizing is the mean of 2x2 pixels."""
+    return functional.avg_pool2d(x_BCHW, 2)
+
+
 def _pyramid(x_BCHW: Tensor) -> tuple[Tensor, ...]:
     levels = [x_BCHW]
     for _ in range(1, LEVELS):
-        levels.append(halved(levels[-1]))
+        levels.append(_halved(levels[-1]))
     return tuple(levels)
 
 

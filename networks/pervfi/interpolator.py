@@ -12,7 +12,7 @@ from ...core.flow_agreement import Agreement, is_cut
 from ...core.interpolator import PRIMARY_FRAMES, Rendered, RenderSettings
 from ...core.optical_flow import check_size
 from .front_end import FUSION_HALO, Pair, carried_colours
-from .model import PerVFI, draw_noise, padded
+from .model import PerVFI, check_temperature, draw_noise, padded
 from .parts import cut
 
 # Memory for each pixel in bytes, of float32; measured. What is kept for the whole frame, and what the part that is
@@ -60,7 +60,7 @@ class PerVFIInterpolator:
         if settings.primary_frame not in PRIMARY_FRAMES:
             allowed = ", ".join(PRIMARY_FRAMES)
             raise InbetweenError(f'primary_frame is "{settings.primary_frame}"; choose one of {allowed}.')
-        draw_noise(1, 8, 8, settings.temperature)
+        check_temperature(settings.temperature)
         self.network, self.flow, self.settings = network, flow, settings
         self.device, self.free_bytes = torch.device(device), free_bytes
         self.name = engine_name(network.variant, flow)

@@ -142,11 +142,16 @@ def draw_noise(
     batch: int, height: int, width: int, temperature: float, generator: torch.Generator | None = None
 ) -> list[Tensor]:
     """Normal noise for a padded size, of standard deviation `temperature`; drawn on the CPU unless told otherwise."""
-    if not temperature >= 0:
-        raise InbetweenError(f"temperature is {temperature:g}; give 0 or more (0.3 as published).")
+    check_temperature(temperature)
     device = generator.device if generator is not None else "cpu"
     shapes = noise_shapes(height, width)
     return [temperature * torch.randn(batch, *shape, generator=generator, device=device) for shape in shapes]
+
+
+def check_temperature(temperature: float) -> None:
+    """Raise InbetweenError unless noise can have this standard deviation."""
+    if not 0 <= temperature < float("inf"):
+        raise InbetweenError(f"temperature is {temperature:g}; give 0 or more (0.3 as published).")
 
 
 def check_noise(noise: Sequence[Tensor], batch: int, height: int, width: int) -> None:

@@ -143,6 +143,7 @@ class Mixing(nn.Module):
 
     def inverse(self) -> tuple[Tensor, Tensor]:
         """Matrix (C, C) and bias (C) of the inverse map, float64, on the CPU; differentiable."""
+        # 48 of these follow one another, so their errors add up; and not every device has float64.
         loc_C, logs_C = (each.cpu().double().flatten() for each in (self.actnorm.loc, self.actnorm.logs))
         matrix_CC = torch.linalg.inv(self.invconv.weight[:, :, 0, 0].cpu().double())
         return (-logs_C).exp()[:, None] * matrix_CC, -loc_C
@@ -213,7 +214,7 @@ class FlowBlock(Mixing):
         return functional.pixel_shuffle(x_BCHW, 2)
 
     def _prior(self, stays_BCHW: Tensor | None) -> tuple[Tensor, Tensor]:
-        found_BCHW = self.prior.of_zeros() if self.last or stays_BCHW is None else self.prior(stays_BCHW)
+        found_BCHW = self.prior.of_zeros() if self.last else self.prior(stays_BCHW)
         mean_BCHW, log_sd_BCHW = found_BCHW.chunk(2, dim=1)
         return mean_BCHW, log_sd_BCHW
 

@@ -1,5 +1,6 @@
 """PerVFI against the published modules (see pervfi_cases.py), and what must hold beyond the cases that are stored."""
 
+import copy
 import dataclasses
 
 import pytest
@@ -15,8 +16,9 @@ from comfyui_inbetween.networks.pervfi import (
     encoder,
     front_end,
 )
+from comfyui_inbetween.networks.pervfi.encoder import FeatureEncoder, ImportanceMetric
 from comfyui_inbetween.networks.pervfi.front_end import FrontEnd
-from comfyui_inbetween.networks.pervfi.normalizing_flow import Coupling
+from comfyui_inbetween.networks.pervfi.normalizing_flow import Coupling, Mixing
 from comfyui_inbetween.networks.pervfi.parts import cut
 from pervfi_cases import CASES, inputs_of, splat_inputs, stored_outputs
 from pervfi_weights import VARIANTS, published_shapes, seeded_weights
@@ -289,6 +291,36 @@ def test_half_precision_stays_close(networks):
     assert off(rendered({"v00": half}, "v00 half"), rendered(networks, "v00 half")) < 5e-3
 
 
+def test_what_was_read_is_inverted_once(networks, stored, monkeypatch):
+    """Not for every frame; nothing of it is left once training may change the weights."""
+
+    def refuse(*_):
+        raise AssertionError("inverted")
+
+    monkeypatch.setattr(Mixing, "inverse", refuse)
+    assert off(rendered(networks, "v00 half"), stored["v00 half"]) < TOLERANCE
+    with pytest.raises(AssertionError, match="inverted"):
+        rendered({"v00": copy.deepcopy(networks["v00"]).train()}, "v00 half")
+
+
+def test_each_pair_is_rated_once_for_all_times(networks, monkeypatch):
+    given, network = inputs_of("v00 half"), networks["v00"]
+    with torch.no_grad():
+        first, second = (network.features(frame * 2 - 1) for frame in (given.first, given.second))
+        pair = network.pair(first, second, given.forward, given.backward)
+        for rated in (FeatureEncoder, ImportanceMetric):
+            monkeypatch.setattr(rated, "forward", None)
+        splatted = []
+        original = front_end.SplatGeometry.of
+        monkeypatch.setattr(
+            front_end.SplatGeometry, "of", lambda flow: splatted.append(flow.shape[2:]) or original(flow)
+        )
+        for time in (0.25, 0.5):
+            network.conditions(pair, torch.full((1, 1, 1, 1), time))
+    # Features and holes of a level share one geometry; the other is that of the backward flow.
+    assert splatted == 2 * [(48, 64), (24, 32), (12, 16), (48, 64)]
+
+
 def test_training_reaches_every_weight():
     """Encoding and decoding are differentiable, and decoding inverts the weights of now, not those of the file."""
     network = build(seeded_weights("v00")).train().requires_grad_(True)
@@ -344,7 +376,7 @@ def test_vb_has_no_likelihood(networks):
         networks["vb"].encode(given.target, given.first, given.second, given.forward, given.backward)
 
 
-@pytest.mark.parametrize("temperature", [-0.1, float("nan")])
+@pytest.mark.parametrize("temperature", [-0.1, float("nan"), float("inf")])
 def test_a_temperature_below_0_is_refused(temperature):
     with pytest.raises(InbetweenError, match="give 0 or more"):
         draw_noise(1, 8, 8, temperature)

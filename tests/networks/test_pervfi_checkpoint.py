@@ -6,9 +6,15 @@ import random
 import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
-from comfyui_inbetween.networks.pervfi import build, read_file
+from comfyui_inbetween.networks import weight_files
+from comfyui_inbetween.networks.pervfi import WANTED, build
 from pervfi_weights import VARIANTS, seeded_weights, write_pervfi
 from safetensors.torch import save_file
+
+
+def read_file(path):
+    """As the host's side reads it."""
+    return weight_files.read_file(path, WANTED)
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
@@ -122,6 +128,12 @@ def test_a_file_that_was_cut_off_is_told(tmp_path, suffix):
         with pytest.raises(InbetweenError, match=r"get it again|or is no weight file") as told:
             read_file(path)
         assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_file_that_cannot_be_opened_is_no_damaged_one(tmp_path, suffix):
+    with pytest.raises(InbetweenError, match=rf"^lost\{suffix} cannot be opened: \w"):
+        read_file(tmp_path / f"lost{suffix}")
 
 
 def test_any_damage_is_told_in_one_line(tmp_path):

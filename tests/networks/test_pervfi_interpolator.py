@@ -65,6 +65,7 @@ def test_the_seed_is_the_noise(networks):
     made = frame(engine(networks, "v00", seed=3), clip, 0.25, 0.5)
     assert torch.equal(made, frame(engine(networks, "v00", seed=3), clip, 0.25, 0.5))
     assert (made - frame(engine(networks, "v00", seed=4), clip, 0.25, 0.5)).abs().max() > 0.01
+    assert frame(engine(networks, "v00", seed=2**64 - 1), clip, 0.5).isfinite().all()  # the largest the node takes
     # A frame does not depend on which others are made with it.
     torch.testing.assert_close(made[1:], frame(engine(networks, "v00", seed=3), clip, 0.5), rtol=0, atol=2e-5)
     assert torch.equal(
