@@ -1,8 +1,12 @@
 """Devices, result memory, progress and interruption, as the host wants them."""
 
+import sys
+from collections.abc import Sequence
+
 import comfy.model_management as model_management
 import comfy.utils
 import torch
+from comfy_execution.utils import get_executing_context
 from torch import Tensor
 
 
@@ -22,6 +26,14 @@ def empty_frames(count: int, height: int, width: int) -> Tensor:
         dtype=model_management.intermediate_dtype(),
         device=model_management.intermediate_device(),
     )
+
+
+def warn_on_node(warnings: Sequence[str]) -> None:
+    """Show warnings on the node that runs, in the page of who started it; without a page nothing happens."""
+    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+    running = get_executing_context()
+    if warnings and server is not None and running is not None:
+        server.send_progress_text("\n".join(warnings), running.node_id, server.client_id)
 
 
 class Progress:

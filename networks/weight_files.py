@@ -1,11 +1,15 @@
 """Reading files of weights that somebody else made, without running anything in them."""
 
 import pickle
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
+from torch import Tensor
 
 from ..core.errors import InbetweenError
 
@@ -20,16 +24,79 @@ def read_file(path: Path, wanted: str) -> dict[str, Any]:
     Raises:
         InbetweenError: the file cannot be opened, is damaged, or holds more than tensors.
     """
-    try:
-        if path.suffix == ".safetensors":
+    with _told(path, wanted):
+        if _is_safetensors(path):
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
+
+
+class TensorFile:
+    """The tensors of a file, read one by one.
+
+    Of a .safetensors file, and of one that torch saved in this decade, only what is asked for is read from the disk.
+
+    Raises:
+        InbetweenError: when made or asked, as `read_file`; or the file holds anything else than tensors by name.
+    """
+
+    def __init__(self, path: Path, wanted: str) -> None:
+        self.path, self._wanted = path, wanted
+        self.metadata: dict[str, str] = {}
+        with _told(path, wanted):
+            self.shapes = self._open()
+
+    def read(self, names: Iterable[str]) -> dict[str, Tensor]:
+        """The tensors of these names, in memory of their own."""
+        with _told(self.path, self._wanted):
+            if _is_safetensors(self.path):
+                with safe_open(self.path, framework="pt") as file:
+                    return {name: file.get_tensor(name) for name in names}
+            tensors = _unwrapped(self._mapped())
+            return {name: tensors[name].clone() for name in names}
+
+    def _open(self) -> dict[str, tuple[int, ...]]:
+        if _is_safetensors(self.path):
+            with safe_open(self.path, framework="pt") as file:
+                self.metadata = dict(file.metadata() or {})
+                return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        loaded = _unwrapped(self._mapped())
+        return {str(name): tuple(tensor.shape) for name, tensor in loaded.items() if isinstance(tensor, Tensor)}
+
+    def _mapped(self) -> Any:
+        try:
+            return torch.load(self.path, map_location="cpu", weights_only=True, mmap=True)
+        except RuntimeError as error:
+            if "mmap can only be used" not in str(error):
+                raise
+            return torch.load(self.path, map_location="cpu", weights_only=True)  # an old file, not laid out for it
+
+
+def _unwrapped(loaded: Any) -> Mapping[str, Any]:
+    """The tensors of a file that trainers wrapped once or twice."""
+    while isinstance(loaded, Mapping):
+        inner = next((loaded[name] for name in ("state_dict", "module", "model") if name in loaded), None)
+        if not isinstance(inner, Mapping):
+            return loaded
+        loaded = inner
+    raise TypeError("no tensors by name")
+
+
+def _is_safetensors(path: Path) -> bool:
+    return path.suffix in (".safetensors", ".sft")
+
+
+@contextmanager
+def _told(path: Path, wanted: str) -> Iterator[None]:
+    """Turns whatever goes wrong with a file into one line."""
+    try:
+        yield
     except pickle.UnpicklingError:
         raise InbetweenError(
             f"{path.name} holds more than weights, or is no weight file, and was not opened; use {wanted}."
         ) from None
     except OSError as error:
-        raise InbetweenError(f"{path.name} cannot be opened: {error.strerror or type(error).__name__}.") from None
+        why = error.strerror or ("No such file" if isinstance(error, FileNotFoundError) else type(error).__name__)
+        raise InbetweenError(f"{path.name} cannot be opened: {why}.") from None
     except MemoryError:
         raise
     except Exception:  # on a damaged file the reader of torch stumbles anywhere: KeyError, IndexError, EOFError, ...

@@ -10,13 +10,21 @@ from .interpolate import InbetweenInterpolate
 from .interpolator_loader import InbetweenInterpolatorLoader
 from .join import InbetweenJoin
 from .keyframes import InbetweenKeyframes
+from .lora_mixture import InbetweenLoraMixture
+from .lora_mixture_add import InbetweenLoraMixtureAdd
+from .lora_mixture_loader import InbetweenLoraMixtureLoader
 from .motion_plot import InbetweenMotionPlot
 from .optical_flow_loader import InbetweenOpticalFlowLoader
 from .refine import InbetweenRefine
+from .wan_conditioning import InbetweenWanConditioning
 
 ALL_NODES = [
     InbetweenKeyframes,
     InbetweenFrameCount,
+    InbetweenWanConditioning,
+    InbetweenLoraMixtureLoader,
+    InbetweenLoraMixtureAdd,
+    InbetweenLoraMixture,
     InbetweenOpticalFlowLoader,
     InbetweenInterpolatorLoader,
     InbetweenInterpolate,

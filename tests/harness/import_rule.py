@@ -17,6 +17,7 @@ MAY_IMPORT_ROOMS = {
     "host": {"core", "samplers", "networks", "host"},
     "nodes": {"core", "samplers", "networks", "host", "nodes"},
     ROOT_ROOM: {"nodes"},
+    "convert": {"core", "networks"},
 }
 LIBRARIES = {"torch", "torchvision", "torchaudio", "einops", "safetensors", "numpy", "cv2"}
 HOST_MODULES = {
@@ -29,6 +30,7 @@ HOST_MODULES = {
     "nodes",
     "latent_preview",
 }
+NOT_SHIPPED = {"dev.py"}
 MAY_IMPORT_MODULES = {
     "core": LIBRARIES,
     "samplers": LIBRARIES,
@@ -36,6 +38,7 @@ MAY_IMPORT_MODULES = {
     "host": LIBRARIES | HOST_MODULES,
     "nodes": set(),
     ROOT_ROOM: set(),
+    "convert": LIBRARIES,
 }
 # Whole names that are allowed beside the modules above.
 MAY_IMPORT_NAMES = {"nodes": {"comfy_api.latest"}}
@@ -63,8 +66,9 @@ def violations(path: PurePosixPath, source: str) -> list[str]:
 
 def modules(root: Path) -> dict[PurePosixPath, str]:
     """The text of every module of the pack, by its path relative to the root."""
-    rooms = [room for room in MAY_IMPORT_ROOMS if room != ROOT_ROOM]
-    files = [root / "__init__.py", *(file for room in rooms for file in sorted((root / room).rglob("*.py")))]
+    rooms = [room for room in MAY_IMPORT_ROOMS if (root / room).is_dir()]
+    files = [*sorted(root.glob("*.py")), *(file for room in rooms for file in sorted((root / room).rglob("*.py")))]
+    files = [file for file in files if file.name not in NOT_SHIPPED]
     return {PurePosixPath(file.relative_to(root).as_posix()): file.read_text(encoding="utf-8") for file in files}
 
 

@@ -64,6 +64,13 @@ def write_wan(path: Path, seed: int, **changed: object) -> Path:
     return write_weights(randomise(model, seed).state_dict(), path)
 
 
+def write_seeded_wan(path: Path) -> Path:
+    """The tiny Wan of semfi_cases.py."""
+    from semfi_weights import seeded_wan, tiny_wan_shapes
+
+    return write_weights(seeded_wan(tiny_wan_shapes()), path)
+
+
 def write_wan_vae(path: Path, seed: int) -> Path:
     """The Wan 2.1 autoencoder, 8 channels wide instead of 96."""
     from comfy.ldm.wan.vae import WanVAE
@@ -100,6 +107,11 @@ TINY_MODELS: dict[str, Callable[[Path], Path]] = {
     "diffusion_models/wan_i2v.safetensors": lambda path: write_wan(path, seed=0),
     "diffusion_models/wan_flf2v.safetensors": lambda path: write_wan(path, seed=1, flf_pos_embed_token_number=514),
     "diffusion_models/wan22_i2v.safetensors": lambda path: write_wan(path, seed=2, model_type="t2v"),
+    "diffusion_models/wan_t2v.safetensors": lambda path: write_wan(path, seed=5, model_type="t2v", in_dim=16),
+    "diffusion_models/wan22_ti2v.safetensors": lambda path: write_wan(
+        path, seed=6, model_type="t2v", in_dim=48, out_dim=48
+    ),
+    "diffusion_models/wan_seeded.safetensors": write_seeded_wan,
     "vae/wan_vae.safetensors": lambda path: write_wan_vae(path, seed=3),
     "checkpoints/svd.safetensors": lambda path: write_svd_checkpoint(path, seed=4),
     "frame_interpolation/v00.pth": lambda path: write_pervfi(path, "v00"),

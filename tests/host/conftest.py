@@ -12,3 +12,11 @@ def steps(host):
     comfy.utils.set_progress_bar_global_hook(lambda value, total, preview, node_id=None: told.append((value, total)))
     yield told
     comfy.utils.set_progress_bar_global_hook(None)
+
+
+@pytest.fixture
+def wan(tiny_models):
+    """Running the tiny Wan: the module `wan_runs`."""
+    import wan_runs
+
+    return wan_runs

@@ -1,0 +1,83 @@
+"""LoRAs beside the layers of a model: what they make is added to what a layer makes, and no weight is changed.
+
+The host's own bypass puts itself into the place of a layer's `forward`; of two of those in a chain one is lost. Hooks
+leave `forward` alone, so any number of them, and the host's, go together in any order.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import comfy.model_patcher
+import comfy.ops
+import comfy.utils
+import torch
+from comfy.model_patcher import ModelPatcher
+from comfy.patcher_extension import PatcherInjection
+from torch import Tensor
+
+from ..core.lora_mixture import LowRank, concatenated
+
+
+class LowRankLayer(torch.nn.Module):
+    """x -> up(down(x)) in the type of x, from the host's operations: the host may keep its weights anywhere."""
+
+    def __init__(self, change: LowRank) -> None:
+        super().__init__()
+        dtype, (rank, inputs), outputs = change.up_OR.dtype, change.down_RI.shape, change.up_OR.shape[0]
+        linear = comfy.ops.manual_cast.Linear
+        self.down = linear(inputs, rank, bias=False, dtype=dtype, device=change.down_RI.device)
+        self.up = linear(rank, outputs, bias=change.bias_O is not None, dtype=dtype, device=change.up_OR.device)
+        self.down.weight = _frozen(change.down_RI)
+        self.up.weight = _frozen(change.up_OR)
+        if change.bias_O is not None:
+            self.up.bias = _frozen(change.bias_O)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape (..., inputs) to (..., outputs)."""
+        return self.up(self.down(x))
+
+
+def add_beside(patched: ModelPatcher, changes: Mapping[str, Sequence[LowRank]], name: str) -> None:
+    """Add the changes of linear layers to a model.
+
+    Args:
+        patched: a clone that may be changed. Its layers are untouched until the host loads it, and again after it.
+        changes: by the name of the layer in the model; those of one layer become one of their joint rank.
+        name: of what is added; no other on this model may have it.
+    """
+    layers = [LowRankLayer(concatenated(each)) for each in changes.values()]
+    beside = comfy.model_patcher.CoreModelPatcher(
+        torch.nn.ModuleList(layers), load_device=patched.load_device, offload_device=patched.offload_device
+    )
+    patched.set_additional_models(name, [beside])
+    patched.set_injections(name, [_Hooks(dict(zip(changes, layers, strict=True))).as_injection()])
+
+
+class _Hooks:
+    """Puts the hooks on when the host loads the model, and takes them off again."""
+
+    def __init__(self, layers: Mapping[str, LowRankLayer]) -> None:
+        self._layers = layers
+        self._handles: list[Any] = []
+
+    def as_injection(self) -> PatcherInjection:
+        return PatcherInjection(inject=self._put_on, eject=self._take_off)
+
+    def _put_on(self, patcher: ModelPatcher) -> None:
+        for name, layer in self._layers.items():
+            self._handles.append(comfy.utils.get_attr(patcher.model, name).register_forward_hook(_adding(layer)))
+
+    def _take_off(self, _: ModelPatcher) -> None:
+        while self._handles:
+            self._handles.pop().remove()
+
+
+def _adding(layer: LowRankLayer) -> Any:
+    def hook(_: torch.nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        return output + layer(inputs[0])
+
+    return hook
+
+
+def _frozen(tensor: Tensor) -> torch.nn.Parameter:
+    return torch.nn.Parameter(tensor, requires_grad=False)

@@ -1,0 +1,204 @@
+"""A Mixture of LoRA on a MODEL of the host: the expert for a length, merged into the weights or beside them."""
+
+import math
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import comfy.lora
+import comfy.utils
+import comfy.weight_adapter
+import torch
+from comfy.model_patcher import ModelPatcher
+
+from ..core.errors import InbetweenError
+from ..core.lora_mixture import Expert, LoraMixture, LoraSource, LowRank
+from ..networks.lora_names import layers_of
+from .lora_bypass import add_beside
+from .wan import wan_kind
+
+Method = Literal["auto", "merge", "bypass"]
+METHODS: tuple[Method, ...] = get_args(Method)
+ATTACHMENT = "inbetween_lora_mixture"
+
+_WHOLE_WEIGHTS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+_FEW = 0.5  # of a file's layers: below that, it was most likely trained on another model
+_NAMED = 3  # layers that a report names
+
+
+@dataclass(frozen=True)
+class MixtureSettings:
+    """strength_universal, strength_expert: times their effect. method: see `apply_mixture`."""
+
+    strength_universal: float = 1.0
+    strength_expert: float = 1.0
+    method: Method = "auto"
+
+
+@dataclass(frozen=True, eq=False)
+class MixtureApplied:
+    """The model with the mixture; `frame_count` of the expert with the largest share."""
+
+    model: ModelPatcher
+    frame_count: int
+    report: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Matched:
+    """The patches of one LoRA that fit the model, by the key of a weight, and the layers of the file."""
+
+    patches: Mapping[str, Any]
+    layers: int
+    missed: tuple[str, ...]
+
+    @property
+    def fitting(self) -> int:
+        return self.layers - len(self.missed)
+
+
+def has_mixture(model: ModelPatcher) -> bool:
+    """Whether Apply Mixture of LoRA stands somewhere before in the chain."""
+    return model.get_attachment(ATTACHMENT) is not None
+
+
+def apply_mixture(
+    model: ModelPatcher,
+    mixture: LoraMixture,
+    frame_count: int,
+    experts: Sequence[tuple[Expert, float]],
+    settings: MixtureSettings,
+) -> MixtureApplied:
+    """The model with the universal LoRA and the chosen experts; the given model stays as it is.
+
+    Args:
+        model: a Wan model.
+        mixture: its universal LoRA is used, if it has one.
+        frame_count: of the clip, for the report.
+        experts: with the share of each, from `LoraMixture.nearest` and the like.
+        settings: strengths, and the method: "merge" changes the weights, "bypass" adds what the LoRA makes beside them,
+            which is closer for weights of 8 bits and fewer; "auto" bypasses those and merges all others.
+
+    Raises:
+        InbetweenError: the model is no Wan, or nothing of a LoRA fits it.
+    """
+    kind = wan_kind(model)
+    used: list[tuple[LoraSource, float]] = []
+    if mixture.universal is not None:
+        used.append((mixture.universal, settings.strength_universal))
+    used += [(expert.lora, share * settings.strength_expert) for expert, share in experts]
+    keys = comfy.lora.model_lora_keys_unet(model.model, {})
+    matched = [(_match(model, keys, lora), lora, strength) for lora, strength in used]
+    beside = settings.method == "bypass" or (settings.method == "auto" and _is_quantised(model, matched[0][0]))
+    patched = model.clone()
+    patched.set_attachments(ATTACHMENT, frame_count)
+    if beside:
+        changes = _add_what_cannot_be_beside(patched, matched)
+        add_beside(patched, changes, f"{ATTACHMENT}_{uuid.uuid4().hex}")
+    else:
+        for found, _, strength in matched:
+            patched.add_patches(found.patches, strength)
+    largest = max(experts, key=lambda each: each[1])[0]
+    warnings = tuple(_warnings(matched, kind.name, kind.sees_images))
+    lines = [
+        f"{_chosen(experts)} for {frame_count} frames, {'beside' if beside else 'merged into'} the weights.",
+        *(_described(found, lora, strength) for found, lora, strength in matched),
+        *(f"Attention: {warning}" for warning in warnings),
+    ]
+    return MixtureApplied(patched, largest.frame_count, "\n".join(lines), warnings)
+
+
+def _match(model: ModelPatcher, keys: Mapping[str, str], lora: LoraSource) -> _Matched:
+    """What of a LoRA fits the model, by name and by shape."""
+    tensors = lora.tensors()
+    loaded = comfy.lora.load_lora(dict(tensors), keys, log_missing=False)
+    fitting = {key: patch for key, patch in loaded.items() if _fits(model, key, patch)}
+    changed = {key.rsplit(".", 1)[0] for key in fitting}
+    layers = layers_of(tensors)
+    missed = tuple(sorted(layer for layer in layers if keys.get(layer, "").rsplit(".", 1)[0] not in changed))
+    if len(missed) == len(layers):
+        raise InbetweenError(
+            f"none of the {len(layers)} layers of {lora.name} fits {wan_kind(model).name}; it was trained on another "
+            "model, so connect that one or choose another LoRA."
+        )
+    return _Matched(fitting, len(layers), missed)
+
+
+def _fits(model: ModelPatcher, key: str, patch: Any) -> bool:
+    shape = _shape(model, key)
+    if isinstance(patch, comfy.weight_adapter.LoRAAdapter):
+        up, down, _, middle, _, reshaped = patch.weights
+        if middle is not None or reshaped is not None:
+            return True
+        return (up.shape[0], math.prod(down.shape[1:])) == (shape[0], math.prod(shape[1:]))
+    if isinstance(patch, tuple):
+        return tuple(patch[1][0].shape) == shape
+    return True  # the host knows more kinds of adapters, each with a shape of its own
+
+
+def _shape(model: ModelPatcher, key: str) -> tuple[int, ...]:
+    return tuple(comfy.utils.get_attr(model.model, key).shape)
+
+
+def _is_quantised(model: ModelPatcher, found: _Matched) -> bool:
+    return any(
+        weight.dtype not in _WHOLE_WEIGHTS or type(weight.data).__name__ == "QuantizedTensor"
+        for weight in (comfy.utils.get_attr(model.model, key) for key in found.patches if key.endswith(".weight"))
+    )
+
+
+def _add_what_cannot_be_beside(
+    patched: ModelPatcher, matched: Sequence[tuple[_Matched, LoraSource, float]]
+) -> dict[str, list[LowRank]]:
+    """Patch norms and other kinds of adapters in; the changes of linear layers, by layer, are left to be added."""
+    changes: dict[str, list[LowRank]] = {}
+    for found, _, strength in matched:
+        rest = dict(found.patches)
+        for key, change in _linear_changes(found.patches):
+            layer = key.removesuffix(".weight")
+            changes.setdefault(layer, []).append(change.times(strength))
+            for done in (key, f"{layer}.bias"):
+                rest.pop(done, None)
+        patched.add_patches(rest, strength)
+    return changes
+
+
+def _linear_changes(patches: Mapping[str, Any]) -> Iterator[tuple[str, LowRank]]:
+    for key, patch in patches.items():
+        if not isinstance(patch, comfy.weight_adapter.LoRAAdapter):
+            continue
+        up, down, alpha, middle, dora_scale, reshaped = patch.weights
+        if any(each is not None for each in (middle, dora_scale, reshaped)) or down.ndim != 2:
+            continue
+        bias = patches.get(f"{key.removesuffix('.weight')}.bias")
+        scale = 1.0 if alpha is None else alpha / down.shape[0]
+        yield key, LowRank(down, scale * up, None if bias is None else bias[1][0])
+
+
+def _chosen(experts: Sequence[tuple[Expert, float]]) -> str:
+    if len(experts) == 1:
+        return f"Expert for {experts[0][0].frame_count} frames"
+    shares = " and ".join(f"{share:.0%} of that for {expert.frame_count}" for expert, share in experts)
+    return f"Two experts, {shares} frames,"
+
+
+def _described(found: _Matched, lora: LoraSource, strength: float) -> str:
+    line = f"{lora.name}, strength {strength:g}: {found.fitting} of {found.layers} layers fit."
+    if found.missed:
+        more = len(found.missed) - _NAMED
+        line += f" Not: {', '.join(found.missed[:_NAMED])}{f' and {more} more' if more > 0 else ''}."
+    return line
+
+
+def _warnings(matched: Sequence[tuple[_Matched, LoraSource, float]], name: str, sees_images: bool) -> Iterator[str]:
+    for found, lora, _ in matched:
+        if found.fitting < _FEW * found.layers:
+            yield (
+                f"only {found.fitting} of {found.layers} layers of {lora.name} fit {name}; it was most likely trained "
+                "on another model."
+            )
+    if not sees_images:
+        for model in sorted({lora.model for _, lora, _ in matched if lora.model}):
+            yield f"the mixture was trained on {model}, the model is {name}: it fits by shape, not by what it learnt."

@@ -1,0 +1,232 @@
+"""Keyframes as what Wan's image-to-video models are conditioned on, in the host's form."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import comfy.model_management as model_management
+import node_helpers
+import torch
+from comfy.clip_vision import ClipVisionModel
+from comfy.model_patcher import ModelPatcher
+from comfy.sd import VAE
+from torch import Tensor
+
+from ..core.errors import InbetweenError
+from ..core.keyframes import Keyframe, KeyframeSet
+from ..core.wan_layout import (
+    LONGEST_TRAINED,
+    SLOTS,
+    OtherLengths,
+    frame_at,
+    frames_made,
+    guidance_clip,
+    known_frames,
+    known_levels,
+    latent_frame_count,
+    pinned_frames,
+)
+from .clip_images import ClipImages, as_clip_output, clip_tokens, joined_tokens
+from .lora_mixture import has_mixture
+from .wan import WanKind, wan_kind
+
+Conditioning = list[list[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class WanSettings:
+    """What can be chosen beside the keyframes.
+
+    clip_images, end_share: see `joined_tokens`; "auto" is by model. other_lengths: see `frames_made`.
+    low_noise_strength: of keyframes between beginning and end, for the low-noise model of Wan2.2 alone.
+    """
+
+    clip_images: ClipImages = "auto"
+    end_share: float = 0.5
+    other_lengths: OtherLengths = "refuse"
+    low_noise_strength: float = 1.0
+    batch_size: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class WanConditioned:
+    """Conditioning for one model or the high-noise one, and for the low-noise one; the empty latent; what was done."""
+
+    positive: Conditioning
+    negative: Conditioning
+    latent: dict[str, Tensor]
+    positive_low: Conditioning
+    negative_low: Conditioning
+    report: str
+    warnings: tuple[str, ...]
+
+
+def condition_on_keyframes(
+    model: ModelPatcher,
+    positive: Conditioning,
+    negative: Conditioning,
+    vae: VAE,
+    keyframes: KeyframeSet,
+    clip_vision: ClipVisionModel | None,
+    settings: WanSettings,
+) -> WanConditioned:
+    """Tell a Wan model where the keyframes stand.
+
+    For a keyframe at the first and one at the last frame it is, to the last bit, what the host's
+    WanFirstLastFrameToVideo makes, but for the pictures shown to CLIP.
+
+    Raises:
+        InbetweenError: a model that takes no keyframes, a length or size it cannot make, a VAE of another model, CLIP
+            vision that is missing, or more pictures than the model can tell apart.
+    """
+    kind = wan_kind(model)
+    _check_fit(kind, vae, keyframes)
+    made = frames_made(keyframes.frame_count, settings.other_lengths)
+    mode = _clip_mode(kind, settings.clip_images, has_mixture(model), clip_vision is not None, len(keyframes.keyframes))
+    warnings = _warnings(kind, keyframes)
+    described = f"{kind.name}: {made} frames in {latent_frame_count(made)} latent frames"
+    if made != keyframes.frame_count:
+        described += f", {keyframes.frame_count} wanted, so Finish Frames trims {made - keyframes.frame_count}"
+    if kind.pins:
+        latent = _pinned_latent(model, vae, keyframes, made, settings.batch_size)
+        places = [f"{frame} (with its latent frame: {_span(frame)})" for frame in keyframes.frames]
+        report = f"{described}. Keyframes at {', '.join(places)}."
+        return WanConditioned(positive, negative, latent, positive, negative, _text(report, warnings), warnings)
+
+    ratio = vae.spacial_compression_encode()
+    size = (keyframes.height // ratio, keyframes.width // ratio)
+    samples = torch.zeros(
+        [settings.batch_size, kind.latent_channels, latent_frame_count(made), *size],
+        device=model_management.intermediate_device(),
+    )
+    values: dict[str, Any] = {}
+    if mode != "none" and clip_vision is not None:
+        images_HWC = [keyframe.image_HWC for keyframe in keyframes.keyframes]
+        shown = images_HWC[:1] if mode == "start" else images_HWC
+        shown = shown if mode == "concatenate all" else [shown[0], shown[-1]][: len(shown)]
+        values["clip_vision_output"] = as_clip_output(
+            joined_tokens(clip_tokens(shown, clip_vision), mode, settings.end_share)
+        )
+    high = known_frames(keyframes, made)
+    low = known_frames(keyframes, made, settings.low_noise_strength)
+    for_high = values | _guidance(vae, high, made, keyframes, size)
+    same = [each.strength for each in high] == [each.strength for each in low]
+    for_low = for_high if same else values | _guidance(vae, low, made, keyframes, size)
+    seen = {"none": "CLIP sees nothing", "start": "CLIP sees the first keyframe"}
+    report = f"{described}. Keyframes at {_listed(keyframes)}. {seen.get(mode, f'CLIP sees first and last: {mode}')}."
+    if not same:
+        report += f" For the low-noise model inner keyframes at {settings.low_noise_strength:g} of their strength."
+    set_values = node_helpers.conditioning_set_values
+    on_high = [set_values(each, for_high) for each in (positive, negative)]
+    on_low = on_high if same else [set_values(each, for_low) for each in (positive, negative)]
+    return WanConditioned(*on_high, {"samples": samples}, *on_low, _text(report, warnings), warnings)
+
+
+def _check_fit(kind: WanKind, vae: VAE, keyframes: KeyframeSet) -> None:
+    if vae.latent_channels != kind.latent_channels:
+        file = "wan2.2_vae" if kind.pins else "wan_2.1_vae"
+        raise InbetweenError(
+            f"the VAE makes latents of {vae.latent_channels} channels but {kind.name} needs {kind.latent_channels}; "
+            f"load {file} in Load VAE."
+        )
+    for name, pixels in (("width", keyframes.width), ("height", keyframes.height)):
+        if pixels % kind.multiple_of:
+            below = pixels // kind.multiple_of * kind.multiple_of
+            raise InbetweenError(
+                f"the keyframes are {keyframes.width}x{keyframes.height} but {kind.name} needs a {name} of "
+                f"{f'{below} or ' if below else ''}{below + kind.multiple_of}; set multiple_of of Keyframes to "
+                f"{kind.multiple_of}."
+            )
+
+
+def _clip_mode(kind: WanKind, chosen: ClipImages, mixture: bool, connected: bool, images: int) -> ClipImages:
+    """What CLIP shows the model; "auto" resolved, and what cannot be refused."""
+    if not kind.sees_images or chosen == "none":
+        return "none"
+    if not connected:
+        raise InbetweenError(
+            f"{kind.name} sees the keyframes through CLIP vision, too; connect clip_vision_h from Load CLIP Vision, or "
+            'set clip_images to "none".'
+        )
+    if chosen == "concatenate all" and kind.orders_images and images > 2:
+        raise InbetweenError(
+            f"{images} pictures for CLIP, but {kind.name} takes 2 at most; set clip_images to concatenate, which shows "
+            "it the first and the last."
+        )
+    if chosen != "auto":
+        return chosen
+    if kind.orders_images:
+        return "concatenate"
+    return "sum" if mixture and not kind.trained_on_start else "start"
+
+
+def _guidance(
+    vae: VAE, known: tuple[Keyframe, ...], made: int, keyframes: KeyframeSet, size: tuple[int, int]
+) -> dict[str, Tensor]:
+    """Encoded clip and mask; in the mask the host wants 0 for what is known."""
+    encoded = vae.encode(guidance_clip(known, made, keyframes.height, keyframes.width))
+    unknown_14T11 = (1 - known_levels(known, made))[None, :, :, None, None]
+    return {"concat_latent_image": encoded, "concat_mask": unknown_14T11.expand(-1, -1, -1, *size).contiguous()}
+
+
+def _pinned_latent(
+    model: ModelPatcher, vae: VAE, keyframes: KeyframeSet, made: int, batch_size: int
+) -> dict[str, Tensor]:
+    """An empty latent with the latent frames of keyframes in place, and the noise mask that keeps them.
+
+    A latent frame after the first holds four frames: there the picture stands still for those four.
+    """
+    ratio = vae.spacial_compression_encode()
+    device = model_management.intermediate_device()
+    samples = torch.zeros(
+        [1, vae.latent_channels, latent_frame_count(made), keyframes.height // ratio, keyframes.width // ratio],
+        device=device,
+    )
+    mask = torch.ones([1, 1, *samples.shape[2:]], device=device)
+    for latent_frame, keyframe in pinned_frames(keyframes).items():
+        still_THWC = keyframe.image_HWC[None].expand(1 + SLOTS if latent_frame else 1, -1, -1, -1)
+        samples[:, :, latent_frame] = vae.encode(still_THWC)[:, :, -1]
+        mask[:, :, latent_frame] = 1 - keyframe.strength
+    empty = model.get_model_object("latent_format").process_out(torch.zeros_like(samples))
+    samples = empty * mask + samples * (1 - mask)
+    return {
+        "samples": samples.repeat(batch_size, 1, 1, 1, 1),
+        "noise_mask": mask.repeat(batch_size, 1, 1, 1, 1),
+    }
+
+
+def _warnings(kind: WanKind, keyframes: KeyframeSet) -> tuple[str, ...]:
+    found = []
+    first, *inner, last = keyframes.keyframes
+    if keyframes.frame_count > LONGEST_TRAINED:
+        found.append(
+            f"Wan was trained on up to {LONGEST_TRAINED} frames, these are {keyframes.frame_count}: colours and motion "
+            "may run away; cut them with Segments."
+        )
+    if not inner and torch.equal(first.image_HWC, last.image_HWC):
+        found.append(
+            "first and last keyframe are one picture, with none between: Wan tends to stand still then; give a "
+            "keyframe in the middle."
+        )
+    if kind.pins and (inner or last.frame or first.frame):
+        found.append(
+            f"{kind.name} was trained with the first frame given alone; it takes other keyframes, each as a still of "
+            f"{SLOTS} frames."
+        )
+    return tuple(found)
+
+
+def _span(frame: int) -> str:
+    latent_frame = (frame + SLOTS - 1) // SLOTS
+    first, last = frame_at(latent_frame, 0), frame_at(latent_frame, SLOTS - 1)
+    return str(first) if first == last else f"{first} to {last}"
+
+
+def _listed(keyframes: KeyframeSet) -> str:
+    return ", ".join(
+        f"{each.frame}" if each.strength == 1 else f"{each.frame} (strength {each.strength:g})"
+        for each in keyframes.keyframes
+    )
+
+
+def _text(report: str, warnings: tuple[str, ...]) -> str:
+    return "\n".join([report, *(f"Attention: {warning}" for warning in warnings)])

@@ -1,0 +1,208 @@
+"""LoRA files as sources of a mixture: one LoRA in a file, or SemFi's seven in one."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..core.errors import InbetweenError
+from ..core.lora_mixture import Expert, LoraMixture, LowRank, concatenated, host_names
+from .lora_names import PREFIX, split_name
+from .weight_files import TensorFile
+
+SEMFI_FRAME_COUNTS = (5, 9, 17, 33, 65, 81)  # of the LoRAs 1 to 6 of each layer; LoRA 0 is the universal one
+SEMFI_MODEL = "Wan2.1 I2V"
+SEMFI_PAGE = "https://huggingface.co/oyiya/SemFi"
+WANTED_MIXTURE = f"semfi.ckpt of {SEMFI_PAGE}"
+WANTED_LORA = "a LoRA file for Wan"
+
+_SEMFI = re.compile(
+    r"(?:\w+\.)*blocks\.(?P<block>\d+)\."
+    r"(?:(?P<attention>self_attn|cross_attn)\.lora_(?P<projection>[qkvo])|lora_ffn_(?P<ffn>[02]))\."
+    r"(?P<number>\d+)\.lora_(?P<matrix>[AB])\.(?P<kind>weight|bias)"
+)
+_DOWN, _UP, _BIAS = ".lora_A.weight", ".lora_B.weight", ".diff_b"
+_LORAS = len(SEMFI_FRAME_COUNTS) + 1
+_TENSORS_IN_BLOCK = 10 * 2 * 2  # layers, matrices, weight and bias
+
+
+@dataclass(frozen=True, eq=False)
+class SemFiLora:
+    """One of the seven LoRAs of a published file, read when it is needed.
+
+    names: of its tensors in the file, by layer, and by ("A", "weight") and so on.
+    """
+
+    file: TensorFile
+    name: str
+    names: Mapping[str, Mapping[tuple[str, str], str]]
+    model: str = SEMFI_MODEL
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Its tensors by the host's names, the two biases of each layer made one."""
+        found = self.file.read(name for names in self.names.values() for name in names.values())
+        return dict(
+            named
+            for layer, names in self.names.items()
+            for named in host_names(
+                layer,
+                LowRank.of_affine(
+                    found[names["A", "weight"]],
+                    found[names["A", "bias"]],
+                    found[names["B", "weight"]],
+                    found[names["B", "bias"]],
+                ),
+            )
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class KeptLora:
+    """A LoRA whose tensors were read once and are kept, because every choice of an expert needs it."""
+
+    name: str
+    model: str
+    kept: Mapping[str, Tensor] = field(repr=False)
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        """Its tensors by the host's names."""
+        return self.kept
+
+
+@dataclass(frozen=True, eq=False)
+class LoraFile:
+    """A file with one LoRA, in the layout of any trainer for Wan, read when it is needed."""
+
+    file: TensorFile
+    name: str
+    model: str
+    scale: float | None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Its tensors by the host's names; biases of the matrices made one, which the host adds as `diff_b`."""
+        found = self.file.read(name for name in self.file.shapes if split_name(name) is not None)
+        layers: dict[str, dict[str, Tensor]] = {}
+        for name, tensor in found.items():
+            layer, part = split_name(name) or ("", "")
+            layers.setdefault(layer, {})[part] = tensor
+        return {f"{layer}.{part}": tensor for layer in layers for part, tensor in self._finished(layers[layer])}
+
+    def _finished(self, parts: dict[str, Tensor]) -> Iterable[tuple[str, Tensor]]:
+        down_RI, up_OR = (parts.get(f"lora_{matrix}.weight") for matrix in "AB")
+        if down_RI is not None and up_OR is not None:
+            rank = down_RI.shape[0]
+            if self.scale is not None and "alpha" not in parts:
+                parts["alpha"] = torch.tensor(self.scale * rank)
+            biases = [parts.pop(f"lora_{matrix}.bias", None) for matrix in "AB"]
+            if any(bias is not None for bias in biases):
+                of_down_R, of_up_O = biases
+                bias_O = torch.zeros(up_OR.shape[0], dtype=up_OR.dtype) if of_up_O is None else of_up_O
+                bias_O = bias_O if of_down_R is None else up_OR @ of_down_R + bias_O
+                parts["diff_b"] = bias_O * (parts["alpha"].item() / rank if "alpha" in parts else 1.0)
+        return parts.items()
+
+
+def read_mixture(path: Path, name: str | None = None) -> LoraMixture:
+    """The mixture of a file in SemFi's published layout, with or without a prefix; its experts are read later.
+
+    Args:
+        path: of a .ckpt or .safetensors file.
+        name: how reports call it; by default the file's name.
+
+    Raises:
+        InbetweenError: the file cannot be read, is no mixture, or lacks some of the tensors.
+    """
+    file = TensorFile(path, WANTED_MIXTURE)
+    name = name or path.name
+    loras: list[dict[str, dict[tuple[str, str], str]]] = [{} for _ in range(_LORAS)]
+    blocks = set()
+    for published in file.shapes:
+        found = _SEMFI.fullmatch(published)
+        if found is None or int(found["number"]) >= _LORAS:
+            continue
+        blocks.add(int(found["block"]))
+        inner = f"ffn.{found['ffn']}" if found["ffn"] else f"{found['attention']}.{found['projection']}"
+        layer = f"{PREFIX}blocks.{found['block']}.{inner}"
+        loras[int(found["number"])].setdefault(layer, {})[found["matrix"], found["kind"]] = published
+    if not blocks:
+        raise InbetweenError(
+            f"{name} is no Mixture of LoRA in one file; use {WANTED_MIXTURE}, or add the files of single LoRAs one by "
+            "one with Extend Mixture of LoRA."
+        )
+    expected = (max(blocks) + 1) * _TENSORS_IN_BLOCK * _LORAS
+    there = sum(len(names) for lora in loras for names in lora.values())
+    if there != expected:
+        raise InbetweenError(
+            f"{name} lacks {expected - there} of {expected} tensors and would not work as trained; get the whole file "
+            f"again: {WANTED_MIXTURE}."
+        )
+    universal = SemFiLora(file, f"universal LoRA of {name}", loras[0])
+    experts = tuple(
+        Expert(frame_count, SemFiLora(file, f"expert {frame_count} of {name}", lora))
+        for frame_count, lora in zip(SEMFI_FRAME_COUNTS, loras[1:], strict=True)
+    )
+    return LoraMixture(KeptLora(universal.name, universal.model, universal.tensors()), experts)
+
+
+def merged_expert(mixture: LoraMixture, expert: Expert, dtype: torch.dtype | None = None) -> dict[str, Tensor]:
+    """The universal LoRA and an expert of a published mixture as one LoRA, of twice the rank, by the host's names.
+
+    Args:
+        mixture, expert: from `read_mixture`.
+        dtype: of the matrices; by default as they are. Biases are float32.
+    """
+    parts = [lora.tensors() for lora in (mixture.universal, expert.lora) if lora is not None]
+    layers = [name.removesuffix(_DOWN) for name in parts[-1] if name.endswith(_DOWN)]
+    return {
+        name: tensor if name.endswith(_BIAS) or dtype is None else tensor.to(dtype)
+        for layer in layers
+        for name, tensor in host_names(
+            layer,
+            concatenated([LowRank(part[layer + _DOWN], part[layer + _UP], part[layer + _BIAS]) for part in parts]),
+        )
+    }
+
+
+def read_lora(path: Path, name: str | None = None) -> LoraFile:
+    """A file with one LoRA; its tensors are read later.
+
+    Raises:
+        InbetweenError: the file cannot be read, is a whole mixture or no LoRA, or notes alphas in a way not read.
+    """
+    file = TensorFile(path, WANTED_LORA)
+    name = name or path.name
+    if any(_SEMFI.fullmatch(published) for published in file.shapes):
+        raise InbetweenError(f"{name} is a whole Mixture of LoRA; open it with Load Mixture of LoRA.")
+    layers = {split[0] for split in map(split_name, file.shapes) if split is not None}
+    if not layers:
+        raise InbetweenError(f"{name} holds no LoRA (no lora_A, lora_down or the like); choose {WANTED_LORA}.")
+    from_images = any(layer.endswith(("k_img", "v_img")) for layer in layers)
+    return LoraFile(file, name, SEMFI_MODEL if from_images else "", _scale_beside(file, name))
+
+
+def _scale_beside(file: TensorFile, name: str) -> float | None:
+    """alpha / rank as PEFT and diffusers note it outside the tensors; None where they note none."""
+    notes: list[dict[str, object]] = []
+    try:
+        if "lora_adapter_metadata" in file.metadata:
+            stored = json.loads(file.metadata["lora_adapter_metadata"])
+            notes.append({key.split(".")[-1]: value for key, value in stored.items()})
+        beside = file.path.with_name("adapter_config.json")
+        if beside.is_file():
+            notes.append(dict(json.loads(beside.read_text(encoding="utf-8")).items()))
+    except (ValueError, AttributeError, OSError):
+        raise InbetweenError(f"the settings that belong to {name} cannot be read; save the LoRA again.") from None
+    for note in notes:
+        alpha, rank = note.get("lora_alpha"), note.get("r")
+        if note.get("alpha_pattern") or note.get("rank_pattern"):
+            raise InbetweenError(
+                f"{name} has its own alpha or rank for some layers, noted outside the tensors; convert it to a file "
+                "for ComfyUI first."
+            )
+        if isinstance(alpha, int | float) and isinstance(rank, int | float) and rank > 0:
+            return alpha / (rank**0.5 if note.get("use_rslora") else rank)
+    return None

@@ -1,0 +1,60 @@
+"""Extend Mixture of LoRA: one LoRA file more, as an expert for a length or for all lengths."""
+
+from comfy_api.latest import io
+
+from ..core.lora_mixture import LoraMixture as Mixture
+from ..host.lora_library import check_lora_file, load_lora, lora_files
+from .types import LoraMixture
+from .validation import verdict
+
+
+class InbetweenLoraMixtureAdd(io.ComfyNode):
+    """Adds a LoRA to a mixture."""
+
+    @classmethod
+    def define_schema(cls):
+        trained_frames = io.Int.Input(
+            "trained_frames",
+            default=33,
+            min=1,
+            max=100000,
+            tooltip="The number of frames of the clips it was trained on, both ends included.",
+        )
+        return io.Schema(
+            node_id="InbetweenLoraMixtureAdd",
+            display_name="Extend Mixture of LoRA",
+            category="in-between/wan",
+            description="Add a LoRA file to a mixture: as the expert for clips of a length, or as the universal LoRA, "
+            "which is used for every length. Without a mixture it begins a new one.",
+            search_aliases=["mixture of lora", "lora expert", "lora by length", "add lora", "lora stack"],
+            inputs=[
+                io.Combo.Input(
+                    "file",
+                    options=lora_files(),
+                    tooltip="A LoRA for Wan in models/loras, from any trainer: ComfyUI, diffusers, PEFT, "
+                    "DiffSynth-Studio, kohya, musubi-tuner or VideoX-Fun.",
+                ),
+                io.DynamicCombo.Input(
+                    "role",
+                    options=[
+                        io.DynamicCombo.Option("expert", [trained_frames]),
+                        io.DynamicCombo.Option("universal", []),
+                    ],
+                    tooltip="expert: used where its number of frames is the nearest. universal: always used beside the "
+                    "expert.",
+                ),
+                LoraMixture.Input("mixture", optional=True, tooltip="What to add to; nothing begins a new mixture."),
+            ],
+            outputs=[LoraMixture.Output(display_name="mixture", tooltip="With the file added.")],
+        )
+
+    @classmethod
+    def validate_inputs(cls, file, role=None):
+        return verdict(lambda: check_lora_file(file))
+
+    @classmethod
+    def execute(cls, file, role, mixture=None):
+        lora, extended = load_lora(file), mixture or Mixture()
+        if role["role"] == "universal":
+            return io.NodeOutput(extended.with_universal(lora))
+        return io.NodeOutput(extended.with_expert(role["trained_frames"], lora))

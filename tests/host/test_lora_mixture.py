@@ -1,0 +1,297 @@
+"""The Mixture of LoRA on the host's Wan, against SemFi's published code and against weights changed by hand."""
+
+import copy
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+from comfyui_inbetween.core.errors import InbetweenError
+from comfyui_inbetween.core.lora_mixture import Expert, LoraMixture
+from comfyui_inbetween.networks.lora_files import SEMFI_FRAME_COUNTS, KeptLora, read_lora, read_mixture
+from semfi_cases import stored_outputs
+from semfi_weights import layer_names, seeded_semfi, write_lora, write_semfi
+
+# The host embeds the timestep in float32, the published code in float64: 2e-5 on these weights, with and without LoRA.
+TOLERANCE = 5e-5
+SEEN = 0.02  # every mistake below is larger than this
+
+
+@pytest.fixture(scope="module")
+def semfi(tmp_path_factory):
+    return read_mixture(write_semfi(tmp_path_factory.mktemp("semfi") / "semfi.ckpt"))
+
+
+@pytest.fixture
+def model(wan):
+    """The tiny Wan2.1 I2V that the stored outputs are of."""
+    return wan.load("wan_seeded")
+
+
+def off(found, expected):
+    return (found - expected).abs().max().item()
+
+
+# ------------------------------------------------------------------------------------- against the published code
+
+
+def test_without_a_mixture_the_models_are_alike(wan, model):
+    assert off(wan.output_of(model), stored_outputs()["no lora"]) < TOLERANCE
+
+
+@pytest.mark.parametrize("method", ["merge", "bypass"])
+@pytest.mark.parametrize(("number", "frame_count"), list(enumerate(SEMFI_FRAME_COUNTS, start=1)))
+def test_each_expert_is_as_published(wan, model, semfi, number, frame_count, method):
+    patched = wan.applied(model, semfi, frame_count, method=method)
+    assert off(wan.output_of(patched), stored_outputs()[f"expert {number}"]) < TOLERANCE
+    assert off(wan.output_of(model), stored_outputs()["no lora"]) < TOLERANCE  # and the given model is as it was
+
+
+@pytest.mark.parametrize("method", ["merge", "bypass"])
+def test_the_universal_lora_alone(wan, model, semfi, method):
+    patched = wan.applied(model, semfi, 33, method=method, strength_expert=0.0)
+    assert off(wan.output_of(patched), stored_outputs()["expert 0"]) < TOLERANCE
+
+
+@dataclass
+class Changed:
+    """A LoRA with a mistake in it."""
+
+    lora: object
+    change: object
+    name: str = "changed"
+    model: str = ""
+    seen: list = field(default_factory=list)
+
+    def tensors(self):
+        return {
+            name: tensor
+            for old, given in self.lora.tensors().items()
+            for name, tensor in [self.change(old, given)]
+            if tensor is not None
+        }
+
+
+def without(part):
+    return lambda name, tensor: (name, None if part in name else tensor)
+
+
+def on_the_image_branch(name, tensor):
+    return name.replace("cross_attn.k.", "cross_attn.k_img."), tensor
+
+
+MISTAKES = {
+    "no biases": without("diff_b"),
+    "no ffn": without("ffn"),
+    "no cross attention": without("cross_attn"),
+    "scaled by alpha over rank again": lambda name, tensor: (name, tensor / 16 if "lora_B" in name else tensor),
+    "k of the image branch instead of the text": on_the_image_branch,
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_would_be_seen(wan, model, semfi, mistake):
+    wrong = LoraMixture(
+        Changed(semfi.universal, MISTAKES[mistake]),
+        tuple(Expert(each.frame_count, Changed(each.lora, MISTAKES[mistake])) for each in semfi.experts),
+    )
+    assert off(wan.output_of(wan.applied(model, wrong, 33)), stored_outputs()["expert 4"]) > SEEN
+
+
+def test_other_experts_and_one_without_the_universal_lora_would_be_seen(wan, model, semfi):
+    for wrong in (
+        wan.applied(model, semfi, 17),
+        wan.applied(model, semfi, 65),
+        wan.applied(model, LoraMixture(None, semfi.experts), 33),
+    ):
+        assert off(wan.output_of(wrong), stored_outputs()["expert 4"]) > SEEN
+
+
+@pytest.mark.parametrize("dropped", ["A", "B"])
+def test_each_of_the_two_biases_counts(wan, model, semfi, tmp_path, dropped):
+    tensors = seeded_semfi()
+    for name in tensors:
+        if name.endswith(f"lora_{dropped}.bias"):
+            tensors[name] = torch.zeros_like(tensors[name])
+    torch.save(tensors, tmp_path / "semfi.ckpt")
+    wrong = wan.applied(model, read_mixture(tmp_path / "semfi.ckpt"), 33)
+    assert off(wan.output_of(wrong), stored_outputs()["expert 4"]) > SEEN
+
+
+# ------------------------------------------------------------------------------------- against weights changed by hand
+
+
+def test_sampling_equals_weights_that_were_changed_by_hand(wan, model, semfi):
+    """Through the host's sampler, strengths and the mix of two experts included."""
+    tensors, shares = seeded_semfi(), ((3, 0.25 * 0.5), (4, 0.75 * 0.5), (0, 2.0))
+    by_hand = wan.load("wan_seeded")
+    linears = wan.layers_of(by_hand)
+    with torch.no_grad():
+        for layer, published in layer_names(2):
+            linear = linears[layer]
+            for number, share in shares:
+                a, bias_a, b, bias_b = (
+                    tensors[f"{published}.{number}.lora_{part}"]
+                    for part in ("A.weight", "A.bias", "B.weight", "B.bias")
+                )
+                linear.weight += share * (b @ a)
+                linear.bias += share * (b @ bias_a + bias_b)
+    for method in ("merge", "bypass"):
+        settings = wan.MixtureSettings(2.0, 0.5, method)
+        done = wan.apply_mixture(model, semfi, 29, semfi.nearest_two(29), settings)
+        assert done.frame_count == 33
+        assert off(wan.sampled(done.model), wan.sampled(by_hand)) < 1e-4
+    assert off(wan.sampled(model), wan.sampled(by_hand)) > SEEN
+
+
+# ------------------------------------------------------------------------------------- beside other LoRAs
+
+
+@pytest.mark.parametrize("method", ["merge", "bypass"])
+@pytest.mark.parametrize("theirs", ["merge", "bypass"])
+@pytest.mark.parametrize("order", ["before", "after", "both"])
+def test_it_goes_with_other_loras(wan, model, semfi, tmp_path, method, theirs, order):
+    import comfy.sd
+
+    lora = comfy.utils.load_torch_file(str(write_lora(tmp_path / "other.safetensors", seed=5)), safe_load=True)
+    load_theirs = comfy.sd.load_lora_for_models if theirs == "merge" else comfy.sd.load_bypass_lora_for_models
+
+    def other(patcher):
+        return load_theirs(patcher, None, dict(lora), 0.7, 0)[0]
+
+    chained = other(model) if order in ("before", "both") else model
+    chained = wan.applied(chained, semfi, 33, method=method)
+    if order == "both":  # of two bypass loaders of the host one would be lost
+        chained = comfy.sd.load_lora_for_models(chained, None, dict(lora), 0.7, 0)[0]
+    elif order == "after":
+        chained = other(chained)
+    strength = 1.4 if order == "both" else 0.7
+    expected = comfy.sd.load_lora_for_models(wan.applied(model, semfi, 33), None, dict(lora), strength, 0)[0]
+    assert off(wan.output_of(chained), wan.output_of(expected)) < TOLERANCE
+    assert off(wan.output_of(model), stored_outputs()["no lora"]) < TOLERANCE
+
+
+def test_two_mixtures_beside_the_weights(wan, model, semfi):
+    """And the second one of them changed, which the host must not take for the same."""
+    once = wan.applied(model, semfi, 33, method="bypass")
+    for frame_count in (9, 81):
+        twice = wan.applied(once, semfi, frame_count, method="bypass")
+        merged = wan.applied(wan.applied(model, semfi, 33), semfi, frame_count)
+        assert off(wan.output_of(twice), wan.output_of(merged)) < TOLERANCE
+    assert off(wan.output_of(once), stored_outputs()["expert 4"]) < TOLERANCE
+
+
+def test_changing_the_length_changes_the_expert_without_a_trace(wan, model, semfi):
+    for method in ("merge", "bypass"):
+        for number in (1, 6, 1):
+            patched = wan.applied(model, semfi, SEMFI_FRAME_COUNTS[number - 1], method=method)
+            assert off(wan.output_of(patched), stored_outputs()[f"expert {number}"]) < TOLERANCE
+    import comfy.model_management
+
+    comfy.model_management.unload_all_models()
+    assert all(not layer._forward_hooks for layer in wan.layers_of(model).values())
+
+
+# ------------------------------------------------------------------------------------- weights of 8 bits
+
+
+def test_quantised_weights_are_left_alone(wan, semfi):
+    """auto puts the LoRA beside them, which is nearer to the truth than merging it into 8 bits."""
+    small = wan.load("wan_seeded", dtype="fp8_e4m3fn")
+    exact = stored_outputs()["expert 4"]
+    beside = wan.applied(small, semfi, 33)
+    assert not beside.patches
+    assert torch.equal(wan.output_of(beside), wan.output_of(wan.applied(small, semfi, 33, method="bypass")))
+    merged = wan.applied(small, semfi, 33, method="merge")
+    assert merged.patches
+    rms = [(wan.output_of(each) - exact).square().mean().sqrt() for each in (beside, merged)]
+    assert rms[0] < rms[1]
+
+
+# ------------------------------------------------------------------------------------- what is read
+
+
+def test_only_the_chosen_expert_is_read(wan, model, tmp_path):
+    """The universal LoRA when the file is opened, and nothing of the others ever."""
+    mixture = read_mixture(write_semfi(tmp_path / "semfi.safetensors"))
+    asked = []
+    for expert in mixture.experts:
+        original = expert.lora.file.read
+    file = mixture.experts[0].lora.file
+
+    def read(names):
+        names = list(names)
+        asked.extend(names)
+        return original(names)
+
+    file.read = read
+    wan.applied(model, mixture, 33)
+    assert {name.split(".lora_")[1].split(".")[1] for name in asked} == {"4"}
+    assert len(asked) == 2 * 10 * 4
+
+
+def test_the_base_is_not_read_again(wan, semfi, tmp_path, monkeypatch):
+    import comfy.utils
+
+    model = wan.load("wan_seeded")
+    wan.output_of(wan.applied(model, semfi, 33))
+
+    def refuse(*_, **__):
+        raise AssertionError("read")
+
+    monkeypatch.setattr(comfy.utils, "load_torch_file", refuse)
+    assert off(wan.output_of(wan.applied(model, semfi, 5)), stored_outputs()["expert 1"]) < TOLERANCE
+
+
+# ------------------------------------------------------------------------------------- reports and refusals
+
+
+def test_the_report_says_what_was_done(wan, model, semfi):
+    done = wan.apply_mixture(model, semfi, 29, ((semfi.nearest(29), 1.0),), wan.MixtureSettings())
+    assert done.report.splitlines() == [
+        "Expert for 33 frames for 29 frames, merged into the weights.",
+        "universal LoRA of semfi.ckpt, strength 1: 20 of 20 layers fit.",
+        "expert 33 of semfi.ckpt, strength 1: 20 of 20 layers fit.",
+    ]
+    assert done.warnings == ()
+    from comfyui_inbetween.host.lora_mixture import has_mixture
+
+    assert has_mixture(done.model)
+    assert not has_mixture(model)
+
+
+def test_a_mixture_for_wan21_on_wan22_is_told(wan, semfi):
+    done = wan.apply_mixture(wan.load("wan22_i2v"), semfi, 33, ((semfi.nearest(33), 1.0),), wan.MixtureSettings())
+    assert "trained on Wan2.1 I2V, the model is Wan2.2 I2V" in done.warnings[0]
+    assert done.warnings[0] in done.report
+
+
+def test_a_lora_that_fits_little_is_told(wan, model, tmp_path):
+    """One of a deeper model: the layers that are there fit, the others are named."""
+    mixture = LoraMixture().with_expert(33, read_lora(write_lora(tmp_path / "deep.safetensors", seed=1, blocks=8)))
+    done = wan.apply_mixture(model, mixture, 33, ((mixture.experts[0], 1.0),), wan.MixtureSettings())
+    assert "only 20 of 80 layers of deep.safetensors fit Wan2.1 I2V" in done.warnings[0]
+    assert "and 57 more" in done.report
+
+
+@pytest.mark.parametrize("wrong", [{"dim": 64}, {"prefix": "diffusion_model.layers."}])
+def test_a_lora_of_another_model_is_refused(wan, model, tmp_path, wrong):
+    """By its shapes, which the host would find out and drop while sampling, or by its names."""
+    mixture = LoraMixture().with_expert(33, read_lora(write_lora(tmp_path / "other.safetensors", seed=1, **wrong)))
+    with pytest.raises(InbetweenError, match=r"none of the 20 layers of other\.safetensors fits Wan2\.1 I2V"):
+        wan.applied(model, mixture, 33)
+
+
+def test_a_model_that_is_no_wan_is_refused(wan, semfi):
+    from comfy_extras.nodes_video_model import ImageOnlyCheckpointLoader
+
+    model = ImageOnlyCheckpointLoader().load_checkpoint("svd.safetensors")[0]
+    with pytest.raises(InbetweenError, match="the model is SVD_img2vid, no Wan"):
+        wan.applied(model, semfi, 33)
+
+
+def test_kept_tensors_are_not_written_to(wan, model, semfi):
+    before = copy.deepcopy(dict(semfi.universal.tensors()))
+    assert isinstance(semfi.universal, KeptLora)
+    wan.output_of(wan.applied(model, semfi, 33, method="bypass", strength_universal=0.3))
+    wan.output_of(wan.applied(model, semfi, 33, method="merge", strength_universal=0.3))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in semfi.universal.tensors().items())
