@@ -1,24 +1,27 @@
 """A keyframe set cut into segments that share their end frames."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from .errors import InbetweenError
+from .images import size_text
 from .keyframes import Keyframe, KeyframeSet
 
 MAX_SEED = 2**64 - 1
+_OWN_SEED = re.compile(r"\s*(?P<segment>\d+)\s*:\s*(?P<seed>\d+)\s*", re.ASCII)
 
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """The frames from one keyframe to the next, both included, to be made on their own.
+    """The frames from one keyframe to another, both included, to be made on their own.
 
     frames: half-open range of frame numbers on the whole time line; the next segment starts at `frames.stop - 1`.
-    keyframes: the two ends on the segment's own time line, at frames 0 and `len(frames) - 1`.
+    keyframes: the ends on the segment's own time line, at frames 0 and `len(frames) - 1`, and those between.
     seed: 0..2**64 - 1. prompt: text for this segment alone.
     """
 
@@ -28,38 +31,135 @@ class Segment:
     prompt: str
 
 
-def cut_segments(keyframes: KeyframeSet, seeds: Sequence[int], prompts: Sequence[str] = ("",)) -> tuple[Segment, ...]:
-    """Cut at every inner keyframe.
+def segment_ranges(keyframes: KeyframeSet, longest: int | None = None) -> tuple[range, ...]:
+    """Where a keyframe set is cut: at every inner keyframe, or at as few as a limit allows.
 
     Args:
         keyframes: must have keyframes at frame 0 and at the last frame.
+        longest: how many frames a segment may have, both ends included; None cuts at every keyframe.
+
+    Returns:
+        Half-open ranges of frames; each starts with the last frame of the one before.
+
+    Raises:
+        InbetweenError: an open end, or two keyframes too far apart for the limit.
+    """
+    frames, end = keyframes.frames, keyframes.frame_count - 1
+    if frames[0] != 0 or frames[-1] != end:
+        raise InbetweenError(
+            f"keyframes stand at {frames[0]} to {frames[-1]} of {keyframes.frame_count} frames; segments need one at "
+            f"frame 0 and one at frame {end}."
+        )
+    ranges, start = [], 0
+    for before, after in pairwise(frames):
+        if longest is not None and after - before + 1 > longest:
+            raise InbetweenError(
+                f"frames {before} to {after} are {after - before + 1}, and a segment may have {longest}; put a "
+                "keyframe between them, or allow longer segments."
+            )
+        if before != start and (longest is None or after - start + 1 > longest):
+            ranges.append(range(start, before + 1))
+            start = before
+    return (*ranges, range(start, end + 1))
+
+
+def cut_segments(
+    keyframes: KeyframeSet, seeds: Sequence[int], prompts: Sequence[str] = ("",), longest: int | None = None
+) -> tuple[Segment, ...]:
+    """Cut, and give each segment its seed and prompt.
+
+    Args:
+        keyframes, longest: as in `segment_ranges`.
         seeds: one for all (segment k then takes seed + k, so that no two are alike), or one for each segment.
         prompts: one for all, or one for each segment.
 
     Returns:
-        One segment fewer than keyframes. Their lengths add up to `frame_count + len(segments) - 1`.
+        The segments in order. Their lengths add up to `frame_count + len(segments) - 1`.
 
     Raises:
-        InbetweenError: an open end, a seed out of range, or another number of seeds or prompts.
+        InbetweenError: what `segment_ranges` refuses, a seed out of range, or another number of seeds or prompts.
     """
-    if keyframes.frames[0] != 0 or keyframes.frames[-1] != keyframes.frame_count - 1:
-        raise InbetweenError(
-            f"keyframes stand at {keyframes.frames[0]} to {keyframes.frames[-1]} of {keyframes.frame_count} frames; "
-            f"segments need one at frame 0 and one at frame {keyframes.frame_count - 1}."
-        )
-    pairs = list(pairwise(keyframes.keyframes))
+    ranges = segment_ranges(keyframes, longest)
     for seed in seeds:
         if not 0 <= seed <= MAX_SEED:
             raise InbetweenError(f"the seed {seed} is out of range; give 0 to {MAX_SEED}.")
-    all_seeds = [(seeds[0] + number) & MAX_SEED for number in range(len(pairs))] if len(seeds) == 1 else seeds
-    all_prompts = list(prompts) * len(pairs) if len(prompts) == 1 else prompts
+    all_seeds = counted_seeds(seeds[0], len(ranges)) if len(seeds) == 1 else seeds
+    all_prompts = list(prompts) * len(ranges) if len(prompts) == 1 else prompts
     for name, values in (("seeds", all_seeds), ("prompts", all_prompts)):
-        if len(values) != len(pairs):
-            raise InbetweenError(f"{len(values)} {name} for {len(pairs)} segments; give one for all, or {len(pairs)}.")
+        if len(values) != len(ranges):
+            raise InbetweenError(
+                f"{len(values)} {name} for {len(ranges)} segments; give one for all, or {len(ranges)}."
+            )
     return tuple(
-        Segment(range(first.frame, last.frame + 1), _own_time_line(first, last), seed, prompt)
-        for (first, last), seed, prompt in zip(pairs, all_seeds, all_prompts, strict=True)
+        Segment(frames, part_of(keyframes, frames), seed, prompt)
+        for frames, seed, prompt in zip(ranges, all_seeds, all_prompts, strict=True)
     )
+
+
+def counted_seeds(seed: int, count: int) -> list[int]:
+    """A seed for each segment: the given one, and on from it."""
+    return [(seed + number) & MAX_SEED for number in range(count)]
+
+
+def with_own_seeds(seeds: Sequence[int], text: str) -> list[int]:
+    """The seeds, with some replaced.
+
+    Args:
+        seeds: one for each segment.
+        text: such as "2: 77, 5: 3": segment 2 takes seed 77 and segment 5 takes 3. Segments are counted from 1.
+
+    Raises:
+        InbetweenError: the text is not of this form, or names a segment that is not there or a seed out of range.
+    """
+    replaced = list(seeds)
+    for entry in filter(str.strip, text.split(",")):
+        found = _OWN_SEED.fullmatch(entry)
+        if found is None:
+            raise InbetweenError(f'own_seeds: "{entry.strip()}" is no segment and seed; write 2: 77, 5: 3 or nothing.')
+        segment, seed = int(found["segment"]), int(found["seed"])
+        if not 1 <= segment <= len(seeds):
+            raise InbetweenError(f"own_seeds: there is no segment {segment}; the segments are 1 to {len(seeds)}.")
+        if seed > MAX_SEED:
+            raise InbetweenError(f"own_seeds: the seed {seed} is out of range; give 0 to {MAX_SEED}.")
+        replaced[segment - 1] = seed
+    return replaced
+
+
+def part_of(keyframes: KeyframeSet, frames: range) -> KeyframeSet:
+    """The keyframes within some frames, on a time line of their own."""
+    inside = [replace(each, frame=each.frame - frames.start) for each in keyframes.keyframes if each.frame in frames]
+    return KeyframeSet(len(frames), tuple(inside))
+
+
+def with_context(keyframes: KeyframeSet, before_THWC: Tensor, context_frames: int) -> KeyframeSet:
+    """Let a segment begin earlier, with frames of the one before it, so that it goes on with its motion.
+
+    Args:
+        keyframes: of the segment; its first frame is the last one of the clip before.
+        before_THWC: the clip before.
+        context_frames: how many of its last frames the segment begins with; 1 is its own first keyframe alone.
+
+    Returns:
+        A time line longer by `context_frames - 1`. The segment's own keyframes are kept, not the frames made there.
+
+    Raises:
+        InbetweenError: the clip before is too short or of another size.
+    """
+    earlier = context_frames - 1
+    if len(before_THWC) < context_frames:
+        raise InbetweenError(
+            f"the clip before has {len(before_THWC)} frames, and {context_frames} are to be carried on; "
+            f"set context_frames to {len(before_THWC)} or fewer."
+        )
+    if before_THWC.shape[1:3] != (keyframes.height, keyframes.width):
+        raise InbetweenError(
+            f"the clip before is {size_text(before_THWC)} but the keyframes are {keyframes.width}x{keyframes.height}; "
+            "connect the clip that the segment before made."
+        )
+    first = len(before_THWC) - context_frames
+    context = [Keyframe(number, before_THWC[first + number].clone()) for number in range(earlier)]
+    moved = [replace(each, frame=each.frame + earlier) for each in keyframes.keyframes]
+    return KeyframeSet(keyframes.frame_count + earlier, (*context, *moved))
 
 
 def join_segments(segments: Sequence[Segment], clips_THWC: Sequence[Tensor]) -> Tensor:
@@ -88,9 +188,3 @@ def join_segments(segments: Sequence[Segment], clips_THWC: Sequence[Tensor]) -> 
         skip = 0 if number == 1 else 1
         joined_THWC[segment.frames.start + skip : segment.frames.stop] = clip_THWC[skip:]
     return joined_THWC
-
-
-def _own_time_line(first: Keyframe, last: Keyframe) -> KeyframeSet:
-    length = last.frame - first.frame
-    ends = (Keyframe(0, first.image_HWC, first.strength), Keyframe(length, last.image_HWC, last.strength))
-    return KeyframeSet(length + 1, ends)

@@ -16,6 +16,8 @@ from .lora_mixture_loader import InbetweenLoraMixtureLoader
 from .motion_plot import InbetweenMotionPlot
 from .optical_flow_loader import InbetweenOpticalFlowLoader
 from .refine import InbetweenRefine
+from .segment import InbetweenSegment
+from .segments import InbetweenSegments
 from .wan_conditioning import InbetweenWanConditioning
 
 ALL_NODES = [
@@ -25,6 +27,8 @@ ALL_NODES = [
     InbetweenLoraMixtureLoader,
     InbetweenLoraMixtureAdd,
     InbetweenLoraMixture,
+    InbetweenSegments,
+    InbetweenSegment,
     InbetweenOpticalFlowLoader,
     InbetweenInterpolatorLoader,
     InbetweenInterpolate,

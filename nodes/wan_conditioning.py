@@ -2,11 +2,10 @@
 
 from comfy_api.latest import io
 
-from ..core.wan_layout import OTHER_LENGTHS
-from ..host.clip_images import CLIP_IMAGES
 from ..host.runtime import warn_on_node
 from ..host.wan_conditioning import WanSettings, condition_on_keyframes
 from .types import Keyframes
+from .wan_inputs import clip_images_input, low_noise_strength_input, other_lengths_input
 
 
 class InbetweenWanConditioning(io.ComfyNode):
@@ -14,14 +13,6 @@ class InbetweenWanConditioning(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        end_share = io.Float.Input(
-            "end_share",
-            default=0.5,
-            min=0.0,
-            max=1.0,
-            step=0.05,
-            tooltip="How much of the last picture: 0 is the first alone, 0.5 both alike, 1 the last alone.",
-        )
         return io.Schema(
             node_id="InbetweenWanConditioning",
             display_name="Wan Keyframe Conditioning",
@@ -58,32 +49,9 @@ class InbetweenWanConditioning(io.ComfyNode):
                     optional=True,
                     tooltip="clip_vision_h, for every Wan2.1 model; Wan2.2 has no use for it.",
                 ),
-                io.DynamicCombo.Input(
-                    "clip_images",
-                    options=[
-                        io.DynamicCombo.Option(mode, [end_share] if mode == "blend" else []) for mode in CLIP_IMAGES
-                    ],
-                    tooltip="Which pictures CLIP shows the model. auto: both side by side for FLF2V, their sum for I2V "
-                    "with a mixture such as SemFi, else the first.",
-                ),
-                io.Combo.Input(
-                    "other_lengths",
-                    options=list(OTHER_LENGTHS),
-                    default="refuse",
-                    tooltip="Of a length that is not 4n+1. snap up makes up to three frames more, which repeat the "
-                    "last "
-                    "keyframe, and Finish Frames trims them.",
-                ),
-                io.Float.Input(
-                    "low_noise_strength",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.05,
-                    tooltip="For Wan2.2: how firmly the low-noise model holds keyframes between the first and the "
-                    "last, "
-                    "times their own strength. 0 to 0.2 against flashes there.",
-                ),
+                clip_images_input(),
+                other_lengths_input(),
+                low_noise_strength_input(),
                 io.Int.Input(
                     "batch_size",
                     default=1,

@@ -8,14 +8,27 @@ from pathlib import Path
 import pytest
 from comfy_page import ComfyPage, open_browser
 from comfy_server import ComfyServer
-from pervfi_weights import VARIANTS, write_pervfi
 from playwright.sync_api import Browser
 from project_paths import SAMPLE_INPUTS
-from raft_weights import write_raft
 from real_host import boot_host, comfyui_path
 
 # The test server's pack: a package the host imports, not a folder of tests.
 collect_ignore = ["harness/test_pack"]
+
+# What the shipped workflows ask for, and the tiny model that is offered under that name.
+PUBLISHED_MODELS = {
+    "diffusion_models/wan2.1_i2v_720p_14B_fp8_scaled.safetensors": "diffusion_models/wan_seeded.safetensors",
+    "diffusion_models/wan2.1_fun_inp_1.3B_bf16.safetensors": "diffusion_models/wan_i2v.safetensors",
+    "diffusion_models/wan2.2_i2v_high_noise_14B_fp8_scaled.safetensors": "diffusion_models/wan22_i2v.safetensors",
+    "diffusion_models/wan2.2_i2v_low_noise_14B_fp8_scaled.safetensors": "diffusion_models/wan22_i2v.safetensors",
+    "vae/wan_2.1_vae.safetensors": "vae/wan_vae.safetensors",
+    "loras/semfi.ckpt": "loras/semfi.ckpt",
+    "loras/wan2.2_i2v_lightx2v_4steps_lora_v1_high_noise.safetensors": "loras/wan_lora.safetensors",
+    "loras/wan2.2_i2v_lightx2v_4steps_lora_v1_low_noise.safetensors": "loras/wan_lora.safetensors",
+    "frame_interpolation/v00.pth": "frame_interpolation/v00.pth",
+    "frame_interpolation/vb.pth": "frame_interpolation/vb.pth",
+    "optical_flow/raft_large_C_T_SKHT_V1-22a6c225.pth": "optical_flow/raft_large.pth",
+}
 
 HOST_DIRECTORY = pytest.StashKey[Path]()
 NO_HOST = "no host"
@@ -91,15 +104,14 @@ def tiny_models(host, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(comfyui, tmp_path_factory) -> Iterator[ComfyServer]:
+def server(comfyui, tiny_models, tmp_path_factory) -> Iterator[ComfyServer]:
     """One real server for the whole run, with the sample images and the models that shipped workflows ask for."""
-    made = tmp_path_factory.mktemp("published")
     with ComfyServer(comfyui, tmp_path_factory.mktemp("server")) as running:
         for file in sorted(SAMPLE_INPUTS.glob("*")):
             running.upload(file)
-        for variant in VARIANTS:
-            running.offer_model(write_pervfi(made / f"{variant}.pth", variant), "frame_interpolation", f"{variant}.pth")
-        running.offer_model(write_raft(made / "raft.pth"), "optical_flow", "raft_large_C_T_SKHT_V1-22a6c225.pth")
+        for published, ours in PUBLISHED_MODELS.items():
+            folder, _, name = published.partition("/")
+            running.offer_model(tiny_models / ours, folder, name)
         yield running
 
 

@@ -1,10 +1,21 @@
 """Segments: cut and joined again, nothing lost, nothing twice."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
-from comfyui_inbetween.core.segments import MAX_SEED, cut_segments, join_segments
+from comfyui_inbetween.core.segments import (
+    MAX_SEED,
+    counted_seeds,
+    cut_segments,
+    join_segments,
+    part_of,
+    segment_ranges,
+    with_context,
+    with_own_seeds,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,3 +81,103 @@ def test_a_clip_of_the_wrong_length_is_refused():
     segments = cut_segments(keyframes(0, 2, 4), seeds=[0])
     with pytest.raises(InbetweenError, match="segment 2 has 4 frames but needs 3"):
         join_segments(segments, [torch.zeros(3, 1, 1, 3), torch.ones(4, 1, 1, 3)])
+
+
+# ------------------------------------------------------------------------------------- few segments
+
+
+@pytest.mark.parametrize(
+    ("frames", "longest", "expected"),
+    [
+        ((0, 8, 16, 32), None, [range(0, 9), range(8, 17), range(16, 33)]),
+        ((0, 8, 16, 32), 17, [range(0, 17), range(16, 33)]),
+        ((0, 8, 16, 32), 33, [range(0, 33)]),
+        ((0, 8, 16, 32), 32, [range(0, 17), range(16, 33)]),
+        ((0, 40, 80, 120, 160), 81, [range(0, 81), range(80, 161)]),
+        ((0, 80, 161), 82, [range(0, 81), range(80, 162)]),
+    ],
+)
+def test_as_few_segments_as_fit(frames, longest, expected):
+    assert list(segment_ranges(keyframes(*frames), longest)) == expected
+
+
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=12), st.integers(13, 40))
+def test_segments_share_ends_and_stay_within_the_limit(gaps, longest):
+    frames = [0]
+    for gap in gaps:
+        frames.append(frames[-1] + gap)
+    ranges = segment_ranges(keyframes(*frames), longest)
+    assert ranges[0].start == 0
+    assert ranges[-1].stop == frames[-1] + 1
+    for before, after in pairwise(ranges):
+        assert after.start == before.stop - 1
+        assert after.start in frames
+        further = frames[frames.index(before.stop - 1) + 1]
+        assert further - before.start + 1 > longest  # one keyframe more would not have fitted
+    assert all(len(each) <= longest for each in ranges)
+
+
+def test_keyframes_too_far_apart_are_told():
+    with pytest.raises(
+        InbetweenError, match="frames 8 to 90 are 83, and a segment may have 81; put a keyframe between"
+    ):
+        segment_ranges(keyframes(0, 8, 90), 81)
+
+
+def test_a_segment_has_its_inner_keyframes():
+    whole = keyframes(0, 4, 8, 12, 20)
+    part = part_of(whole, range(4, 13))
+    assert (part.frame_count, part.frames) == (9, (0, 4, 8))
+    assert part.keyframes[1].image_HWC is whole.keyframes[2].image_HWC
+    (only,) = cut_segments(whole, [0], longest=81)
+    assert only.keyframes.frames == whole.frames
+
+
+# ------------------------------------------------------------------------------------- seeds of single segments
+
+
+@pytest.mark.parametrize("text", ["2: 77", " 2 :77 ,", "2:5,2: 77"])
+def test_own_seeds(text):
+    assert with_own_seeds(counted_seeds(5, 3), text) == [5, 77, 7]
+
+
+@pytest.mark.parametrize("text", ["", " ", ","])
+def test_no_own_seeds(text):
+    assert with_own_seeds([1, 2], text) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("77", 'own_seeds: "77" is no segment and seed; write 2: 77, 5: 3 or nothing'),
+        ("2: -1", "is no segment and seed"),
+        ("0: 1", "there is no segment 0; the segments are 1 to 3"),
+        ("4: 1", "there is no segment 4"),
+        (f"1: {2**64}", "the seed 18446744073709551616 is out of range"),
+    ],
+)
+def test_own_seeds_that_cannot_be(text, message):
+    with pytest.raises(InbetweenError, match=message):
+        with_own_seeds([1, 2, 3], text)
+
+
+# ------------------------------------------------------------------------------------- context
+
+
+def test_a_segment_begins_with_the_frames_before_it():
+    """The last of them is its own first keyframe, as it was given."""
+    before = torch.arange(9.0).view(9, 1, 1, 1).expand(9, 2, 2, 3) / 10
+    part = with_context(keyframes(0, 4, 8), before, 5)
+    assert part.frame_count == 13
+    assert part.frames == (0, 1, 2, 3, 4, 8, 12)
+    shown = [each.image_HWC.mean().item() for each in part.keyframes]
+    assert shown == pytest.approx([0.4, 0.5, 0.6, 0.7, 0.0, 0.004, 0.008])
+    assert part.keyframes[0].image_HWC.data_ptr() != before[4].data_ptr()  # the clip before need not be kept
+    assert with_context(keyframes(0, 8), before, 1).frames == (0, 8)
+
+
+def test_context_that_cannot_be():
+    with pytest.raises(InbetweenError, match="the clip before has 3 frames, and 5 are to be carried on"):
+        with_context(keyframes(0, 8), torch.zeros(3, 2, 2, 3), 5)
+    with pytest.raises(InbetweenError, match="the clip before is 4x2 but the keyframes are 2x2"):
+        with_context(keyframes(0, 8), torch.zeros(9, 2, 4, 3), 5)

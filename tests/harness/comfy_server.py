@@ -78,6 +78,7 @@ class ComfyServer:
         custom_nodes = base_directory / "custom_nodes"
         shutil.copytree(ROOT, custom_nodes / PACK_FOLDER, ignore=shutil.ignore_patterns(*NOT_INSTALLED))
         shutil.copytree(HARNESS / "test_pack", custom_nodes / "test_pack")
+        self.executed: list[str] = []  # the nodes that the last run did not take from the host's cache
         self._port = _free_port()
         self._http = requests.Session()
         self._http.trust_env = False  # a proxy that the environment names is not meant for this machine
@@ -170,7 +171,7 @@ class ComfyServer:
             if answer.status_code != 200:
                 raise PromptRefused(answer.json())
             prompt_id = answer.json()["prompt_id"]
-            self._wait_until_done(channel, prompt_id)
+            self.executed = self._wait_until_done(channel, prompt_id)
         finally:
             channel.close()
         entry = self.get(f"/history/{prompt_id}").json()[prompt_id]
@@ -180,16 +181,18 @@ class ComfyServer:
         assert entry["status"]["status_str"] == "success", entry["status"]
         return entry["outputs"]
 
-    def _wait_until_done(self, channel: websocket.WebSocket, prompt_id: str) -> None:
+    def _wait_until_done(self, channel: websocket.WebSocket, prompt_id: str) -> list[str]:
         """Until `executing` with node null: `execution_success` comes before there is a history entry."""
-        end = time.monotonic() + RUN_SECONDS
+        end, executed = time.monotonic() + RUN_SECONDS, []
         while time.monotonic() < end:
             message = channel.recv()
             if isinstance(message, bytes):
                 continue
             event = json.loads(message)
             if event["type"] == "executing" and event["data"] == {"node": None, "prompt_id": prompt_id}:
-                return
+                return executed
+            if event["type"] == "executing" and event["data"].get("prompt_id") == prompt_id:
+                executed.append(event["data"]["node"])
         raise TimeoutError(f"the prompt did not end within {RUN_SECONDS} s")
 
     def read(self, file: OutputFile) -> bytes:

@@ -14,6 +14,7 @@ import torch
 from comfyui_inbetween.core.flow_interpolator import FlowInterpolator
 from comfyui_inbetween.core.interpolator import PRIMARY_FRAMES
 from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
+from comfyui_inbetween.core.lora_mixture import LoraMixture
 from pervfi_weights import seeded_weights
 from raft_weights import seeded_raft
 
@@ -180,9 +181,91 @@ def _flow_view() -> Iterator[Arguments]:
         yield {"images": moving_clip(3), "longest": 0.0, "legend": legend}
 
 
+def small_wan(name: str = "wan22_i2v"):
+    """A tiny Wan, from its file."""
+    import nodes
+
+    return nodes.UNETLoader().load_unet(f"{name}.safetensors", "default")[0]
+
+
+def small_keyframes(frame_count: int = 9) -> KeyframeSet:
+    """Three keyframes, at the ends and at frame 4, of a size for Wan."""
+    first, middle, last = moving_clip(3, 32, 48)
+    return KeyframeSet(frame_count, (Keyframe(0, first), Keyframe(4, middle, 0.5), Keyframe(frame_count - 1, last)))
+
+
+def _wan_parts() -> Arguments:
+    from tiny_encoders import tiny_clip_vision
+
+    import nodes
+
+    return {"vae": nodes.VAELoader().load_vae("wan_vae.safetensors")[0], "clip_vision": tiny_clip_vision()}
+
+
+def _wan_conditioning() -> Iterator[Arguments]:
+    from comfyui_inbetween.host.clip_images import CLIP_IMAGES
+
+    text = [[torch.zeros(1, 8, 4096), {}]]
+    common = {"positive": text, "negative": text, "keyframes": small_keyframes(), **_wan_parts()}
+    common |= {"other_lengths": "refuse", "batch_size": 1}
+    for mode in CLIP_IMAGES:
+        shown = {"clip_images": mode, "end_share": 0.3} if mode == "blend" else {"clip_images": mode}
+        yield {**common, "model": small_wan("wan_i2v"), "clip_images": shown, "low_noise_strength": 1.0}
+    yield {**common, "model": small_wan(), "clip_images": {"clip_images": "auto"}, "low_noise_strength": 0.2}
+
+
+def _lora_mixture_loader() -> Iterator[Arguments]:
+    yield {"file": "semfi.ckpt"}
+
+
+def _lora_mixture_add() -> Iterator[Arguments]:
+    yield {"file": "wan_lora.safetensors", "role": {"role": "expert", "trained_frames": 25}}
+    yield {"file": "wan_lora.safetensors", "role": {"role": "universal"}, "mixture": LoraMixture()}
+
+
+def _lora_mixture() -> Iterator[Arguments]:
+    from comfyui_inbetween.host.lora_library import load_mixture
+
+    common = {"model": small_wan("wan_i2v"), "mixture": load_mixture("semfi.ckpt"), "frame_count": 41}
+    common |= {"strength_universal": 0.5, "strength_expert": 1.5}
+    for expert, method in (
+        ({"expert": "nearest"}, "auto"),
+        ({"expert": "two nearest"}, "merge"),
+        ({"expert": "fixed", "trained_frames": 9}, "bypass"),
+    ):
+        yield {**common, "expert": expert, "method": method}
+    yield {**common, "expert": {"expert": "nearest"}, "method": "auto", "keyframes": small_keyframes()}
+
+
+def _segment() -> Iterator[Arguments]:
+    first = {"keyframes": small_keyframes(), "segment": 1, "context_frames": 1}
+    for cut in ({"cut": "longest", "longest_segment": 81}, {"cut": "every keyframe"}):
+        yield {**first, "cut": cut}
+    later = {"keyframes": small_keyframes(), "segment": 2, "cut": {"cut": "every keyframe"}}
+    yield {**later, "context_frames": 5, "before": moving_clip(5, 32, 48)}
+
+
+def _segments() -> Iterator[Arguments]:
+    common = {"model": small_wan(), "clip": None, "keyframes": small_keyframes(), "negative": "", **_wan_parts()}
+    common |= {"context_frames": 1, "seed": 1, "own_seeds": "1: 7", "steps": 2, "cfg": 1.0, "sampler_name": "euler"}
+    common |= {"scheduler": "simple", "other_lengths": "refuse", "low_noise_strength": 0.5, "match_colour": True}
+    shown = {"clip_images": "auto"}
+    yield {**common, "prompts": "a", "cut": {"cut": "longest", "longest_segment": 9}, "clip_images": shown}
+    second = {"model_low": small_wan(), "high_noise_steps": 1, "mixture": LoraMixture(), "mixture_low": LoraMixture()}
+    for mode in ("sum", "blend", "concatenate", "concatenate all", "start", "none"):
+        shown = {"clip_images": mode, "end_share": 0.3} if mode == "blend" else {"clip_images": mode}
+        yield {**common, **second, "prompts": "a\nb", "cut": {"cut": "every keyframe"}, "clip_images": shown}
+
+
 EXAMPLES: dict[str, Callable[[], Iterator[Arguments]]] = {
     "InbetweenKeyframes": _keyframes_node,
     "InbetweenFrameCount": _frame_count,
+    "InbetweenWanConditioning": _wan_conditioning,
+    "InbetweenLoraMixtureLoader": _lora_mixture_loader,
+    "InbetweenLoraMixtureAdd": _lora_mixture_add,
+    "InbetweenLoraMixture": _lora_mixture,
+    "InbetweenSegments": _segments,
+    "InbetweenSegment": _segment,
     "InbetweenOpticalFlowLoader": _optical_flow_loader,
     "InbetweenInterpolatorLoader": _interpolator_loader,
     "InbetweenInterpolate": _interpolate,

@@ -11,8 +11,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from tiny_models import WAN_SIZES
 
+WAN_SIZES = {
+    "patch_size": (1, 2, 2),
+    "in_dim": 36,
+    "out_dim": 16,
+    "dim": 128,
+    "ffn_dim": 256,
+    "freq_dim": 256,
+    "text_dim": 4096,
+    "num_heads": 1,
+    "num_layers": 2,
+}
 RANK = 16
 LORAS = 7  # the universal one, and the experts for 5, 9, 17, 33, 65 and 81 frames
 

@@ -12,18 +12,7 @@ import torch
 from pervfi_weights import write_pervfi
 from raft_weights import write_raft
 from random_weights import randomise, write_weights
-
-WAN_SIZES = {
-    "patch_size": (1, 2, 2),
-    "in_dim": 36,
-    "out_dim": 16,
-    "dim": 128,
-    "ffn_dim": 256,
-    "freq_dim": 256,
-    "text_dim": 4096,
-    "num_heads": 1,
-    "num_layers": 2,
-}
+from semfi_weights import WAN_SIZES, seeded_wan, tiny_wan_shapes, write_lora, write_semfi
 
 # 32 channels wide instead of 320, in heads of 16: the host finds it through `TinySVD` (tiny_svd.py).
 SVD_SIZES = {
@@ -66,8 +55,6 @@ def write_wan(path: Path, seed: int, **changed: object) -> Path:
 
 def write_seeded_wan(path: Path) -> Path:
     """The tiny Wan of semfi_cases.py."""
-    from semfi_weights import seeded_wan, tiny_wan_shapes
-
     return write_weights(seeded_wan(tiny_wan_shapes()), path)
 
 
@@ -112,6 +99,8 @@ TINY_MODELS: dict[str, Callable[[Path], Path]] = {
         path, seed=6, model_type="t2v", in_dim=48, out_dim=48
     ),
     "diffusion_models/wan_seeded.safetensors": write_seeded_wan,
+    "loras/semfi.ckpt": write_semfi,
+    "loras/wan_lora.safetensors": lambda path: write_lora(path, seed=8),
     "vae/wan_vae.safetensors": lambda path: write_wan_vae(path, seed=3),
     "checkpoints/svd.safetensors": lambda path: write_svd_checkpoint(path, seed=4),
     "frame_interpolation/v00.pth": lambda path: write_pervfi(path, "v00"),

@@ -27,8 +27,10 @@ def schema(node_class):
 def run(node_class):
     """Executes the node as the host does: no gradients, on a locked copy of the class."""
     from comfy_api.internal import make_locked_method_func
+    from comfy_execution.graph_utils import GraphBuilder
 
     def execute(arguments: dict) -> list:
+        GraphBuilder.set_default_prefix("node", 0)
         call = make_locked_method_func(node_class, node_class.FUNCTION, node_class.PREPARE_CLASS_CLONE(None))
         with torch.inference_mode():
             return list(call(**arguments).result)

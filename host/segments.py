@@ -1,0 +1,188 @@
+"""A graph that makes a long clip segment by segment, from the host's own sampling nodes and ours."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import comfy.samplers
+from comfy_execution.graph_utils import GraphBuilder
+
+SAMPLERS = comfy.samplers.KSampler.SAMPLERS
+SCHEDULERS = comfy.samplers.KSampler.SCHEDULERS
+
+FADE_FRAMES = 8  # over which colours matched at a seam return to a segment's own
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How each segment is sampled; high_noise_steps count where there is a second model, for low noise."""
+
+    steps: int
+    cfg: float
+    sampler_name: str
+    scheduler: str
+    high_noise_steps: int
+
+
+@dataclass(frozen=True)
+class SegmentsGraph:
+    """The nodes to run in the place of one, and the links to its results."""
+
+    nodes: dict[str, Any]
+    frames: Any
+    report: Any
+
+
+def build_segments(
+    links: Mapping[str, Any],
+    seeds: Sequence[int],
+    prompts: Sequence[str],
+    negative: str,
+    sampling: Sampling,
+    cut: Mapping[str, Any],
+    conditioning: Mapping[str, Any],
+    context_frames: int,
+    match_colour: bool,
+) -> SegmentsGraph:
+    """Put the graph together.
+
+    Each segment has nodes of its own whose names stay the same from run to run: the host keeps their results, and makes
+    only those segments again of which the seed, the prompt or something before them has changed.
+
+    Args:
+        links: of the inputs model, clip, vae and keyframes, and of clip_vision, mixture, model_low and mixture_low as
+            far as they are connected.
+        seeds, prompts: one for each segment.
+        negative: for all.
+        sampling: for all.
+        cut, conditioning: widgets of One Segment and Wan Keyframe Conditioning, by name.
+        context_frames: how many frames a segment hands to the next one.
+        match_colour: at the seams.
+    """
+    graph = GraphBuilder()
+    against = graph.node("CLIPTextEncode", "negative", clip=links["clip"], text=negative)
+    finished: list[Any] = []
+    for number, (seed, prompt) in enumerate(zip(seeds, prompts, strict=True), start=1):
+        part = graph.node(
+            "InbetweenSegment",
+            f"segment {number}",
+            keyframes=links["keyframes"],
+            segment=number,
+            context_frames=context_frames,
+            **cut,
+        )
+        if finished and context_frames > 1:
+            part.set_input("before", finished[-1].out(0))
+        models = [
+            _with_mixture(graph, f"{name} {number}", links[name], links.get(mixture), part.out(0))
+            for name, mixture in (("model", "mixture"), ("model_low", "mixture_low"))
+            if links.get(name) is not None
+        ]
+        guided = graph.node(
+            "InbetweenWanConditioning",
+            f"conditioning {number}",
+            model=models[0],
+            positive=graph.node("CLIPTextEncode", f"prompt {number}", clip=links["clip"], text=prompt).out(0),
+            negative=against.out(0),
+            vae=links["vae"],
+            keyframes=part.out(0),
+            batch_size=1,
+            **conditioning,
+        )
+        if links.get("clip_vision") is not None:
+            guided.set_input("clip_vision", links["clip_vision"])
+        latent = _sampled(graph, number, models, guided, seed, sampling)
+        decoded = graph.node("VAEDecode", f"decode {number}", samples=latent, vae=links["vae"])
+        finished.append(
+            graph.node(
+                "InbetweenFinish",
+                f"trim {number}",
+                images=decoded.out(0),
+                keyframes=part.out(0),
+                put_back="off",
+                match_colour=False,
+                loop=False,
+            )
+        )
+    if len(finished) == 1:
+        return SegmentsGraph(graph.finalize(), finished[0].out(0), finished[0].out(1))
+    colours = {"match_colour": "fade out", "match_colour.fade_frames": FADE_FRAMES} if match_colour else {}
+    joined = graph.node(
+        "InbetweenJoin",
+        "join",
+        overlap=context_frames,
+        seam="cut",
+        fps=24.0,
+        **({"match_colour": "off"} | colours),
+        **{f"clips.clip{number}": clip.out(0) for number, clip in enumerate(finished)},
+    )
+    return SegmentsGraph(graph.finalize(), joined.out(0), joined.out(2))
+
+
+def _with_mixture(graph: GraphBuilder, name: str, model: Any, mixture: Any, keyframes: Any) -> Any:
+    if mixture is None:
+        return model
+    return graph.node(
+        "InbetweenLoraMixture",
+        name,
+        model=model,
+        mixture=mixture,
+        keyframes=keyframes,
+        frame_count=5,  # not used where keyframes are connected
+        expert="nearest",
+        strength_universal=1.0,
+        strength_expert=1.0,
+        method="auto",
+    ).out(0)
+
+
+def _sampled(
+    graph: GraphBuilder, number: int, models: Sequence[Any], guided: Any, seed: int, sampling: Sampling
+) -> Any:
+    """The latent of a segment: from one model, or from the one for high and then the one for low noise."""
+    common = {
+        "steps": sampling.steps,
+        "cfg": sampling.cfg,
+        "sampler_name": sampling.sampler_name,
+        "scheduler": sampling.scheduler,
+    }
+    if len(models) == 1:
+        return graph.node(
+            "KSampler",
+            f"sample {number}",
+            model=models[0],
+            seed=seed,
+            positive=guided.out(0),
+            negative=guided.out(1),
+            latent_image=guided.out(2),
+            denoise=1.0,
+            **common,
+        ).out(0)
+    high = graph.node(
+        "KSamplerAdvanced",
+        f"sample {number}",
+        model=models[0],
+        add_noise="enable",
+        noise_seed=seed,
+        positive=guided.out(0),
+        negative=guided.out(1),
+        latent_image=guided.out(2),
+        start_at_step=0,
+        end_at_step=sampling.high_noise_steps,
+        return_with_leftover_noise="enable",
+        **common,
+    )
+    return graph.node(
+        "KSamplerAdvanced",
+        f"sample {number} low",
+        model=models[1],
+        add_noise="disable",
+        noise_seed=seed,
+        positive=guided.out(3),
+        negative=guided.out(4),
+        latent_image=high.out(0),
+        start_at_step=sampling.high_noise_steps,
+        end_at_step=10000,
+        return_with_leftover_noise="disable",
+        **common,
+    ).out(0)

@@ -1,0 +1,179 @@
+"""Segments: a long clip, segment by segment, each with its own seed and prompt."""
+
+from comfy_api.latest import io
+
+from ..core.errors import InbetweenError
+from ..core.segments import counted_seeds, cut_segments, segment_ranges, with_own_seeds
+from ..core.wan_layout import frames_made
+from ..host.segments import SAMPLERS, SCHEDULERS, Sampling, build_segments
+from .types import Keyframes, LoraMixture
+from .wan_inputs import (
+    clip_images_input,
+    context_frames_input,
+    cut_input,
+    low_noise_strength_input,
+    other_lengths_input,
+)
+
+LINKED = ("model", "clip", "vae", "keyframes", "clip_vision", "mixture", "model_low", "mixture_low")
+
+
+class InbetweenSegments(io.ComfyNode):
+    """Makes all segments of a keyframe set and joins them."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InbetweenSegments",
+            display_name="Segments",
+            category="in-between/wan",
+            description="Make a clip that is longer than a Wan model can: segment by segment, each with its own seed "
+            "and "
+            "prompt, joined to exactly the length asked for. After a change only the segments it concerns are made "
+            "again.",
+            search_aliases=["long video", "extend video", "sections", "chunks", "multi prompt", "keyframe sequence"],
+            enable_expand=True,
+            hidden=[io.Hidden.unique_id, io.Hidden.dynprompt],
+            inputs=[
+                io.Model.Input("model", tooltip="The Wan model; for Wan2.2 the high-noise one."),
+                io.Clip.Input("clip", tooltip="The text encoder, for the prompts."),
+                io.Vae.Input("vae", tooltip="wan_2.1_vae."),
+                Keyframes.Input(
+                    "keyframes", tooltip="The whole time line, with keyframes at its first and last frame."
+                ),
+                io.String.Input(
+                    "prompts",
+                    multiline=True,
+                    default="",
+                    tooltip="One line for each segment, or one line for all.",
+                ),
+                io.String.Input("negative", multiline=True, default="", tooltip="What no segment shall show."),
+                cut_input(),
+                context_frames_input(),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=2**64 - 1,
+                    control_after_generate=True,
+                    tooltip="Of the first segment; the second takes the next number, and so on.",
+                ),
+                io.String.Input(
+                    "own_seeds",
+                    default="",
+                    tooltip="Other seeds for single segments, to make only these anew: 2: 77, 5: 3 gives segment 2 the "
+                    "seed 77 and segment 5 the seed 3.",
+                ),
+                io.Int.Input("steps", default=50, min=1, max=10000, tooltip="Sampling steps of each segment."),
+                io.Float.Input(
+                    "cfg",
+                    default=5.0,
+                    min=0.0,
+                    max=100.0,
+                    step=0.1,
+                    tooltip="How closely the prompt is followed; 1 with LoRAs for few steps.",
+                ),
+                io.Combo.Input("sampler_name", options=list(SAMPLERS), default="euler", tooltip="As in KSampler."),
+                io.Combo.Input("scheduler", options=list(SCHEDULERS), default="simple", tooltip="As in KSampler."),
+                clip_images_input(),
+                other_lengths_input(),
+                io.Boolean.Input(
+                    "match_colour",
+                    default=True,
+                    tooltip="Each segment begins in the colours of the one before; the report says how far apart they "
+                    "were.",
+                ),
+                io.ClipVision.Input("clip_vision", optional=True, tooltip="clip_vision_h, for every Wan2.1 model."),
+                LoraMixture.Input("mixture", optional=True, tooltip="Each segment takes the expert for its length."),
+                io.Model.Input("model_low", optional=True, tooltip="The low-noise model of Wan2.2."),
+                LoraMixture.Input("mixture_low", optional=True, tooltip="The mixture for the low-noise model."),
+                io.Int.Input(
+                    "high_noise_steps",
+                    default=10,
+                    min=1,
+                    max=10000,
+                    optional=True,
+                    advanced=True,
+                    tooltip="For Wan2.2: how many of the steps the high-noise model does.",
+                ),
+                low_noise_strength_input(),
+            ],
+            outputs=[
+                io.Image.Output(display_name="frames", tooltip="Exactly as many as the time line has."),
+                io.String.Output(
+                    display_name="report", tooltip="Where each segment went, and the colour steps at the seams."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model,
+        clip,
+        vae,
+        keyframes,
+        prompts,
+        negative,
+        cut,
+        context_frames,
+        seed,
+        own_seeds,
+        steps,
+        cfg,
+        sampler_name,
+        scheduler,
+        clip_images,
+        other_lengths,
+        match_colour,
+        low_noise_strength,
+        clip_vision=None,
+        mixture=None,
+        model_low=None,
+        mixture_low=None,
+        high_noise_steps=10,
+    ):
+        longest = cut.get("longest_segment")
+        count = len(segment_ranges(keyframes, longest))
+        seeds = with_own_seeds(counted_seeds(seed, count), own_seeds)
+        lines = [line.strip() for line in prompts.splitlines() if line.strip()] or [""]
+        segments = cut_segments(keyframes, seeds, lines, longest)
+        if model_low is not None and high_noise_steps >= steps:
+            raise InbetweenError(
+                f"high_noise_steps is {high_noise_steps} of {steps} steps, which leaves none for model_low; "
+                f"give {steps - 1} or fewer."
+            )
+        for number, segment in enumerate(segments):
+            frames_made(len(segment.frames) + (context_frames - 1 if number else 0), other_lengths)
+        values = dict(
+            zip(LINKED, (model, clip, vae, keyframes, clip_vision, mixture, model_low, mixture_low), strict=True)
+        )
+        graph = build_segments(
+            cls._links(values),
+            [segment.seed for segment in segments],
+            [segment.prompt for segment in segments],
+            negative,
+            Sampling(steps, cfg, sampler_name, scheduler, high_noise_steps),
+            _widgets("cut", cut),
+            {
+                **_widgets("clip_images", clip_images),
+                "other_lengths": other_lengths,
+                "low_noise_strength": low_noise_strength,
+            },
+            context_frames,
+            match_colour,
+        )
+        return io.NodeOutput(graph.frames, graph.report, expand=graph.nodes)
+
+    @classmethod
+    def _links(cls, values):
+        """Where the inputs come from: the host can tell by a link, and not by a value, that nothing has changed."""
+        if cls.hidden.dynprompt is None:
+            return values
+        given = cls.hidden.dynprompt.get_node(cls.hidden.unique_id)["inputs"]
+        return {name: given.get(name) for name in values}
+
+
+def _widgets(name, chosen):
+    """The values of a dynamic combo as a prompt has them."""
+    return {name: chosen[name], **{f"{name}.{key}": value for key, value in chosen.items() if key != name}}
