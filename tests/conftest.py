@@ -17,12 +17,13 @@ collect_ignore = ["harness/test_pack"]
 
 # What the shipped workflows ask for, and the tiny model that is offered under that name.
 PUBLISHED_MODELS = {
-    "diffusion_models/wan2.1_i2v_720p_14B_fp8_scaled.safetensors": "diffusion_models/wan_seeded.safetensors",
+    "diffusion_models/wan2.1_i2v_720p_14B_fp16.safetensors": "diffusion_models/wan_seeded.safetensors",
     "diffusion_models/wan2.1_fun_inp_1.3B_bf16.safetensors": "diffusion_models/wan_i2v.safetensors",
     "diffusion_models/wan2.2_i2v_high_noise_14B_fp8_scaled.safetensors": "diffusion_models/wan22_i2v.safetensors",
     "diffusion_models/wan2.2_i2v_low_noise_14B_fp8_scaled.safetensors": "diffusion_models/wan22_i2v.safetensors",
     "vae/wan_2.1_vae.safetensors": "vae/wan_vae.safetensors",
     "loras/semfi.ckpt": "loras/semfi.ckpt",
+    "loras/lightx2v_I2V_14B_480p_cfg_step_distill_rank64_bf16.safetensors": "loras/wan_lora.safetensors",
     "loras/wan2.2_i2v_lightx2v_4steps_lora_v1_high_noise.safetensors": "loras/wan_lora.safetensors",
     "loras/wan2.2_i2v_lightx2v_4steps_lora_v1_low_noise.safetensors": "loras/wan_lora.safetensors",
     "frame_interpolation/v00.pth": "frame_interpolation/v00.pth",

@@ -10,7 +10,7 @@ def node(class_type, **inputs):
 
 
 MODELS = {
-    "I2V": "wan2.1_i2v_720p_14B_fp8_scaled.safetensors",
+    "I2V": "wan2.1_i2v_720p_14B_fp16.safetensors",
     "2.2": "wan2.2_i2v_high_noise_14B_fp8_scaled.safetensors",
     "FLF2V": "wan_flf2v.safetensors",
     "T2V": "wan_t2v.safetensors",

@@ -13,16 +13,31 @@ from workflow_graphs import read_workflow, shipped_workflows, to_prompt
 # A video is lossy: a frame counts as the keyframe if it is this near, in the mean of all values of 0 to 1.
 VIDEO_LOSS, SMALL_VIDEO_LOSS = 0.02, 0.04
 
-# Graphs with a network run small, and as short as shows what they do.
-SMALL = {"pervfi_interpolate": 5, "refine": 7}
+# Graphs with a network run small, as short as shows what they do, and with few steps.
+SMALL = {
+    "pervfi_interpolate": 5,
+    "refine": 7,
+    "semfi_first_last": 9,
+    "wan_keyframes_anywhere": 25,
+    "wan22_first_middle_last": 29,
+    "wan_long": 17,
+}
+MOST_STEPS = 4
 
 
 def prompt_of(server, name: str) -> dict:
-    """The prompt of a workflow; of one in SMALL with so many frames of 96 x 56."""
+    """The prompt of a workflow; of one in SMALL with so many frames of 96 x 56 (for Wan 96 x 64)."""
     prompt = to_prompt(read_workflow(WORKFLOWS / f"{name}.json"), server.object_info)
+    if name not in SMALL:
+        return prompt
     for node in prompt.values():
-        if name in SMALL and node["class_type"] == "InbetweenKeyframes":
-            node["inputs"] |= {"frame_count": SMALL[name], "width": 96, "height": 56}
+        inputs = node["inputs"]
+        if node["class_type"] == "InbetweenKeyframes":
+            inputs |= {"frame_count": SMALL[name], "width": 96, "height": 56}
+        if "steps" in inputs:
+            inputs["steps"] = min(inputs["steps"], MOST_STEPS)
+        if "cut.longest_segment" in inputs:
+            inputs["cut.longest_segment"] = 9
     return prompt
 
 
@@ -75,12 +90,16 @@ def test_it_saves_a_video(server, outputs):
         ("look_at_motion", 36, 24, {0: 1, 18: 2, 35: 3}),
         ("pervfi_interpolate", 5, 24, {0: 1, 4: 2}),
         ("refine", 7, 24, {0: 1, 6: 2}),
+        ("semfi_first_last", 9, 30, {0: 1, 8: 2}),
+        ("wan_keyframes_anywhere", 25, 16, {0: 1, 20: 2, 24: 3}),
+        ("wan22_first_middle_last", 29, 16, {0: 1, 24: 2, 28: 3}),
+        ("wan_long", 17, 16, {0: 1, 8: 2, 16: 3}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
     indirect=["outputs"],
 )
 def test_the_video_goes_through_the_keyframes(server, outputs, frame_count, fps, keyframes):
-    (file,) = files(outputs, [".mp4"])
+    file = min(files(outputs, [".mp4"]), key=lambda file: len(file.filename))  # not that of a part
     frames_THWC, rate = server.video(file)
     assert (len(frames_THWC), rate) == (frame_count, fps)
     for frame, number in keyframes.items():
@@ -144,3 +163,46 @@ def test_every_other_frame_is_made_anew(outputs):
     changed = re.findall(r"(\d+) \((0\.\d+)\)", text)
     assert [int(frame) for frame, _ in changed] == [1, 3, 5]
     assert all(float(amount) > 0.001 for _, amount in changed)
+
+
+def reports(outputs) -> list[str]:
+    """What was told, in the order of the nodes."""
+    return [text for node in outputs.values() for text in node.get("text", [])]
+
+
+@pytest.mark.parametrize("outputs", ["semfi_first_last"], indirect=True)
+def test_semfi_takes_the_expert_for_the_length(outputs):
+    mixture, conditioning = sorted(reports(outputs))
+    assert mixture.startswith("Expert for 9 frames for 9 frames, merged into the weights.")
+    assert mixture.count("20 of 20 layers fit.") == 2
+    assert conditioning.startswith("Wan2.1 I2V: 9 frames in 3 latent frames. Keyframes at 0, 8.")
+    assert conditioning.endswith("CLIP sees first and last: sum.")
+
+
+@pytest.mark.parametrize(
+    ("outputs", "report"),
+    [
+        (
+            "wan_keyframes_anywhere",
+            "Wan2.1 I2V: 25 frames in 7 latent frames. Keyframes at 0, 20 (strength 0.9), 24. CLIP sees the first "
+            "keyframe.",
+        ),
+        (
+            "wan22_first_middle_last",
+            "Wan2.2 I2V: 29 frames in 8 latent frames. Keyframes at 0, 24, 28. CLIP sees nothing. For the low-noise "
+            "model "
+            "inner keyframes at 0.2 of their strength.",
+        ),
+    ],
+    indirect=["outputs"],
+)
+def test_wan_is_told_of_every_keyframe(outputs, report):
+    assert reports(outputs) == [report]
+
+
+@pytest.mark.parametrize("outputs", ["wan_long"], indirect=True)
+def test_segments_are_joined_to_the_length(server, outputs):
+    (report,) = reports(outputs)
+    assert report.startswith("17 frames from 2 clips.")
+    part = max(files(outputs, [".mp4"]), key=lambda file: len(file.filename))
+    assert len(server.video(part)[0]) == 9
