@@ -9,6 +9,10 @@ from comfy.clip_vision import ClipVisionModel, Output
 from torch import Tensor
 from torch.nn import functional
 
+from ..core.errors import InbetweenError
+
+TOKEN_WIDTH = 1280  # of CLIP-H
+
 ClipImages = Literal["auto", "sum", "blend", "concatenate", "concatenate all", "start", "none"]
 CLIP_IMAGES: tuple[ClipImages, ...] = get_args(ClipImages)
 
@@ -31,7 +35,17 @@ def clip_pixels(images_BHWC: Tensor, clip_vision: ClipVisionModel) -> Tensor:
 
 
 def clip_tokens(images_HWC: Sequence[Tensor], clip_vision: ClipVisionModel) -> Tensor:
-    """Tokens of the last layer but one, shape (images, tokens, width), on the host's intermediate device."""
+    """Tokens of the last layer but one, shape (images, tokens, 1280), on the host's intermediate device.
+
+    Raises:
+        InbetweenError: another tower than Wan's.
+    """
+    width = clip_vision.config.get("hidden_size")
+    if clip_vision.model_type != "clip_vision_model" or width != TOKEN_WIDTH:
+        raise InbetweenError(
+            f"clip_vision is a {clip_vision.model_type} of width {width}, but Wan sees through one of width "
+            f"{TOKEN_WIDTH}; choose clip_vision_h in Load CLIP Vision."
+        )
     model_management.load_model_gpu(clip_vision.patcher)
     pixels_BCHW = clip_pixels(torch.stack(list(images_HWC)).to(clip_vision.load_device), clip_vision)
     tokens_BND = clip_vision.model(pixel_values=pixels_BCHW, intermediate_output=-2)[1]

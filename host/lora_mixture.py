@@ -14,6 +14,7 @@ from comfy.model_patcher import ModelPatcher
 
 from ..core.errors import InbetweenError
 from ..core.lora_mixture import Expert, LoraMixture, LoraSource, LowRank
+from ..core.reports import report_text
 from ..networks.lora_names import layers_of
 from .lora_bypass import add_beside
 from .wan import wan_kind
@@ -105,25 +106,30 @@ def apply_mixture(
     lines = [
         f"{_chosen(experts)} for {frame_count} frames, {'beside' if beside else 'merged into'} the weights.",
         *(_described(found, lora, strength) for found, lora, strength in matched),
-        *(f"Attention: {warning}" for warning in warnings),
     ]
-    return MixtureApplied(patched, largest.frame_count, "\n".join(lines), warnings)
+    return MixtureApplied(patched, largest.frame_count, report_text(lines, warnings), warnings)
 
 
 def _match(model: ModelPatcher, keys: Mapping[str, str], lora: LoraSource) -> _Matched:
     """What of a LoRA fits the model, by name and by shape."""
     tensors = lora.tensors()
     loaded = comfy.lora.load_lora(dict(tensors), keys, log_missing=False)
-    fitting = {key: patch for key, patch in loaded.items() if _fits(model, key, patch)}
-    changed = {key.rsplit(".", 1)[0] for key in fitting}
+    unfit = {_module(key) for key, patch in loaded.items() if not _fits(model, key, patch)}
+    fitting = {key: patch for key, patch in loaded.items() if _module(key) not in unfit}
+    changed = {_module(key) for key in fitting}
     layers = layers_of(tensors)
-    missed = tuple(sorted(layer for layer in layers if keys.get(layer, "").rsplit(".", 1)[0] not in changed))
+    missed = tuple(sorted(layer for layer in layers if _module(keys.get(layer, "")) not in changed))
     if len(missed) == len(layers):
         raise InbetweenError(
             f"none of the {len(layers)} layers of {lora.name} fits {wan_kind(model).name}; it was trained on another "
             "model, so connect that one or choose another LoRA."
         )
     return _Matched(fitting, len(layers), missed)
+
+
+def _module(key: str) -> str:
+    """The layer that a weight or bias belongs to."""
+    return key.rpartition(".")[0]
 
 
 def _fits(model: ModelPatcher, key: str, patch: Any) -> bool:

@@ -1,7 +1,6 @@
 """Devices, result memory, progress and interruption, as the host wants them."""
 
 import sys
-from collections.abc import Sequence
 
 import comfy.model_management as model_management
 import comfy.utils
@@ -28,12 +27,15 @@ def empty_frames(count: int, height: int, width: int) -> Tensor:
     )
 
 
-def warn_on_node(warnings: Sequence[str]) -> None:
-    """Show warnings on the node that runs, in the page of who started it; without a page nothing happens."""
+def show_on_node(text: str) -> None:
+    """Show a text on the node that runs, in the page of who started it; without a page nothing happens.
+
+    It stays until the next one: what tells a warning must tell it, too, when all is well again.
+    """
     server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
     running = get_executing_context()
-    if warnings and server is not None and running is not None:
-        server.send_progress_text("\n".join(warnings), running.node_id, server.client_id)
+    if server is not None and running is not None:
+        server.send_progress_text(text, running.node_id, server.client_id)
 
 
 class Progress:

@@ -12,7 +12,7 @@ WANTED = "Wan2.1 I2V, FLF2V or Fun-InP, or Wan2.2 I2V"
 SMALL_FUN_WIDTH = 1536  # of Wan2.1-Fun-1.3B-InP; no other image-to-video Wan is so narrow
 
 # Channels of the first layer, for latents of 16 channels.
-_INPUTS = {16: "text-to-video", 32: "Fun-Control without a mask", 52: "Fun-Control", 48: "Fun-Control"}
+_INPUTS = {16: "text-to-video", 48: "Fun-Control", 52: "Fun-Control"}
 _KEYFRAME_CHANNELS = 36  # noise, mask of four slots, guidance clip
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..core.errors import InbetweenError
 from ..core.keyframes import Keyframe, KeyframeSet
+from ..core.reports import report_text
 from ..core.wan_layout import (
     LONGEST_TRAINED,
     SLOTS,
@@ -90,7 +91,7 @@ def condition_on_keyframes(
         latent = _pinned_latent(model, vae, keyframes, made, settings.batch_size)
         places = [f"{frame} (with its latent frame: {_span(frame)})" for frame in keyframes.frames]
         report = f"{described}. Keyframes at {', '.join(places)}."
-        return WanConditioned(positive, negative, latent, positive, negative, _text(report, warnings), warnings)
+        return WanConditioned(positive, negative, latent, positive, negative, report_text([report], warnings), warnings)
 
     ratio = vae.spacial_compression_encode()
     size = (keyframes.height // ratio, keyframes.width // ratio)
@@ -118,7 +119,7 @@ def condition_on_keyframes(
     set_values = node_helpers.conditioning_set_values
     on_high = [set_values(each, for_high) for each in (positive, negative)]
     on_low = on_high if same else [set_values(each, for_low) for each in (positive, negative)]
-    return WanConditioned(*on_high, {"samples": samples}, *on_low, _text(report, warnings), warnings)
+    return WanConditioned(*on_high, {"samples": samples}, *on_low, report_text([report], warnings), warnings)
 
 
 def _check_fit(kind: WanKind, vae: VAE, keyframes: KeyframeSet) -> None:
@@ -226,7 +227,3 @@ def _listed(keyframes: KeyframeSet) -> str:
         f"{each.frame}" if each.strength == 1 else f"{each.frame} (strength {each.strength:g})"
         for each in keyframes.keyframes
     )
-
-
-def _text(report: str, warnings: tuple[str, ...]) -> str:
-    return "\n".join([report, *(f"Attention: {warning}" for warning in warnings)])

@@ -180,6 +180,8 @@ def read_lora(path: Path, name: str | None = None) -> LoraFile:
     layers = {split[0] for split in map(split_name, file.shapes) if split is not None}
     if not layers:
         raise InbetweenError(f"{name} holds no LoRA (no lora_A, lora_down or the like); choose {WANTED_LORA}.")
+    if any("lora_magnitude_vector" in published for published in file.shapes):
+        raise InbetweenError(f"{name} is a DoRA as PEFT saves it, which ComfyUI does not read; convert it first.")
     from_images = any(layer.endswith(("k_img", "v_img")) for layer in layers)
     return LoraFile(file, name, SEMFI_MODEL if from_images else "", _scale_beside(file, name))
 

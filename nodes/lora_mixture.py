@@ -2,9 +2,10 @@
 
 from comfy_api.latest import io
 
+from ..core.reports import headline
 from ..core.wan_layout import frames_made
 from ..host.lora_mixture import METHODS, MixtureSettings, apply_mixture
-from ..host.runtime import warn_on_node
+from ..host.runtime import show_on_node
 from .types import Keyframes, LoraMixture
 
 
@@ -98,5 +99,5 @@ class InbetweenLoraMixture(io.ComfyNode):
                 experts = ((mixture.expert_for(expert["trained_frames"]), 1.0),)
         settings = MixtureSettings(strength_universal, strength_expert, method)
         done = apply_mixture(model, mixture, count, experts, settings)
-        warn_on_node(done.warnings)
+        show_on_node(headline(done.report))
         return io.NodeOutput(done.model, done.frame_count, done.report)

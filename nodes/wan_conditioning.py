@@ -2,7 +2,8 @@
 
 from comfy_api.latest import io
 
-from ..host.runtime import warn_on_node
+from ..core.reports import headline
+from ..host.runtime import show_on_node
 from ..host.wan_conditioning import WanSettings, condition_on_keyframes
 from .types import Keyframes
 from .wan_inputs import clip_images_input, low_noise_strength_input, other_lengths_input
@@ -105,7 +106,7 @@ class InbetweenWanConditioning(io.ComfyNode):
             batch_size,
         )
         done = condition_on_keyframes(model, positive, negative, vae, keyframes, clip_vision, settings)
-        warn_on_node(done.warnings)
+        show_on_node(headline(done.report))
         return io.NodeOutput(
             done.positive, done.negative, done.latent, done.positive_low, done.negative_low, done.report
         )

@@ -353,6 +353,15 @@ def test_missing_clip_vision_is_refused(given):
     assert given("wan22_i2v", keys(5, 0, 4), clip_vision=None).report
 
 
+def test_another_clip_vision_is_refused(given):
+    from comfy.clip_vision import ClipVisionModel
+    from tiny_encoders import CLIP_VISION_SIZES
+
+    narrow = ClipVisionModel({**CLIP_VISION_SIZES, "hidden_size": 1024})
+    with pytest.raises(InbetweenError, match=r"is a clip_vision_model of width 1024, .* choose clip_vision_h"):
+        given("wan_i2v", keys(5, 0, 4), clip_vision=narrow)
+
+
 def test_sizes_and_autoencoders_that_do_not_fit(given, vae22):
     with pytest.raises(InbetweenError, match=r"keyframes are 72x48 but Wan2\.2 I2V needs a width of 64 or 80"):
         given("wan22_i2v", keys(5, 0, 4, width=72))

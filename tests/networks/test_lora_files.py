@@ -156,6 +156,14 @@ def test_alpha_that_cannot_be_read_is_told(tmp_path, note):
         read_lora(tmp_path / "a.safetensors")
 
 
+def test_a_dora_of_peft_is_refused(tmp_path):
+    """The host would take the LoRA and leave out the magnitudes."""
+    parts = {"lora_A__weight": torch.rand(4, 6), "lora_B__weight": torch.rand(8, 4)}
+    save_file(one_layer(**parts, lora_magnitude_vector=torch.rand(8)), tmp_path / "dora.safetensors")
+    with pytest.raises(InbetweenError, match=r"dora\.safetensors is a DoRA as PEFT saves it"):
+        read_lora(tmp_path / "dora.safetensors")
+
+
 def test_a_lora_of_the_image_branch_is_one_of_wan21(tmp_path):
     save_file({"blocks.0.cross_attn.k_img.lora_A.weight": torch.rand(4, 6)}, tmp_path / "i2v.safetensors")
     assert read_lora(tmp_path / "i2v.safetensors").model == "Wan2.1 I2V"

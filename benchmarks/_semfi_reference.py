@@ -1,0 +1,38 @@
+"""The published transformer of SemFi, which runs all its LoRAs at once."""
+
+import importlib
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import torch
+from _clips import FOLDER
+
+REPOSITORY = "https://github.com/hyj542682306/Semantic-Frame-Interpolation"
+COMMIT = "1616ca7"
+
+
+def reference_folder(named: Path | None) -> Path:
+    """A checkout of the published code; fetched with git when none is named."""
+    if named is not None:
+        return named
+    folder = FOLDER / "SemFi"
+    if not folder.is_dir():
+        subprocess.run(["git", "clone", "--quiet", REPOSITORY, str(folder)], check=True)
+        subprocess.run(["git", "-C", str(folder), "checkout", "--quiet", COMMIT], check=True)
+    return folder
+
+
+def published_block(folder: Path, dim: int, ffn_dim: int) -> torch.nn.Module:
+    """One transformer block with its seven LoRAs; `forward(x, context, t_mod, freqs, spec_idx)`."""
+    package = types.ModuleType("semfi_models")  # without the package's own imports: web, video files, diffusion
+    package.__path__ = [str(folder / "src" / "models")]
+    sys.modules["semfi_models"] = package
+    module = importlib.import_module("semfi_models.wan_video_dit")
+    return module.DiTBlock(True, dim, dim // 128, ffn_dim, 1e-6, True).eval()
+
+
+def rotary_frequencies(tokens: int) -> torch.Tensor:
+    """Any rotation does: the time is the same."""
+    return torch.polar(torch.ones(tokens, 1, 64), torch.rand(tokens, 1, 64)).to(torch.complex128)

@@ -1,0 +1,260 @@
+"""The Mixture of LoRA on Wan: changing the expert, what the LoRAs cost in a block, and the memory of conditioning.
+
+Weights are random, which takes as long. The model to change the expert on has 2 of the 40 blocks of Wan 14B, as wide as
+there (5120, in float16); the times are of those 2.
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from _semfi_reference import published_block, reference_folder, rotary_frequencies
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "harness"))
+from real_host import boot_host
+from semfi_weights import layer_names, seeded_semfi
+
+WIDE = {"dim": 5120, "ffn_dim": 13824}  # of Wan 14B
+SMALL = {"dim": 1536, "ffn_dim": 8960}  # of Wan 1.3B
+BLOCKS = 2
+TOKENS, TEXT_TOKENS = 1560, 512  # one latent frame of 832x480
+FRAMES, HEIGHT, WIDTH = 81, 480, 832
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--reference", type=Path, help="a checkout of SemFi's code, which is fetched else")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of which the best counts (default: %(default)s)")
+    parser.add_argument("--only", choices=("expert", "block", "memory"))
+    parser.add_argument("--memory-of", choices=("ours", "host"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    torch.set_grad_enabled(False)
+    warnings.simplefilter("ignore")
+    if options.memory_of:
+        print(peak_of_conditioning(options.memory_of == "ours"))
+        return
+    if options.only in (None, "expert"):
+        print_expert(options.repeats)
+    if options.only in (None, "block"):
+        print_block(reference_folder(options.reference), options.repeats)
+    if options.only in (None, "memory"):
+        print_memory()
+
+
+# ------------------------------------------------------------------------------------- changing the expert
+
+
+def print_expert(repeats: int) -> None:
+    """Changing from one expert to another: ours, and ComfyUI's loader on LoRA files that hold the same."""
+    folder = Path(tempfile.mkdtemp())
+    boot_host(folder)
+    import comfy.model_management as model_management
+    import comfy.sd
+    import comfy.utils
+    from comfyui_inbetween.host.lora_mixture import MixtureSettings, apply_mixture
+    from comfyui_inbetween.networks.lora_files import merged_expert, read_mixture
+    from safetensors.torch import save_file
+
+    published = folder / "semfi.safetensors"
+    save_file(seeded_semfi(BLOCKS, **WIDE), published)
+    mixture = read_mixture(published)
+    converted = {expert.frame_count: folder / f"{expert.frame_count}.safetensors" for expert in mixture.experts}
+    for expert in mixture.experts:
+        save_file(merged_expert(mixture, expert), converted[expert.frame_count])
+    model = wide_model(folder)
+    lengths = (33, 81)
+
+    def ours(frame_count: int) -> Any:
+        return apply_mixture(
+            model, mixture, frame_count, ((mixture.nearest(frame_count), 1.0),), MixtureSettings(method="merge")
+        ).model
+
+    def theirs(frame_count: int) -> Any:
+        lora = comfy.utils.load_torch_file(str(converted[frame_count]), safe_load=True)
+        return comfy.sd.load_lora_for_models(model, None, lora, 1.0, 0)[0]
+
+    def changed(apply: Callable[[int], Any]) -> tuple[float, float]:
+        """Seconds to get the patched model, and to have its weights in place."""
+        best = [float("inf"), float("inf")]
+        model_management.load_models_gpu([apply(9)])
+        for frame_count in lengths * repeats:
+            start = time.perf_counter()
+            patched = apply(frame_count)
+            ready = time.perf_counter()
+            model_management.load_models_gpu([patched])
+            best = [min(best[0], ready - start), min(best[1], time.perf_counter() - ready)]
+        return best[0], best[1]
+
+    stock, own = changed(theirs), changed(ours)
+    rows = [
+        ["expert read and matched", f"{own[0] / stock[0]:.2f}"],
+        ["merged into the weights", f"{own[1] / stock[1]:.2f}"],
+        ["both", f"{sum(own) / sum(stock):.2f}"],
+    ]
+    print_table(["changing the expert", "Inbetween / ComfyUI's loader on converted files"], rows)
+    expert = mixture.expert_for(33).lora
+    names = [name for layer in expert.names.values() for name in layer.values()]
+    asked = sum(tensor.nbytes for tensor in expert.file.read(names).values())
+    print_table(
+        ["bytes", "of the file"],
+        [
+            ["read when it is opened: header and universal LoRA", f"{share(asked, published):.3f}"],
+            ["read for a new expert", f"{share(asked, published):.3f}"],
+            ["read by ComfyUI's loader for a new expert", f"{share(converted[33].stat().st_size, published):.3f}"],
+        ],
+    )
+
+
+def wide_model(folder: Path) -> Any:
+    """Two blocks of the width of Wan 14B in float16, loaded by the host."""
+    import comfy.ops
+    import comfy.sd
+    from comfy.ldm.wan.model import WanModel
+    from semfi_weights import WAN_SIZES
+
+    sizes = {**WAN_SIZES, **WIDE, "num_heads": WIDE["dim"] // 128, "num_layers": BLOCKS, "model_type": "i2v"}
+    network = WanModel(**sizes, device="cpu", dtype=torch.float16, operations=comfy.ops.disable_weight_init)
+    for tensor in network.parameters():
+        tensor.data.normal_(std=0.02)
+    return comfy.sd.load_diffusion_model_state_dict(network.state_dict())
+
+
+def share(size: int, file: Path) -> float:
+    return size / file.stat().st_size
+
+
+# ------------------------------------------------------------------------------------- what the LoRAs cost in a block
+
+
+def print_block(folder: Path, repeats: int) -> None:
+    """What LoRAs add to a block: all seven as published, universal and expert beside the weights, and merged."""
+    block = published_block(folder, SMALL["dim"], SMALL["ffn_dim"])
+    x, context = torch.randn(1, TOKENS, SMALL["dim"]), torch.randn(1, TEXT_TOKENS + 257, SMALL["dim"])
+    modulation, frequencies = torch.randn(1, 6, SMALL["dim"]), rotary_frequencies(TOKENS)
+
+    def run() -> Tensor:
+        return block(x, context, modulation, frequencies, 4)
+
+    seven = best_of(run, repeats)
+    keep_loras(block, (0, 4))
+    two = best_of(run, repeats)
+    keep_loras(block, ())
+    none = best_of(run, repeats)
+    flops = [lora_flops(count) / base_flops() for count in (7, 2, 0)]
+    rows = [
+        [name, f"{flop:.1%}", f"{seconds / none:.2f}"]
+        for name, flop, seconds in zip(
+            ("all seven (published)", "universal and expert (bypass)", "merged"), flops, (seven, two, none), strict=True
+        )
+    ]
+    print_table(["LoRAs that are computed", "FLOPs of LoRAs / of the block", "time / block without LoRAs"], rows)
+
+
+def keep_loras(block: torch.nn.Module, kept: Sequence[int]) -> None:
+    """Leave LoRAs out of the published block; what is left out costs nothing and adds nothing."""
+
+    class Nothing(torch.nn.Module):
+        def forward(self, _: Tensor) -> float:
+            return 0.0
+
+    for module in block.modules():
+        for loras in list(module.children()):
+            if isinstance(loras, torch.nn.ModuleList):
+                for number in range(len(loras)):
+                    if number not in kept:
+                        loras[number] = Nothing()
+
+
+def lora_flops(count: int) -> float:
+    """Multiplications of `count` LoRAs of rank 16 in a block."""
+    total = 0
+    for layer, _ in layer_names(1):
+        inputs, outputs = (SMALL["ffn_dim"] if layer.endswith(end) else SMALL["dim"] for end in ("ffn.2", "ffn.0"))
+        tokens = TEXT_TOKENS if layer.endswith(("cross_attn.k", "cross_attn.v")) else TOKENS
+        total += count * 16 * (inputs + outputs) * tokens
+    return total
+
+
+def base_flops() -> float:
+    """Multiplications of the layers themselves and of attention."""
+    dim, ffn_dim = SMALL["dim"], SMALL["ffn_dim"]
+    linear = TOKENS * (6 * dim * dim + 2 * dim * ffn_dim) + (2 * TEXT_TOKENS + 2 * 257) * dim * dim
+    return linear + 2 * TOKENS * dim * (TOKENS + TEXT_TOKENS + 257)
+
+
+def best_of(run: Callable[[], Any], repeats: int) -> float:
+    """Seconds of the fastest run, after one that does not count."""
+    run()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+# ------------------------------------------------------------------------------------- memory of conditioning
+
+
+def print_memory() -> None:
+    """Peak memory of conditioning 81 frames, each in a process of its own."""
+    peaks = {}
+    for whose in ("host", "ours"):
+        command = [sys.executable, __file__, "--memory-of", whose]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
+        peaks[whose] = float(done.stdout.split()[-1])
+    rows = [
+        ["WanFirstLastFrameToVideo (ComfyUI)", f"{peaks['host']:.2f} GiB"],
+        ["Wan Keyframe Conditioning", f"{peaks['ours']:.2f} GiB"],
+    ]
+    print_table([f"conditioning of {FRAMES} frames of {WIDTH}x{HEIGHT}", "peak beyond what was loaded"], rows)
+
+
+def peak_of_conditioning(ours: bool) -> float:
+    """GiB that conditioning takes at its peak; the autoencoder is narrow, so that the clip itself weighs."""
+    folder = Path(tempfile.mkdtemp())
+    boot_host(folder)
+    from comfy_extras.nodes_wan import WanFirstLastFrameToVideo
+    from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
+    from comfyui_inbetween.host.wan_conditioning import WanSettings, condition_on_keyframes
+    from tiny_models import write_wan, write_wan_vae
+
+    import nodes
+
+    for kind, write in (("vae", write_wan_vae), ("diffusion_models", write_wan)):
+        options = {"model_type": "t2v"} if kind == "diffusion_models" else {}
+        write(folder / "models" / kind / "tiny.safetensors", seed=0, **options)
+    vae = nodes.VAELoader().load_vae("tiny.safetensors")[0]
+    model = nodes.UNETLoader().load_unet("tiny.safetensors", "default")[0]
+    first, last = torch.rand(2, HEIGHT, WIDTH, 3)
+    text = [[torch.zeros(1, 8, 4096), {}]]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with torch.inference_mode():
+        if ours:
+            ends = KeyframeSet(FRAMES, (Keyframe(0, first), Keyframe(FRAMES - 1, last)))
+            condition_on_keyframes(model, text, text, vae, ends, None, WanSettings())
+        else:
+            WanFirstLastFrameToVideo.execute(text, text, vae, WIDTH, HEIGHT, FRAMES, 1, first[None], last[None])
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """As Markdown."""
+    print()
+    for row in (head, ["---"] * len(head), *rows):
+        print(f"| {' | '.join(row)} |")
+
+
+if __name__ == "__main__":
+    main()
