@@ -6,14 +6,11 @@ Weights are random, which takes as long; frames and flow are those of a real cli
 import argparse
 import subprocess
 import sys
-import threading
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +18,7 @@ import psutil
 import torch
 from _clips import read_clip, sample_clips
 from _pervfi_reference import published_frame, published_network, reference_folder
+from _run import peak_memory, print_table, timed
 from comfyui_inbetween.core.interpolator import RenderSettings
 from comfyui_inbetween.core.optical_flow import DisFlow, flow_both_ways
 from comfyui_inbetween.core.timing import locate, moments_by_multiplier
@@ -209,44 +207,11 @@ def memory_of_sequence(count: int) -> float:
     return (peak[0] - before) / 2**20
 
 
-@contextmanager
-def peak_memory() -> Iterator[list[int]]:
-    """A list of one number, which is the most memory this process had in the meantime."""
-    process, done = psutil.Process(), threading.Event()
-    peak = [process.memory_info().rss]
-
-    def watch() -> None:
-        while not done.wait(0.005):
-            peak[0] = max(peak[0], process.memory_info().rss)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield peak
-    finally:
-        done.set()
-        watcher.join()
-
-
 def clip(count: int, height: int, width: int) -> Tensor:
     """Frames of a real clip at some size."""
     frames = read_clip(sample_clips()[0], 2 * count + 1)[::2][:count]
     resized = [cv2.resize(frame_HWC, (width, height), interpolation=cv2.INTER_AREA) for frame_HWC in frames]
     return torch.from_numpy(np.stack(resized)).float() / 255
-
-
-def timed(work: Callable[[], Any]) -> tuple[Any, float]:
-    """What some work gives, and its seconds."""
-    began = time.perf_counter()
-    result = work()
-    return result, time.perf_counter() - began
-
-
-def print_table(head: list[str], rows: list[list[str]]) -> None:
-    """A table in Markdown."""
-    for row in (head, ["---"] * len(head), *rows):
-        print("| " + " | ".join(row) + " |")
-    print(flush=True)
 
 
 if __name__ == "__main__":

@@ -6,17 +6,17 @@ there (5120, in float16); the times are of those 2.
 
 import argparse
 import os
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
+from _run import peak_memory, print_table, timed
 from _semfi_reference import published_block, reference_folder, rotary_frequencies
 from torch import Tensor
 
@@ -28,7 +28,7 @@ WIDE = {"dim": 5120, "ffn_dim": 13824}  # of Wan 14B
 SMALL = {"dim": 1536, "ffn_dim": 8960}  # of Wan 1.3B
 BLOCKS = 2
 TOKENS, TEXT_TOKENS = 1560, 512  # one latent frame of 832x480
-FRAMES, HEIGHT, WIDTH = 81, 480, 832
+FRAMES, HEIGHT, WIDTH = 81, 240, 416
 
 
 def main() -> None:
@@ -49,7 +49,7 @@ def main() -> None:
     if options.only in (None, "block"):
         print_block(reference_folder(options.reference), options.repeats)
     if options.only in (None, "memory"):
-        print_memory()
+        print_memory(options.repeats)
 
 
 # ------------------------------------------------------------------------------------- changing the expert
@@ -89,11 +89,9 @@ def print_expert(repeats: int) -> None:
         best = [float("inf"), float("inf")]
         model_management.load_models_gpu([apply(9)])
         for frame_count in lengths * repeats:
-            start = time.perf_counter()
-            patched = apply(frame_count)
-            ready = time.perf_counter()
-            model_management.load_models_gpu([patched])
-            best = [min(best[0], ready - start), min(best[1], time.perf_counter() - ready)]
+            patched, applying = timed(lambda: apply(frame_count))  # noqa: B023 - run at once
+            _, loading = timed(lambda: model_management.load_models_gpu([patched]))  # noqa: B023
+            best = [min(best[0], applying), min(best[1], loading)]
         return best[0], best[1]
 
     stock, own = changed(theirs), changed(ours)
@@ -155,7 +153,10 @@ def print_block(folder: Path, repeats: int) -> None:
     rows = [
         [name, f"{flop:.1%}", f"{seconds / none:.2f}"]
         for name, flop, seconds in zip(
-            ("all seven (published)", "universal and expert (bypass)", "merged"), flops, (seven, two, none), strict=True
+            ("all seven (published)", "universal and expert, beside the weights", "merged into the weights"),
+            flops,
+            (seven, two, none),
+            strict=True,
         )
     ]
     print_table(["LoRAs that are computed", "FLOPs of LoRAs / of the block", "time / block without LoRAs"], rows)
@@ -196,33 +197,28 @@ def base_flops() -> float:
 def best_of(run: Callable[[], Any], repeats: int) -> float:
     """Seconds of the fastest run, after one that does not count."""
     run()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return min(times)
+    return min(timed(run)[1] for _ in range(repeats))
 
 
 # ------------------------------------------------------------------------------------- memory of conditioning
 
 
-def print_memory() -> None:
-    """Peak memory of conditioning 81 frames, each in a process of its own."""
-    peaks = {}
-    for whose in ("host", "ours"):
+def print_memory(repeats: int) -> None:
+    """Peak memory of conditioning 81 frames, the least of some runs, each in a process of its own."""
+    peaks = {"host": float("inf"), "ours": float("inf")}
+    for whose in tuple(peaks) * repeats:
         command = [sys.executable, __file__, "--memory-of", whose]
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
-        peaks[whose] = float(done.stdout.split()[-1])
+        peaks[whose] = min(peaks[whose], float(done.stdout.split()[-1]))
     rows = [
-        ["WanFirstLastFrameToVideo (ComfyUI)", f"{peaks['host']:.2f} GiB"],
-        ["Wan Keyframe Conditioning", f"{peaks['ours']:.2f} GiB"],
+        ["WanFirstLastFrameToVideo (ComfyUI)", f"{peaks['host']:.0f} MiB"],
+        ["Wan Keyframe Conditioning", f"{peaks['ours']:.0f} MiB"],
     ]
     print_table([f"conditioning of {FRAMES} frames of {WIDTH}x{HEIGHT}", "peak beyond what was loaded"], rows)
 
 
 def peak_of_conditioning(ours: bool) -> float:
-    """GiB that conditioning takes at its peak; the autoencoder is narrow, so that the clip itself weighs."""
+    """MiB that conditioning takes at its peak; the autoencoder is narrow, so that the clip itself weighs."""
     folder = Path(tempfile.mkdtemp())
     boot_host(folder)
     from comfy_extras.nodes_wan import WanFirstLastFrameToVideo
@@ -239,21 +235,14 @@ def peak_of_conditioning(ours: bool) -> float:
     model = nodes.UNETLoader().load_unet("tiny.safetensors", "default")[0]
     first, last = torch.rand(2, HEIGHT, WIDTH, 3)
     text = [[torch.zeros(1, 8, 4096), {}]]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with torch.inference_mode():
+    before = psutil.Process().memory_info().rss
+    with torch.inference_mode(), peak_memory() as peak:
         if ours:
             ends = KeyframeSet(FRAMES, (Keyframe(0, first), Keyframe(FRAMES - 1, last)))
             condition_on_keyframes(model, text, text, vae, ends, None, WanSettings())
         else:
             WanFirstLastFrameToVideo.execute(text, text, vae, WIDTH, HEIGHT, FRAMES, 1, first[None], last[None])
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20
-
-
-def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """As Markdown."""
-    print()
-    for row in (head, ["---"] * len(head), *rows):
-        print(f"| {' | '.join(row)} |")
+    return (peak[0] - before) / 2**20
 
 
 if __name__ == "__main__":

@@ -136,8 +136,12 @@ class LowRank:
         return cls(down_RI, up_OR, up_OR.float() @ down_bias_R.float() + up_bias_O.float())
 
     def times(self, strength: float) -> "LowRank":
-        """The change, stronger or weaker."""
-        return LowRank(self.down_RI, strength * self.up_OR, None if self.bias_O is None else strength * self.bias_O)
+        """The change, stronger or weaker; in float32, so that nothing is rounded, unless it stays as it is."""
+        if strength == 1:
+            return self
+        return LowRank(
+            self.down_RI, strength * self.up_OR.float(), None if self.bias_O is None else strength * self.bias_O
+        )
 
 
 def concatenated(changes: Sequence[LowRank]) -> LowRank:

@@ -4,7 +4,7 @@ The host's own bypass puts itself into the place of a layer's `forward`; of two 
 leave `forward` alone, so any number of them, and the host's, go together in any order.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import comfy.model_patcher
@@ -15,7 +15,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import PatcherInjection
 from torch import Tensor
 
-from ..core.lora_mixture import LowRank, concatenated
+from ..core.lora_mixture import LowRank
 
 
 class LowRankLayer(torch.nn.Module):
@@ -37,15 +37,15 @@ class LowRankLayer(torch.nn.Module):
         return self.up(self.down(x))
 
 
-def add_beside(patched: ModelPatcher, changes: Mapping[str, Sequence[LowRank]], name: str) -> None:
+def add_beside(patched: ModelPatcher, changes: Mapping[str, LowRank], name: str) -> None:
     """Add the changes of linear layers to a model.
 
     Args:
         patched: a clone that may be changed. Its layers are untouched until the host loads it, and again after it.
-        changes: by the name of the layer in the model; those of one layer become one of their joint rank.
+        changes: by the name of the layer in the model.
         name: of what is added; no other on this model may have it.
     """
-    layers = [LowRankLayer(concatenated(each)) for each in changes.values()]
+    layers = [LowRankLayer(change) for change in changes.values()]
     beside = comfy.model_patcher.CoreModelPatcher(
         torch.nn.ModuleList(layers), load_device=patched.load_device, offload_device=patched.offload_device
     )
