@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from .core.errors import InbetweenError
@@ -56,12 +57,20 @@ def _convert(options: argparse.Namespace) -> Sequence[Path]:
         for file, expert in zip(files, experts, strict=True):
             notes = {"format": "pt", "trained_frames": str(expert.frame_count), "made_from": options.mixture.name}
             tensors = merged_expert(mixture, expert, TYPES[options.type])
-            unfinished = file.with_suffix(".unfinished")
-            save_file(tensors, unfinished, metadata=notes)
-            unfinished.replace(file)  # whole, or not at all
-    except OSError as error:
-        raise InbetweenError(f"{folder} cannot be written to: {error.strerror}.") from None
+            _write_whole(tensors, file, notes)
+    except (OSError, SafetensorError) as error:
+        raise InbetweenError(f"{folder} cannot be written to: {getattr(error, 'strerror', None) or error}.") from None
     return files
+
+
+def _write_whole(tensors: dict[str, torch.Tensor], file: Path, notes: dict[str, str]) -> None:
+    """Write the file, or leave what is there."""
+    unfinished = file.with_suffix(".unfinished")
+    try:
+        save_file(tensors, unfinished, metadata=notes)
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from .images import size_text
 from .keyframes import Keyframe, KeyframeSet
 
 MAX_SEED = 2**64 - 1
+MOST_SEGMENTS = 50  # what Join Clips takes
 _OWN_SEED = re.compile(r"\s*(?P<segment>\d+)\s*:\s*(?P<seed>\d+)\s*", re.ASCII)
 
 
@@ -42,7 +43,7 @@ def segment_ranges(keyframes: KeyframeSet, longest: int | None = None) -> tuple[
         Half-open ranges of frames; each starts with the last frame of the one before.
 
     Raises:
-        InbetweenError: an open end, or two keyframes too far apart for the limit.
+        InbetweenError: an open end, two keyframes too far apart for the limit, or too many segments.
     """
     frames, end = keyframes.frames, keyframes.frame_count - 1
     if frames[0] != 0 or frames[-1] != end:
@@ -60,7 +61,12 @@ def segment_ranges(keyframes: KeyframeSet, longest: int | None = None) -> tuple[
         if before != start and (longest is None or after - start + 1 > longest):
             ranges.append(range(start, before + 1))
             start = before
-    return (*ranges, range(start, end + 1))
+    ranges.append(range(start, end + 1))
+    if len(ranges) > MOST_SEGMENTS:
+        raise InbetweenError(
+            f"the keyframes make {len(ranges)} segments; at most {MOST_SEGMENTS} can be joined, so allow longer ones."
+        )
+    return tuple(ranges)
 
 
 def cut_segments(
@@ -94,6 +100,11 @@ def cut_segments(
         Segment(frames, part_of(keyframes, frames), seed, prompt)
         for frames, seed, prompt in zip(ranges, all_seeds, all_prompts, strict=True)
     )
+
+
+def prompt_lines(text: str) -> list[str]:
+    """One prompt for each line that is not empty; one empty prompt for an empty text."""
+    return [line.strip() for line in text.splitlines() if line.strip()] or [""]
 
 
 def counted_seeds(seed: int, count: int) -> list[int]:

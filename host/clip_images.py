@@ -34,6 +34,13 @@ def clip_pixels(images_BHWC: Tensor, clip_vision: ClipVisionModel) -> Tensor:
     return (pixels_BCHW * 0.5 + 0.5 - mean_C11) / sd_C11
 
 
+def shown_images(images_HWC: Sequence[Tensor], mode: ClipImages) -> Sequence[Tensor]:
+    """Those of the keyframes' images that CLIP looks at."""
+    if mode == "concatenate all":
+        return images_HWC
+    return images_HWC[:1] if mode == "start" else (images_HWC[0], images_HWC[-1])
+
+
 def clip_tokens(images_HWC: Sequence[Tensor], clip_vision: ClipVisionModel) -> Tensor:
     """Tokens of the last layer but one, shape (images, tokens, 1280), on the host's intermediate device.
 

@@ -11,6 +11,7 @@ import comfy.utils
 import comfy.weight_adapter
 import torch
 from comfy.model_patcher import ModelPatcher
+from comfy.quant_ops import QuantizedTensor
 
 from ..core.errors import InbetweenError
 from ..core.lora_mixture import Expert, LoraMixture, LoraSource, LowRank, concatenated
@@ -148,7 +149,7 @@ def _fits(model: ModelPatcher, key: str, patch: Any) -> bool:
 
 def _is_quantised(model: ModelPatcher, found: _Matched) -> bool:
     return any(
-        weight.dtype not in _WHOLE_WEIGHTS or type(weight.data).__name__ == "QuantizedTensor"
+        weight.dtype not in _WHOLE_WEIGHTS or isinstance(weight, QuantizedTensor)
         for weight in (comfy.utils.get_attr(model.model, key) for key in found.patches if key.endswith(".weight"))
     )
 

@@ -7,6 +7,10 @@ from typing import Any
 import comfy.samplers
 from comfy_execution.graph_utils import GraphBuilder
 
+from ..core.errors import InbetweenError
+from ..core.segments import Segment
+from ..core.wan_layout import OtherLengths, frames_made
+
 SAMPLERS = comfy.samplers.KSampler.SAMPLERS
 SCHEDULERS = comfy.samplers.KSampler.SCHEDULERS
 
@@ -31,6 +35,23 @@ class SegmentsGraph:
     nodes: dict[str, Any]
     frames: Any
     report: Any
+
+
+def check_before_sampling(
+    segments: Sequence[Segment],
+    context_frames: int,
+    other_lengths: OtherLengths,
+    sampling: Sampling,
+    two_models: bool,
+) -> None:
+    """Raise InbetweenError for what would only fail at a later segment: a length, or steps for one model alone."""
+    for number, segment in enumerate(segments):
+        frames_made(len(segment.frames) + (context_frames - 1 if number else 0), other_lengths)
+    if two_models and sampling.high_noise_steps >= sampling.steps:
+        raise InbetweenError(
+            f"high_noise_steps is {sampling.high_noise_steps} of {sampling.steps} steps, which leaves none for "
+            f"model_low; give {sampling.steps - 1} or fewer."
+        )
 
 
 def build_segments(

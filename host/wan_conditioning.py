@@ -26,7 +26,7 @@ from ..core.wan_layout import (
     latent_frame_count,
     pinned_frames,
 )
-from .clip_images import ClipImages, as_clip_output, clip_tokens, joined_tokens
+from .clip_images import ClipImages, as_clip_output, clip_tokens, joined_tokens, shown_images
 from .lora_mixture import has_mixture
 from .wan import WanKind, wan_kind
 
@@ -101,12 +101,9 @@ def condition_on_keyframes(
     )
     values: dict[str, Any] = {}
     if mode != "none" and clip_vision is not None:
-        images_HWC = [keyframe.image_HWC for keyframe in keyframes.keyframes]
-        shown = images_HWC[:1] if mode == "start" else images_HWC
-        shown = shown if mode == "concatenate all" else [shown[0], shown[-1]][: len(shown)]
-        values["clip_vision_output"] = as_clip_output(
-            joined_tokens(clip_tokens(shown, clip_vision), mode, settings.end_share)
-        )
+        shown = shown_images([keyframe.image_HWC for keyframe in keyframes.keyframes], mode)
+        tokens_BND = clip_tokens(shown, clip_vision)
+        values["clip_vision_output"] = as_clip_output(joined_tokens(tokens_BND, mode, settings.end_share))
     high = known_frames(keyframes, made)
     low = known_frames(keyframes, made, settings.low_noise_strength)
     for_high = values | _guidance(vae, high, made, keyframes, size)

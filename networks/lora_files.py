@@ -26,6 +26,7 @@ _SEMFI = re.compile(
     r"(?P<number>\d+)\.lora_(?P<matrix>[AB])\.(?P<kind>weight|bias)"
 )
 _DOWN, _UP, _BIAS = ".lora_A.weight", ".lora_B.weight", ".diff_b"
+_PEFT = "base_model.model."
 _LORAS = len(SEMFI_FRAME_COUNTS) + 1
 _TENSORS_IN_BLOCK = 10 * 2 * 2  # layers, matrices, weight and bias
 
@@ -75,7 +76,10 @@ class KeptLora:
 
 @dataclass(frozen=True, eq=False)
 class LoraFile:
-    """A file with one LoRA, in the layout of any trainer for Wan, read when it is needed."""
+    """A file with one LoRA, in the layout of any trainer for Wan, read when it is needed.
+
+    scale: alpha / rank, where the trainer noted it outside the tensors.
+    """
 
     file: TensorFile
     name: str
@@ -92,16 +96,19 @@ class LoraFile:
         return {f"{layer}.{part}": tensor for layer in layers for part, tensor in self._finished(layers[layer])}
 
     def _finished(self, parts: dict[str, Tensor]) -> Iterable[tuple[str, Tensor]]:
-        down_RI, up_OR = (parts.get(f"lora_{matrix}.weight") for matrix in "AB")
-        if down_RI is not None and up_OR is not None:
+        """The parts of a layer, the noted scale and the biases of its matrices in the host's form."""
+        for down, up in (("lora_A", "lora_B"), ("lora_down", "lora_up")):
+            down_RI, up_OR = parts.get(f"{down}.weight"), parts.get(f"{up}.weight")
+            if down_RI is None or up_OR is None:
+                continue
             rank = down_RI.shape[0]
             if self.scale is not None and "alpha" not in parts:
                 parts["alpha"] = torch.tensor(self.scale * rank)
-            biases = [parts.pop(f"lora_{matrix}.bias", None) for matrix in "AB"]
-            if any(bias is not None for bias in biases):
-                of_down_R, of_up_O = biases
-                bias_O = torch.zeros(up_OR.shape[0], dtype=up_OR.dtype) if of_up_O is None else of_up_O
-                bias_O = bias_O if of_down_R is None else up_OR @ of_down_R + bias_O
+            of_down_R, of_up_O = parts.pop(f"{down}.bias", None), parts.pop(f"{up}.bias", None)
+            if of_down_R is not None or of_up_O is not None:
+                of_down_R = torch.zeros(rank) if of_down_R is None else of_down_R
+                of_up_O = torch.zeros(up_OR.shape[0]) if of_up_O is None else of_up_O
+                bias_O = LowRank.of_affine(down_RI, of_down_R, up_OR, of_up_O).bias_O
                 parts["diff_b"] = bias_O * (parts["alpha"].item() / rank if "alpha" in parts else 1.0)
         return parts.items()
 
@@ -194,7 +201,7 @@ def _scale_beside(file: TensorFile, name: str) -> float | None:
             stored = json.loads(file.metadata["lora_adapter_metadata"])
             notes.append({key.split(".")[-1]: value for key, value in stored.items()})
         beside = file.path.with_name("adapter_config.json")
-        if beside.is_file():
+        if beside.is_file() and any(published.startswith(_PEFT) for published in file.shapes):
             notes.append(dict(json.loads(beside.read_text(encoding="utf-8")).items()))
     except (ValueError, AttributeError, OSError):
         raise InbetweenError(f"the settings that belong to {name} cannot be read; save the LoRA again.") from None

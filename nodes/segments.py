@@ -2,10 +2,8 @@
 
 from comfy_api.latest import io
 
-from ..core.errors import InbetweenError
-from ..core.segments import counted_seeds, cut_segments, segment_ranges, with_own_seeds
-from ..core.wan_layout import frames_made
-from ..host.segments import SAMPLERS, SCHEDULERS, Sampling, build_segments
+from ..core.segments import counted_seeds, cut_segments, prompt_lines, segment_ranges, with_own_seeds
+from ..host.segments import SAMPLERS, SCHEDULERS, Sampling, build_segments, check_before_sampling
 from .types import Keyframes, LoraMixture
 from .wan_inputs import (
     clip_images_input,
@@ -136,15 +134,9 @@ class InbetweenSegments(io.ComfyNode):
         longest = cut.get("longest_segment")
         count = len(segment_ranges(keyframes, longest))
         seeds = with_own_seeds(counted_seeds(seed, count), own_seeds)
-        lines = [line.strip() for line in prompts.splitlines() if line.strip()] or [""]
-        segments = cut_segments(keyframes, seeds, lines, longest)
-        if model_low is not None and high_noise_steps >= steps:
-            raise InbetweenError(
-                f"high_noise_steps is {high_noise_steps} of {steps} steps, which leaves none for model_low; "
-                f"give {steps - 1} or fewer."
-            )
-        for number, segment in enumerate(segments):
-            frames_made(len(segment.frames) + (context_frames - 1 if number else 0), other_lengths)
+        segments = cut_segments(keyframes, seeds, prompt_lines(prompts), longest)
+        sampling = Sampling(steps, cfg, sampler_name, scheduler, high_noise_steps)
+        check_before_sampling(segments, context_frames, other_lengths, sampling, model_low is not None)
         values = dict(
             zip(LINKED, (model, clip, vae, keyframes, clip_vision, mixture, model_low, mixture_low), strict=True)
         )
@@ -153,7 +145,7 @@ class InbetweenSegments(io.ComfyNode):
             [segment.seed for segment in segments],
             [segment.prompt for segment in segments],
             negative,
-            Sampling(steps, cfg, sampler_name, scheduler, high_noise_steps),
+            sampling,
             _widgets("cut", cut),
             {
                 **_widgets("clip_images", clip_images),

@@ -12,6 +12,7 @@ from comfyui_inbetween.core.segments import (
     cut_segments,
     join_segments,
     part_of,
+    prompt_lines,
     segment_ranges,
     with_context,
     with_own_seeds,
@@ -181,3 +182,21 @@ def test_context_that_cannot_be():
         with_context(keyframes(0, 8), torch.zeros(3, 2, 2, 3), 5)
     with pytest.raises(InbetweenError, match="the clip before is 4x2 but the keyframes are 2x2"):
         with_context(keyframes(0, 8), torch.zeros(9, 2, 4, 3), 5)
+
+
+# ------------------------------------------------------------------------------------- prompts, and too many segments
+
+
+@pytest.mark.parametrize(
+    ("text", "prompts"), [("", [""]), (" \n", [""]), ("a cat", ["a cat"]), ("a cat \n\n  a dog\n", ["a cat", "a dog"])]
+)
+def test_prompts_are_lines(text, prompts):
+    assert prompt_lines(text) == prompts
+
+
+def test_too_many_segments_are_told_before_they_are_made():
+    """Join Clips takes 50."""
+    many = keyframes(*range(0, 53 * 4, 4))
+    with pytest.raises(InbetweenError, match="the keyframes make 52 segments; at most 50 can be joined"):
+        segment_ranges(many)
+    assert len(segment_ranges(many, 9)) == 26

@@ -1,12 +1,13 @@
 """Running the tiny Wan in the host of this process. `boot_host` comes first, and the tiny models."""
 
 import comfy.model_management as model_management
+import comfy.sd
 import comfy.utils
 import torch
 from comfyui_inbetween.host.clip_images import as_clip_output
 from comfyui_inbetween.host.lora_mixture import MixtureSettings, apply_mixture
 from semfi_cases import network_inputs
-from semfi_weights import layer_names
+from semfi_weights import layer_names, seeded_wan, tiny_wan_shapes
 
 import nodes
 
@@ -23,10 +24,23 @@ def applied(model, mixture, frame_count, **settings):
     ).model
 
 
-def output_of(patcher):
+def load_scaled_fp8():
+    """The seeded Wan with its large weights in 8 bits and a scale for each, as "fp8_scaled" files have them."""
+    weights = {"scaled_fp8": torch.tensor([], dtype=torch.float8_e4m3fn)}
+    for name, tensor in seeded_wan(tiny_wan_shapes()).items():
+        if name.startswith("blocks.") and name.endswith(".weight") and tensor.ndim == 2:
+            scale = tensor.abs().max() / torch.finfo(torch.float8_e4m3fn).max
+            weights |= {name: (tensor / scale).to(torch.float8_e4m3fn), name[: -len("weight")] + "scale_weight": scale}
+        else:
+            weights[name] = tensor
+    with torch.no_grad():
+        return comfy.sd.load_diffusion_model_state_dict(weights)
+
+
+def output_of(patcher, mode=torch.inference_mode):
     """What the network makes of the stored inputs, with everything that belongs to the patcher loaded as for a run."""
     given = network_inputs()
-    with torch.inference_mode():
+    with mode():
         model_management.load_models_gpu([patcher, *patcher.get_nested_additional_models()])
         x = torch.cat([given["x"], given["y"]], dim=1)
         return patcher.model.diffusion_model(x, given["timestep"], given["context"], clip_fea=given["clip_feature"])

@@ -115,12 +115,15 @@ def one_layer(**parts):
 def test_biases_of_any_lora_become_one(tmp_path):
     """With alpha / rank, which the host multiplies to the matrices but not to a bias."""
     a, b, down, up = torch.rand(4), torch.rand(8), torch.rand(4, 6), torch.rand(8, 4)
-    matrices = {"lora_A__weight": down, "lora_B__weight": up}
     for parts, expected in (
         ({"lora_A__bias": a, "lora_B__bias": b}, up @ a + b),
+        ({"lora_A__bias": a}, up @ a),
         ({"lora_B__bias": b}, b),
         ({"lora_B__bias": b, "alpha": torch.tensor(2.0)}, b / 2),
+        ({"lora_down__bias": a, "lora_up__bias": b}, up @ a + b),
     ):
+        named = ("lora_down", "lora_up") if "lora_down__bias" in parts else ("lora_A", "lora_B")
+        matrices = {f"{name}__weight": matrix for name, matrix in zip(named, (down, up), strict=True)}
         save_file(one_layer(**matrices, **parts), tmp_path / "lora.safetensors")
         tensors = read_lora(tmp_path / "lora.safetensors").tensors()
         torch.testing.assert_close(tensors["diffusion_model.blocks.0.self_attn.q.diff_b"], expected)
@@ -134,12 +137,10 @@ def test_biases_of_any_lora_become_one(tmp_path):
 @pytest.mark.parametrize("where", ["beside", "within"])
 def test_alpha_that_is_noted_outside_the_tensors(tmp_path, settings, alpha, where):
     """By PEFT in a file beside, by diffusers in the header."""
-    tensors, file = (
-        one_layer(lora_A__weight=torch.rand(4, 6), lora_B__weight=torch.rand(8, 4)),
-        tmp_path / "a.safetensors",
-    )
+    file = tmp_path / "a.safetensors"
+    tensors = one_layer(lora_A__weight=torch.rand(4, 6), lora_B__weight=torch.rand(8, 4))
     if where == "beside":
-        save_file(tensors, file)
+        save_file({f"base_model.model.{name}": tensor for name, tensor in tensors.items()}, file)
         (tmp_path / "adapter_config.json").write_text(json.dumps(settings))
     else:
         named = {f"transformer.{key}": value for key, value in settings.items()}
@@ -148,9 +149,17 @@ def test_alpha_that_is_noted_outside_the_tensors(tmp_path, settings, alpha, wher
     assert (None if found is None else found.item()) == alpha
 
 
+def test_a_note_beside_is_for_files_of_peft_alone(tmp_path):
+    """In a folder of many LoRAs it belongs to one of them."""
+    (tmp_path / "adapter_config.json").write_text('{"lora_alpha": 8, "r": 4}')
+    tensors = read_lora(write_lora(tmp_path / "other.safetensors", seed=1)).tensors()
+    assert not any(name.endswith("alpha") for name in tensors)
+
+
 @pytest.mark.parametrize("note", ['{"lora_alpha": 8, "r": 4, "alpha_pattern": {"q": 2}}', "[]", "no json"])
 def test_alpha_that_cannot_be_read_is_told(tmp_path, note):
-    save_file(one_layer(lora_A__weight=torch.rand(4, 6), lora_B__weight=torch.rand(8, 4)), tmp_path / "a.safetensors")
+    tensors = one_layer(lora_A__weight=torch.rand(4, 6), lora_B__weight=torch.rand(8, 4))
+    save_file({f"base_model.model.{name}": each for name, each in tensors.items()}, tmp_path / "a.safetensors")
     (tmp_path / "adapter_config.json").write_text(note)
     with pytest.raises(InbetweenError, match=r"a\.safetensors"):
         read_lora(tmp_path / "a.safetensors")
