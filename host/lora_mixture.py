@@ -104,7 +104,7 @@ def apply_mixture(
     largest = max(experts, key=lambda each: each[1])[0]
     warnings = tuple(_warnings(matched, kind.name, kind.sees_images))
     lines = [
-        f"{_chosen(experts)} for {frame_count} frames, {'beside' if beside else 'merged into'} the weights.",
+        f"{_chosen(experts)} on a clip of {frame_count}, {'beside' if beside else 'merged into'} the weights.",
         *(_described(found, lora, strength) for found, lora, strength in matched),
     ]
     return MixtureApplied(patched, largest.frame_count, report_text(lines, warnings), warnings)
@@ -189,14 +189,14 @@ def _linear_changes(patches: Mapping[str, Any]) -> Iterator[tuple[str, LowRank]]
             continue
         bias = patches.get(f"{_module(key)}.bias")
         scale = 1.0 if alpha is None else alpha / down.shape[0]
-        yield key, LowRank(down, scale * up, None if bias is None else bias[1][0])
+        yield key, LowRank(down, up if scale == 1 else scale * up.float(), None if bias is None else bias[1][0])
 
 
 def _chosen(experts: Sequence[tuple[Expert, float]]) -> str:
     if len(experts) == 1:
         return f"Expert for {experts[0][0].frame_count} frames"
     shares = " and ".join(f"{share:.0%} of that for {expert.frame_count}" for expert, share in experts)
-    return f"Two experts, {shares} frames,"
+    return f"Two experts, {shares} frames"
 
 
 def _described(found: _Matched, lora: LoraSource, strength: float) -> str:

@@ -89,34 +89,24 @@ def condition_on_keyframes(
         described += f", {keyframes.frame_count} wanted, so Finish Frames trims {made - keyframes.frame_count}"
     if kind.pins:
         latent = _pinned_latent(model, vae, keyframes, made, settings.batch_size)
-        places = [f"{frame} (with its latent frame: {_span(frame)})" for frame in keyframes.frames]
-        report = f"{described}. Keyframes at {', '.join(places)}."
-        return WanConditioned(positive, negative, latent, positive, negative, report_text([report], warnings), warnings)
+        places = ", ".join(f"{frame} (with its latent frame: {_span(frame)})" for frame in keyframes.frames)
+        report = report_text([f"{described}. Keyframes at {places}."], warnings)
+        return WanConditioned(positive, negative, latent, positive, negative, report, warnings)
 
-    ratio = vae.spacial_compression_encode()
-    size = (keyframes.height // ratio, keyframes.width // ratio)
-    samples = torch.zeros(
-        [settings.batch_size, kind.latent_channels, latent_frame_count(made), *size],
-        device=model_management.intermediate_device(),
-    )
-    values: dict[str, Any] = {}
+    shown: dict[str, Any] = {}
     if mode != "none" and clip_vision is not None:
-        shown = shown_images([keyframe.image_HWC for keyframe in keyframes.keyframes], mode)
-        tokens_BND = clip_tokens(shown, clip_vision)
-        values["clip_vision_output"] = as_clip_output(joined_tokens(tokens_BND, mode, settings.end_share))
-    high = known_frames(keyframes, made)
-    low = known_frames(keyframes, made, settings.low_noise_strength)
-    for_high = values | _guidance(vae, high, made, keyframes, size)
-    same = [each.strength for each in high] == [each.strength for each in low]
-    for_low = for_high if same else values | _guidance(vae, low, made, keyframes, size)
-    seen = {"none": "CLIP sees nothing", "start": "CLIP sees the first keyframe"}
-    report = f"{described}. Keyframes at {_listed(keyframes)}. {seen.get(mode, f'CLIP sees first and last: {mode}')}."
-    if not same:
-        report += f" For the low-noise model inner keyframes at {settings.low_noise_strength:g} of their strength."
-    set_values = node_helpers.conditioning_set_values
-    on_high = [set_values(each, for_high) for each in (positive, negative)]
-    on_low = on_high if same else [set_values(each, for_low) for each in (positive, negative)]
-    return WanConditioned(*on_high, {"samples": samples}, *on_low, report_text([report], warnings), warnings)
+        pictures = shown_images([keyframe.image_HWC for keyframe in keyframes.keyframes], mode)
+        tokens_1ND = joined_tokens(clip_tokens(pictures, clip_vision), mode, settings.end_share)
+        shown["clip_vision_output"] = as_clip_output(tokens_1ND)
+    high, low = _known_in_both(keyframes, made, settings.low_noise_strength)
+    latent = _empty_latent(kind, vae, keyframes, made, settings.batch_size)
+    on_high = _with_values((positive, negative), shown | _guidance(vae, high, made, keyframes))
+    on_low = on_high
+    described += f". Keyframes at {_listed(keyframes)}. {_seen(mode)}."
+    if low is not high:
+        on_low = _with_values((positive, negative), shown | _guidance(vae, low, made, keyframes))
+        described += f" For the low-noise model inner keyframes at {settings.low_noise_strength:g} of their strength."
+    return WanConditioned(*on_high, latent, *on_low, report_text([described], warnings), warnings)
 
 
 def _check_fit(kind: WanKind, vae: VAE, keyframes: KeyframeSet) -> None:
@@ -137,7 +127,7 @@ def _check_fit(kind: WanKind, vae: VAE, keyframes: KeyframeSet) -> None:
 
 
 def _clip_mode(kind: WanKind, chosen: ClipImages, mixture: bool, connected: bool, images: int) -> ClipImages:
-    """What CLIP shows the model; "auto" resolved, and what cannot be refused."""
+    """What CLIP shows the model, with "auto" resolved; what the model cannot take is refused."""
     if not kind.sees_images or chosen == "none":
         return "none"
     if not connected:
@@ -157,13 +147,39 @@ def _clip_mode(kind: WanKind, chosen: ClipImages, mixture: bool, connected: bool
     return "sum" if mixture and not kind.trained_on_start else "start"
 
 
-def _guidance(
-    vae: VAE, known: tuple[Keyframe, ...], made: int, keyframes: KeyframeSet, size: tuple[int, int]
-) -> dict[str, Tensor]:
+def _seen(mode: ClipImages) -> str:
+    known = {"none": "nothing", "start": "the first keyframe", "concatenate all": "every keyframe"}
+    return f"CLIP sees {known.get(mode, f'first and last: {mode}')}"
+
+
+def _known_in_both(
+    keyframes: KeyframeSet, made: int, low_noise_strength: float
+) -> tuple[tuple[Keyframe, ...], tuple[Keyframe, ...]]:
+    """What the high-noise and the low-noise model are given; one and the same where that makes no difference."""
+    high, low = known_frames(keyframes, made), known_frames(keyframes, made, low_noise_strength)
+    return high, high if [each.strength for each in high] == [each.strength for each in low] else low
+
+
+def _guidance(vae: VAE, known: tuple[Keyframe, ...], made: int, keyframes: KeyframeSet) -> dict[str, Tensor]:
     """Encoded clip and mask; in the mask the host wants 0 for what is known."""
     encoded = vae.encode(guidance_clip(known, made, keyframes.height, keyframes.width))
     unknown_14T11 = (1 - known_levels(known, made))[None, :, :, None, None]
+    size = _latent_size(vae, keyframes)
     return {"concat_latent_image": encoded, "concat_mask": unknown_14T11.expand(-1, -1, -1, *size).contiguous()}
+
+
+def _latent_size(vae: VAE, keyframes: KeyframeSet) -> tuple[int, int]:
+    ratio = vae.spacial_compression_encode()
+    return keyframes.height // ratio, keyframes.width // ratio
+
+
+def _empty_latent(kind: WanKind, vae: VAE, keyframes: KeyframeSet, made: int, batch_size: int) -> dict[str, Tensor]:
+    shape = [batch_size, kind.latent_channels, latent_frame_count(made), *_latent_size(vae, keyframes)]
+    return {"samples": torch.zeros(shape, device=model_management.intermediate_device())}
+
+
+def _with_values(conditions: tuple[Conditioning, ...], values: dict[str, Any]) -> list[Conditioning]:
+    return [node_helpers.conditioning_set_values(each, values) for each in conditions]
 
 
 def _pinned_latent(
@@ -173,11 +189,9 @@ def _pinned_latent(
 
     A latent frame after the first holds four frames: there the picture stands still for those four.
     """
-    ratio = vae.spacial_compression_encode()
     device = model_management.intermediate_device()
     samples = torch.zeros(
-        [1, vae.latent_channels, latent_frame_count(made), keyframes.height // ratio, keyframes.width // ratio],
-        device=device,
+        [1, vae.latent_channels, latent_frame_count(made), *_latent_size(vae, keyframes)], device=device
     )
     mask = torch.ones([1, 1, *samples.shape[2:]], device=device)
     for latent_frame, keyframe in pinned_frames(keyframes).items():

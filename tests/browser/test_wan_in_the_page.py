@@ -27,7 +27,7 @@ def test_the_expert_follows_the_length(page, server):
 
         assert page.queue()["kind"] == "execution_success"
 
-        assert texts(page)[0].startswith(f"Expert for {expert} frames for {frame_count} frames")
+        assert texts(page)[0].startswith(f"Expert for {expert} frames on a clip of {frame_count}")
         (video,) = files(page.outputs(), [".mp4"])
         assert len(server.video(video)[0]) == frame_count
 
@@ -45,7 +45,7 @@ def test_a_mixture_on_another_wan_is_told_on_the_node(page):
     assert page.queue()["kind"] == "execution_success"
 
     expect(told).to_have_count(0)
-    chosen = page.page.get_by_text("Expert for 9 frames for 9 frames, merged into the weights.")
+    chosen = page.page.get_by_text("Expert for 9 frames on a clip of 9, merged into the weights.")
     expect(chosen.first).to_be_visible()
 
 

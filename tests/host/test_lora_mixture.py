@@ -249,7 +249,7 @@ def test_the_base_is_not_read_again(wan, semfi, tmp_path, monkeypatch):
 def test_the_report_says_what_was_done(wan, model, semfi):
     done = wan.apply_mixture(model, semfi, 29, ((semfi.nearest(29), 1.0),), wan.MixtureSettings())
     assert done.report.splitlines() == [
-        "Expert for 33 frames for 29 frames, merged into the weights.",
+        "Expert for 33 frames on a clip of 29, merged into the weights.",
         "universal LoRA of semfi.ckpt, strength 1: 20 of 20 layers fit.",
         "expert 33 of semfi.ckpt, strength 1: 20 of 20 layers fit.",
     ]

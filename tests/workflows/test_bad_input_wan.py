@@ -109,7 +109,7 @@ def reports(outputs):
 def test_the_graph_of_these_tests_runs_as_it_is(server, folder):
     conditioned, chosen = reports(server.run(graph()))
     assert conditioned.startswith("Wan2.1 I2V: 9 frames in 3 latent frames. Keyframes at 0, 8.")
-    assert chosen.startswith("Expert for 9 frames for 9 frames")
+    assert chosen.startswith("Expert for 9 frames on a clip of 9")
 
 
 def test_mixtures_of_single_files_run(server, folder):

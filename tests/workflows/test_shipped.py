@@ -173,7 +173,7 @@ def reports(outputs) -> list[str]:
 @pytest.mark.parametrize("outputs", ["semfi_first_last"], indirect=True)
 def test_semfi_takes_the_expert_for_the_length(outputs):
     mixture, conditioning = sorted(reports(outputs))
-    assert mixture.startswith("Expert for 9 frames for 9 frames, merged into the weights.")
+    assert mixture.startswith("Expert for 9 frames on a clip of 9, merged into the weights.")
     assert mixture.count("20 of 20 layers fit.") == 2
     assert conditioning.startswith("Wan2.1 I2V: 9 frames in 3 latent frames. Keyframes at 0, 8.")
     assert conditioning.endswith("CLIP sees first and last: sum.")
