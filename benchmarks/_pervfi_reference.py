@@ -1,13 +1,12 @@
 """The published modules of PerVFI on the CPU, with a splat in torch in the place of the CUDA kernel."""
 
 import contextlib
-import subprocess
 import sys
 import types
 from pathlib import Path
 
 import torch
-from _clips import FOLDER
+from _run import checkout
 from torch import Tensor
 
 REPOSITORY = "https://github.com/mulns/PerVFI"
@@ -15,14 +14,8 @@ COMMIT = "89d90f1f7c3b9fee064a65bb9209bd70560a0150"
 
 
 def reference_folder(named: Path | None) -> Path:
-    """A checkout of the published code; fetched with git when none is named."""
-    if named is not None:
-        return named
-    folder = FOLDER / "PerVFI"
-    if not folder.is_dir():
-        subprocess.run(["git", "clone", "--quiet", REPOSITORY, str(folder)], check=True)
-        subprocess.run(["git", "-C", str(folder), "checkout", "--quiet", COMMIT], check=True)
-    return folder
+    """A checkout of the published code, fetched when none is named."""
+    return named or checkout(REPOSITORY, COMMIT)
 
 
 def published_network(folder: Path, variant: str, weights: dict[str, Tensor]) -> torch.nn.Module:

@@ -1,12 +1,25 @@
 """What the benchmarks share: time, peak memory, tables."""
 
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psutil
+
+FOLDER = Path(__file__).resolve().parent.parent / ".dev" / "benchmarks"
+
+
+def checkout(repository: str, commit: str) -> Path:
+    """The code of others at a commit; fetched with git when it is not there yet."""
+    folder = FOLDER / repository.rsplit("/", 1)[-1]
+    if not folder.is_dir():
+        subprocess.run(["git", "clone", "--quiet", repository, str(folder)], check=True)
+        subprocess.run(["git", "-C", str(folder), "checkout", "--quiet", commit], check=True)
+    return folder
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, float]:

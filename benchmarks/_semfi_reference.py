@@ -1,27 +1,20 @@
 """The published transformer of SemFi, which runs all its LoRAs at once."""
 
 import importlib
-import subprocess
 import sys
 import types
 from pathlib import Path
 
 import torch
-from _clips import FOLDER
+from _run import checkout
 
 REPOSITORY = "https://github.com/hyj542682306/Semantic-Frame-Interpolation"
 COMMIT = "1616ca7"
 
 
 def reference_folder(named: Path | None) -> Path:
-    """A checkout of the published code; fetched with git when none is named."""
-    if named is not None:
-        return named
-    folder = FOLDER / "SemFi"
-    if not folder.is_dir():
-        subprocess.run(["git", "clone", "--quiet", REPOSITORY, str(folder)], check=True)
-        subprocess.run(["git", "-C", str(folder), "checkout", "--quiet", COMMIT], check=True)
-    return folder
+    """A checkout of the published code, fetched when none is named."""
+    return named or checkout(REPOSITORY, COMMIT)
 
 
 def published_block(folder: Path, dim: int, ffn_dim: int) -> torch.nn.Module:

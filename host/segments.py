@@ -161,49 +161,28 @@ def _sampled(
     graph: GraphBuilder, number: int, models: Sequence[Any], guided: Any, seed: int, sampling: Sampling
 ) -> Any:
     """The latent of a segment: from one model, or from the one for high and then the one for low noise."""
-    common = {
-        "steps": sampling.steps,
-        "cfg": sampling.cfg,
-        "sampler_name": sampling.sampler_name,
-        "scheduler": sampling.scheduler,
-    }
-    if len(models) == 1:
+
+    def sampler(class_type: str, name: str, model: Any, outputs: tuple[int, int], latent: Any, **own: Any) -> Any:
         return graph.node(
-            "KSampler",
-            f"sample {number}",
-            model=models[0],
-            seed=seed,
-            positive=guided.out(0),
-            negative=guided.out(1),
-            latent_image=guided.out(2),
-            denoise=1.0,
-            **common,
+            class_type,
+            name,
+            model=model,
+            positive=guided.out(outputs[0]),
+            negative=guided.out(outputs[1]),
+            latent_image=latent,
+            steps=sampling.steps,
+            cfg=sampling.cfg,
+            sampler_name=sampling.sampler_name,
+            scheduler=sampling.scheduler,
+            **own,
         ).out(0)
-    high = graph.node(
-        "KSamplerAdvanced",
-        f"sample {number}",
-        model=models[0],
-        add_noise="enable",
-        noise_seed=seed,
-        positive=guided.out(0),
-        negative=guided.out(1),
-        latent_image=guided.out(2),
-        start_at_step=0,
-        end_at_step=sampling.high_noise_steps,
-        return_with_leftover_noise="enable",
-        **common,
+
+    name, empty, change = f"sample {number}", guided.out(2), sampling.high_noise_steps
+    if len(models) == 1:
+        return sampler("KSampler", name, models[0], (0, 1), empty, seed=seed, denoise=1.0)
+    first = {"add_noise": "enable", "return_with_leftover_noise": "enable", "start_at_step": 0, "end_at_step": change}
+    then = {"add_noise": "disable", "return_with_leftover_noise": "disable", "start_at_step": change}
+    begun = sampler("KSamplerAdvanced", name, models[0], (0, 1), empty, noise_seed=seed, **first)
+    return sampler(
+        "KSamplerAdvanced", f"{name} low", models[1], (3, 4), begun, noise_seed=seed, end_at_step=10000, **then
     )
-    return graph.node(
-        "KSamplerAdvanced",
-        f"sample {number} low",
-        model=models[1],
-        add_noise="disable",
-        noise_seed=seed,
-        positive=guided.out(3),
-        negative=guided.out(4),
-        latent_image=high.out(0),
-        start_at_step=sampling.high_noise_steps,
-        end_at_step=10000,
-        return_with_leftover_noise="disable",
-        **common,
-    ).out(0)

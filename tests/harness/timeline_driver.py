@@ -2,12 +2,19 @@
 
 import json
 
-from comfy_page import NEXT_FRAMES, ComfyPage
+from comfy_page import LOAD_MS, NEXT_FRAMES, ComfyPage
 from playwright.sync_api import ElementHandle, expect
 from project_paths import WORKFLOWS
 
 KEYFRAMES = "InbetweenKeyframes"
 THREE_KEYFRAMES = WORKFLOWS / "three_keyframes.json"
+
+# What the page keeps for undo and redo, and how many steps of each there are.
+TRACKER = "() => window.app.extensionManager.workflow.activeWorkflow.changeTracker"
+HISTORY = f"""() => {{
+    const {{ undoQueue, redoQueue }} = ({TRACKER})()
+    return `${{undoQueue.length}} ${{redoQueue.length}}`
+}}"""
 
 # The node may be recreated (undo) or its element moved (renderer), so it is looked up each time.
 FIND = """([id, name]) => {
@@ -158,13 +165,19 @@ class Timeline:
 
     def undo(self, times: int = 1) -> None:
         for _ in range(times):
-            self.page.page.keyboard.press("Control+z")
-            self.page.page.wait_for_timeout(250)
-        self.settle()
+            self._through_history("Control+z")
 
     def redo(self) -> None:
-        self.page.page.keyboard.press("Control+y")
-        self.page.page.wait_for_timeout(250)
+        self._through_history("Control+y")
+
+    def _through_history(self, keys: str) -> None:
+        """Press the keys and wait until the page has gone there; however long that takes, keys pressed before are "
+        "lost."""
+        before = self.page.page.evaluate(HISTORY)
+        self.page.page.keyboard.press(keys)
+        self.page.page.wait_for_function(
+            f"(before) => (({HISTORY})() !== before) && !({TRACKER})()._restoringState", arg=before, timeout=LOAD_MS
+        )
         self.settle()
 
 

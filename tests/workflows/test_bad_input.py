@@ -4,21 +4,12 @@ import math
 
 import pytest
 from comfy_server import PromptRefused, RunFailed
-
-
-def node(class_type, **inputs):
-    return {"class_type": class_type, "inputs": inputs}
+from prompts import keyframes_node as keyframes
+from prompts import node
 
 
 def picture(width=64, height=48, color=0x336699):
     return node("EmptyImage", width=width, height=height, batch_size=1, color=color)
-
-
-def keyframes(*images, **changes):
-    """Keyframes from node ids, with the widgets at their defaults unless changed."""
-    widgets = {"frame_count": 5, "fit": "crop", "frame_rule": "any", "width": 0, "height": 0, "multiple_of": 1}
-    sockets = {f"images.image{number}": [image, 0] for number, image in enumerate(images)}
-    return node("InbetweenKeyframes", **{**widgets, "positions": "", **sockets, **changes})
 
 
 def graph(keys, first=None, second=None, finish_keys=None, timing=None):

@@ -2,12 +2,8 @@
 
 import pytest
 from comfy_server import PromptRefused, RunFailed
+from prompts import keyframes_node, node
 from semfi_weights import write_lora, write_semfi
-
-
-def node(class_type, **inputs):
-    return {"class_type": class_type, "inputs": inputs}
-
 
 MODELS = {
     "I2V": "wan2.1_i2v_720p_14B_fp16.safetensors",
@@ -22,17 +18,7 @@ def graph(model="I2V", frame_count=9, positions="", size=32, clip_vision=True, p
     prompt = {
         "a": node("EmptyImage", width=size, height=size, batch_size=1, color=0x336699),
         "b": node("EmptyImage", width=size, height=size, batch_size=1, color=0x996633),
-        "keys": node(
-            "InbetweenKeyframes",
-            **{f"images.image{number}": ["ab"[number % 2], 0] for number in range(pictures)},
-            frame_count=frame_count,
-            fit="crop",
-            frame_rule="any",
-            width=0,
-            height=0,
-            multiple_of=1,
-            positions=positions,
-        ),
+        "keys": keyframes_node(*("ab" * 2)[:pictures], frame_count=frame_count, positions=positions),
         "model": node("UNETLoader", unet_name=MODELS[model], weight_dtype="default"),
         "clip": node("CLIPLoader", clip_name="umt5.safetensors", type="wan", device="default"),
         "text": node("CLIPTextEncode", clip=["clip", 0], text=""),

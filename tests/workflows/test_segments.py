@@ -2,10 +2,7 @@
 
 import pytest
 from comfy_server import RunFailed, files
-
-
-def node(class_type, **inputs):
-    return {"class_type": class_type, "inputs": inputs}
+from prompts import keyframes_node, node
 
 
 def prompt(positions="0, 8, 16", frame_count=17, second_model=False, **changes):
@@ -14,17 +11,7 @@ def prompt(positions="0, 8, 16", frame_count=17, second_model=False, **changes):
         "a": node("EmptyImage", width=48, height=32, batch_size=1, color=0x336699),
         "b": node("EmptyImage", width=48, height=32, batch_size=1, color=0x996633),
         "c": node("EmptyImage", width=48, height=32, batch_size=1, color=0x669933),
-        "keys": node(
-            "InbetweenKeyframes",
-            **{f"images.image{number}": [name, 0] for number, name in enumerate("abc")},
-            frame_count=frame_count,
-            fit="crop",
-            frame_rule="any",
-            width=0,
-            height=0,
-            multiple_of=1,
-            positions=positions,
-        ),
+        "keys": keyframes_node(*"abc", frame_count=frame_count, positions=positions),
         "model": node(
             "UNETLoader", unet_name="wan2.2_i2v_high_noise_14B_fp8_scaled.safetensors", weight_dtype="default"
         ),
