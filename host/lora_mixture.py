@@ -141,7 +141,10 @@ def _fits(model: ModelPatcher, key: str, patch: Any) -> bool:
         up, down, _, middle, _, reshaped = patch.weights
         if middle is not None or reshaped is not None:
             return True
-        return (up.shape[0], math.prod(down.shape[1:])) == (shape[0], math.prod(shape[1:]))
+        return up.shape[1] == down.shape[0] and (up.shape[0], math.prod(down.shape[1:])) == (
+            shape[0],
+            math.prod(shape[1:]),
+        )
     if isinstance(patch, tuple):
         return tuple(patch[1][0].shape) == shape
     return True  # the host knows more kinds of adapters, each with a shape of its own

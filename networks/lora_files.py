@@ -105,7 +105,7 @@ class LoraFile:
             if self.scale is not None and "alpha" not in parts:
                 parts["alpha"] = torch.tensor(self.scale * rank)
             of_down_R, of_up_O = parts.pop(f"{down}.bias", None), parts.pop(f"{up}.bias", None)
-            if of_down_R is not None or of_up_O is not None:
+            if (of_down_R is not None or of_up_O is not None) and up_OR.shape[1] == rank:
                 of_down_R = torch.zeros(rank) if of_down_R is None else of_down_R
                 of_up_O = torch.zeros(up_OR.shape[0]) if of_up_O is None else of_up_O
                 bias_O = LowRank.of_affine(down_RI, of_down_R, up_OR, of_up_O).bias_O
@@ -147,12 +147,28 @@ def read_mixture(path: Path, name: str | None = None) -> LoraMixture:
             f"{name} lacks {expected - there} of {expected} tensors and would not work as trained; get the whole file "
             f"again: {WANTED_MIXTURE}."
         )
+    for layer, names in (pair for lora in loras for pair in lora.items()):
+        if not _belong_together({part: file.shapes[published] for part, published in names.items()}):
+            raise InbetweenError(
+                f"in {name} the matrices and biases of {layer.removeprefix(PREFIX)} are of shapes that do not belong "
+                f"together; get the file again: {WANTED_MIXTURE}."
+            )
     universal = SemFiLora(file, f"universal LoRA of {name}", loras[0])
     experts = tuple(
         Expert(frame_count, SemFiLora(file, f"expert {frame_count} of {name}", lora))
         for frame_count, lora in zip(SEMFI_FRAME_COUNTS, loras[1:], strict=True)
     )
     return LoraMixture(KeptLora(universal.name, universal.model, universal.tensors()), experts)
+
+
+def _belong_together(shapes: Mapping[tuple[str, str], tuple[int, ...]]) -> bool:
+    """Whether these are the parts of two linear layers, of which the second takes what the first makes."""
+    down, up = shapes["A", "weight"], shapes["B", "weight"]
+    return (
+        (len(down), len(up)) == (2, 2)
+        and down[0] == up[1]
+        and (shapes["A", "bias"], shapes["B", "bias"]) == (down[:1], up[:1])
+    )
 
 
 def merged_expert(mixture: LoraMixture, expert: Expert, dtype: torch.dtype | None = None) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.lora_mixture import Expert, LoraMixture
 from comfyui_inbetween.networks.lora_files import SEMFI_FRAME_COUNTS, KeptLora, read_lora, read_mixture
+from safetensors.torch import save_file
 from semfi_cases import stored_outputs
 from semfi_weights import layer_names, seeded_semfi, write_lora, write_semfi
 
@@ -272,6 +273,20 @@ def test_a_lora_that_fits_little_is_told(wan, model, tmp_path):
     done = wan.apply_mixture(model, mixture, 33, ((mixture.experts[0], 1.0),), wan.MixtureSettings())
     assert "only 20 of 80 layers of deep.safetensors fit Wan2.1 I2V" in done.warnings[0]
     assert "and 57 more" in done.report
+
+
+def test_matrices_that_do_not_go_together_do_not_fit(wan, model, tmp_path):
+    """Of three layers: ranks that differ, without and with a bias, and one that is whole."""
+    layers = {f"diffusion_model.blocks.0.self_attn.{name}": rank for name, rank in (("q", 3), ("k", 3), ("v", 4))}
+    tensors = {}
+    for layer, rank in layers.items():
+        tensors |= {f"{layer}.lora_A.weight": torch.rand(4, 128), f"{layer}.lora_B.weight": torch.rand(128, rank)}
+    tensors["diffusion_model.blocks.0.self_attn.k.lora_B.bias"] = torch.rand(128)
+    save_file(tensors, tmp_path / "odd.safetensors")
+    mixture = LoraMixture().with_expert(33, read_lora(tmp_path / "odd.safetensors"))
+    done = wan.apply_mixture(model, mixture, 33, ((mixture.experts[0], 1.0),), wan.MixtureSettings())
+    assert "odd.safetensors, strength 1: 1 of 3 layers fit." in done.report
+    assert wan.output_of(done.model).isfinite().all()
 
 
 @pytest.mark.parametrize("wrong", [{"dim": 64}, {"prefix": "diffusion_model.layers."}])

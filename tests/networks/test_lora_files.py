@@ -229,6 +229,17 @@ def test_an_incomplete_file_is_refused(tmp_path, part):
         read_mixture(tmp_path / "part.ckpt")
 
 
+@pytest.mark.parametrize("part", ["lora_A.weight", "lora_A.bias", "lora_B.weight", "lora_B.bias"])
+def test_parts_that_do_not_belong_together_are_refused(tmp_path, part):
+    tensors, name = seeded_semfi(), f"blocks.1.cross_attn.lora_k.4.{part}"
+    tensors[name] = torch.zeros(5, *tensors[name].shape[1:])
+    torch.save(tensors, tmp_path / "semfi.ckpt")
+    with pytest.raises(
+        InbetweenError, match=r"in semfi\.ckpt the matrices and biases of blocks\.1\.cross_attn\.k are of"
+    ):
+        read_mixture(tmp_path / "semfi.ckpt")
+
+
 def test_each_kind_of_file_has_its_node(tmp_path):
     with pytest.raises(InbetweenError, match=r"lora\.safetensors is no Mixture of LoRA in one file; .* Extend Mixture"):
         read_mixture(write_lora(tmp_path / "lora.safetensors", seed=1))
