@@ -135,6 +135,23 @@ def test_motion_is_carried_on(server, second_model):
     assert sampled(server) == (["1", "1 low", "2", "2 low"] if second_model else ["1", "2"])
 
 
+def test_each_segment_has_the_expert_for_its_length(server):
+    """On Wan2.1, which sees pictures through CLIP; the mixture changes what is made."""
+    graph = prompt("0, 4, 16", **{"cut": "every keyframe", "prompts": "one for all", "seed": 31})
+    del graph["long"]["inputs"]["cut.longest_segment"]
+    graph["model"]["inputs"]["unet_name"] = "wan2.1_i2v_720p_14B_fp16.safetensors"
+    graph["vision"] = node("CLIPVisionLoader", clip_name="clip_vision_h.safetensors")
+    graph["mixture"] = node("InbetweenLoraMixtureLoader", file="semfi.ckpt")
+    graph["long"]["inputs"]["clip_vision"] = ["vision", 0]
+    without, _ = run(server, graph)
+    graph["long"]["inputs"]["mixture"] = ["mixture", 0]
+    with_it, _ = run(server, graph)
+    applied = sorted(name.partition(".model ")[2] for name in server.executed if ".model " in name)
+    assert applied == ["1", "2"]
+    assert len(without) == len(with_it) == 17
+    assert any((one != other).any() for one, other in zip(without, with_it, strict=True))
+
+
 def test_lengths_off_the_grid(server):
     frames, _ = run(server, prompt("0, 7, 16", other_lengths="snap up", **{"cut.longest_segment": 10}))
     assert len(frames) == 17
