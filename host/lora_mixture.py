@@ -9,7 +9,6 @@ from typing import Any, Literal, get_args
 import comfy.lora
 import comfy.utils
 import comfy.weight_adapter
-import torch
 from comfy.model_patcher import ModelPatcher
 from comfy.quant_ops import QuantizedTensor
 
@@ -24,7 +23,6 @@ Method = Literal["auto", "merge", "bypass"]
 METHODS: tuple[Method, ...] = get_args(Method)
 ATTACHMENT = "inbetween_lora_mixture"
 
-_WHOLE_WEIGHTS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 _FEW = 0.5  # of a file's layers: below that, it was most likely trained on another model
 _NAMED = 3  # layers that a report names
 
@@ -151,8 +149,9 @@ def _fits(model: ModelPatcher, key: str, patch: Any) -> bool:
 
 
 def _is_quantised(model: ModelPatcher, found: _Matched) -> bool:
+    """Whether any of the weights has 8 bits or fewer, bare or with scales."""
     return any(
-        weight.dtype not in _WHOLE_WEIGHTS or isinstance(weight, QuantizedTensor)
+        weight.dtype.itemsize < 2 or isinstance(weight, QuantizedTensor)
         for weight in (comfy.utils.get_attr(model.model, key) for key in found.patches if key.endswith(".weight"))
     )
 
