@@ -27,6 +27,7 @@ Seam = Literal["cut", "cross-fade"]
 SEAMS: tuple[Seam, ...] = get_args(Seam)
 MatchColour = Literal["fade out", "carry on", "off"]
 
+MOST_CLIPS = 50  # sockets of one Join Clips
 SAME_RATE = 1e-4  # files round rates: 23.976 is 24000/1001, but 24 is not
 UNLIKE = 0.04  # mean difference from which shared frames are not the same frames made twice
 SAME_SCENE = 0.5  # layout correlation from which two pictures are of one scene

@@ -5,15 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-import torch
 from torch import Tensor
 
 from .errors import InbetweenError
 from .images import size_text
+from .join import MOST_CLIPS
 from .keyframes import Keyframe, KeyframeSet
 
 MAX_SEED = 2**64 - 1
-MOST_SEGMENTS = 50  # what Join Clips takes
 _OWN_SEED = re.compile(r"\s*(?P<segment>\d+)\s*:\s*(?P<seed>\d+)\s*", re.ASCII)
 
 
@@ -62,9 +61,9 @@ def segment_ranges(keyframes: KeyframeSet, longest: int | None = None) -> tuple[
             ranges.append(range(start, before + 1))
             start = before
     ranges.append(range(start, end + 1))
-    if len(ranges) > MOST_SEGMENTS:
+    if len(ranges) > MOST_CLIPS:
         raise InbetweenError(
-            f"the keyframes make {len(ranges)} segments; at most {MOST_SEGMENTS} can be joined, so allow longer ones."
+            f"the keyframes make {len(ranges)} segments; at most {MOST_CLIPS} can be joined, so allow longer ones."
         )
     return tuple(ranges)
 
@@ -171,31 +170,3 @@ def with_context(keyframes: KeyframeSet, before_THWC: Tensor, context_frames: in
     context = [Keyframe(number, before_THWC[first + number].clone()) for number in range(earlier)]
     moved = [replace(each, frame=each.frame + earlier) for each in keyframes.keyframes]
     return KeyframeSet(keyframes.frame_count + earlier, (*context, *moved))
-
-
-def join_segments(segments: Sequence[Segment], clips_THWC: Sequence[Tensor]) -> Tensor:
-    """Put the finished segments together again; a frame that two share is taken from the earlier one.
-
-    Args:
-        segments: from `cut_segments`, in order.
-        clips_THWC: for each segment its frames, `len(segment.frames)` of them.
-
-    Returns:
-        The whole clip, `segments[-1].frames.stop` frames.
-
-    Raises:
-        InbetweenError: a clip has another number of frames than its segment.
-    """
-    first_THWC = clips_THWC[0]
-    joined_THWC = torch.empty(
-        (segments[-1].frames.stop, *first_THWC.shape[1:]), dtype=first_THWC.dtype, device=first_THWC.device
-    )
-    for number, (segment, clip_THWC) in enumerate(zip(segments, clips_THWC, strict=True), start=1):
-        if clip_THWC.shape[0] != len(segment.frames):
-            raise InbetweenError(
-                f"segment {number} has {clip_THWC.shape[0]} frames but needs {len(segment.frames)}; "
-                "set its engine to that."
-            )
-        skip = 0 if number == 1 else 1
-        joined_THWC[segment.frames.start + skip : segment.frames.stop] = clip_THWC[skip:]
-    return joined_THWC

@@ -3,7 +3,7 @@
 from comfy_api.latest import Input, io
 
 from ..core.frames import exact
-from ..core.join import SEAMS, common_rate, join_clips, joined_length
+from ..core.join import MOST_CLIPS, SEAMS, common_rate, join_clips, joined_length
 from ..host.runtime import Progress
 from .validation import verdict
 
@@ -32,7 +32,7 @@ class InbetweenJoin(io.ComfyNode):
             inputs=[
                 io.Autogrow.Input(
                     "clips",
-                    template=io.Autogrow.TemplatePrefix(clip, prefix="clip", min=2, max=50),
+                    template=io.Autogrow.TemplatePrefix(clip, prefix="clip", min=2, max=MOST_CLIPS),
                     tooltip="The clips in order. A new socket appears as soon as the last one is taken.",
                 ),
                 io.Int.Input(

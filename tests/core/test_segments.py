@@ -5,12 +5,12 @@ from itertools import pairwise
 import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
+from comfyui_inbetween.core.join import join_clips
 from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
 from comfyui_inbetween.core.segments import (
     MAX_SEED,
     counted_seeds,
     cut_segments,
-    join_segments,
     part_of,
     prompt_lines,
     segment_ranges,
@@ -60,28 +60,16 @@ def test_what_cannot_be_cut(keys, seeds, prompts, message):
         cut_segments(keys, seeds, prompts)
 
 
-@given(st.lists(st.integers(1, 12), min_size=1, max_size=8))
+@given(st.lists(st.integers(1, 12), min_size=2, max_size=8))
 def test_joined_segments_are_the_whole_time_line(gaps):
     frames = [0]
     for gap in gaps:
         frames.append(frames[-1] + gap)
     segments = cut_segments(keyframes(*frames), seeds=[0])
-    clips = [torch.tensor([float(frame) for frame in s.frames]).view(-1, 1, 1, 1) for s in segments]
+    clips = [torch.tensor([frame / 100 for frame in s.frames]).view(-1, 1, 1, 1).expand(-1, 2, 2, 3) for s in segments]
     assert sum(len(segment.frames) for segment in segments) == frames[-1] + 1 + len(segments) - 1
-    joined = join_segments(segments, clips)
-    assert joined.flatten().tolist() == [float(frame) for frame in range(frames[-1] + 1)]
-
-
-def test_the_shared_frame_is_taken_from_the_earlier_clip():
-    segments = cut_segments(keyframes(0, 2, 4), seeds=[0])
-    joined = join_segments(segments, [torch.zeros(3, 1, 1, 3), torch.ones(3, 1, 1, 3)])
-    assert joined[:, 0, 0, 0].tolist() == [0, 0, 0, 1, 1]
-
-
-def test_a_clip_of_the_wrong_length_is_refused():
-    segments = cut_segments(keyframes(0, 2, 4), seeds=[0])
-    with pytest.raises(InbetweenError, match="segment 2 has 4 frames but needs 3"):
-        join_segments(segments, [torch.zeros(3, 1, 1, 3), torch.ones(4, 1, 1, 3)])
+    joined_THWC = join_clips(clips, overlap=1, seam="cut", match_colour="off").frames_THWC
+    assert joined_THWC[:, 0, 0, 0].tolist() == pytest.approx([frame / 100 for frame in range(frames[-1] + 1)])
 
 
 # ------------------------------------------------------------------------------------- few segments
