@@ -1,6 +1,6 @@
 """A graph that makes a long clip segment by segment, from the host's own sampling nodes and ours."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +8,8 @@ import comfy.samplers
 from comfy_execution.graph_utils import GraphBuilder
 
 from ..core.errors import InbetweenError
-from ..core.segments import Segment
-from ..core.wan_layout import OtherLengths, frames_made
+from ..core.keyframes import KeyframeSet
+from ..core.segments import Segment, with_context
 
 SAMPLERS = comfy.samplers.KSampler.SAMPLERS
 SCHEDULERS = comfy.samplers.KSampler.SCHEDULERS
@@ -40,13 +40,26 @@ class SegmentsGraph:
 def check_before_sampling(
     segments: Sequence[Segment],
     context_frames: int,
-    other_lengths: OtherLengths,
     sampling: Sampling,
     two_models: bool,
+    check: Callable[[KeyframeSet], object],
 ) -> None:
-    """Raise InbetweenError for what would only fail at a later segment: a length, or steps for one model alone."""
-    for number, segment in enumerate(segments):
-        frames_made(len(segment.frames) + (context_frames - 1 if number else 0), other_lengths)
+    """Raise InbetweenError now for what would else fail at a later segment, when others have been sampled.
+
+    Args:
+        segments: all of them.
+        context_frames: how many frames each hands to the next.
+        sampling: how each is sampled, by `two_models` or one.
+        check: refuses keyframes that the model cannot be conditioned on.
+    """
+    before = 0
+    for segment in segments:
+        keyframes = segment.keyframes
+        if before and context_frames > 1:
+            stand_in_THWC = keyframes.keyframes[0].image_HWC.expand(before, -1, -1, -1)
+            keyframes = with_context(keyframes, stand_in_THWC, context_frames)
+        check(keyframes)
+        before = keyframes.frame_count
     if two_models and sampling.high_noise_steps >= sampling.steps:
         raise InbetweenError(
             f"high_noise_steps is {sampling.high_noise_steps} of {sampling.steps} steps, which leaves none for "

@@ -79,10 +79,7 @@ def condition_on_keyframes(
         InbetweenError: a model that takes no keyframes, a length or size it cannot make, a VAE of another model, CLIP
             vision that is missing, or more pictures than the model can tell apart.
     """
-    kind = wan_kind(model)
-    _check_fit(kind, vae, keyframes)
-    made = frames_made(keyframes.frame_count, settings.other_lengths)
-    mode = _clip_mode(kind, settings.clip_images, has_mixture(model), clip_vision is not None, len(keyframes.keyframes))
+    kind, made, mode = check_keyframes(model, vae, keyframes, clip_vision, settings)
     warnings = _warnings(kind, keyframes)
     described = f"{kind.name}: {made} frames in {latent_frame_count(made)} latent frames"
     if made != keyframes.frame_count:
@@ -107,6 +104,23 @@ def condition_on_keyframes(
         on_low = _with_values((positive, negative), shown | _guidance(vae, low, made, keyframes))
         described += f" For the low-noise model inner keyframes at {settings.low_noise_strength:g} of their strength."
     return WanConditioned(*on_high, latent, *on_low, report_text([described], warnings), warnings)
+
+
+def check_keyframes(
+    model: ModelPatcher, vae: VAE, keyframes: KeyframeSet, clip_vision: ClipVisionModel | None, settings: WanSettings
+) -> tuple[WanKind, int, ClipImages]:
+    """Refuse, before anything is encoded, what `condition_on_keyframes` cannot do.
+
+    Returns:
+        The kind of model, how many frames it makes, and what CLIP shows it.
+    """
+    kind = wan_kind(model)
+    _check_fit(kind, vae, keyframes)
+    made = frames_made(keyframes.frame_count, settings.other_lengths)
+    if kind.pins:
+        pinned_frames(keyframes)
+    count = len(keyframes.keyframes)
+    return kind, made, _clip_mode(kind, settings.clip_images, has_mixture(model), clip_vision is not None, count)
 
 
 def _check_fit(kind: WanKind, vae: VAE, keyframes: KeyframeSet) -> None:

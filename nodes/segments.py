@@ -4,6 +4,7 @@ from comfy_api.latest import io
 
 from ..core.segments import counted_seeds, cut_segments, prompt_lines, segment_ranges, with_own_seeds
 from ..host.segments import SAMPLERS, SCHEDULERS, Sampling, build_segments, check_before_sampling
+from ..host.wan_conditioning import WanSettings, check_keyframes
 from .types import Keyframes, LoraMixture
 from .wan_inputs import (
     clip_images_input,
@@ -26,9 +27,8 @@ class InbetweenSegments(io.ComfyNode):
             display_name="Segments",
             category="in-between/wan",
             description="Make a clip that is longer than a Wan model can: segment by segment, each with its own seed "
-            "and "
-            "prompt, joined to exactly the length asked for. After a change only the segments it concerns are made "
-            "again.",
+            "and prompt, joined to exactly the length asked for. After a change only the segments it concerns are "
+            "made again.",
             search_aliases=["long video", "extend video", "sections", "chunks", "multi prompt", "keyframe sequence"],
             enable_expand=True,
             hidden=[io.Hidden.unique_id, io.Hidden.dynprompt],
@@ -136,7 +136,14 @@ class InbetweenSegments(io.ComfyNode):
         seeds = with_own_seeds(counted_seeds(seed, count), own_seeds)
         segments = cut_segments(keyframes, seeds, prompt_lines(prompts), longest)
         sampling = Sampling(steps, cfg, sampler_name, scheduler, high_noise_steps)
-        check_before_sampling(segments, context_frames, other_lengths, sampling, model_low is not None)
+        settings = WanSettings(clip_images["clip_images"], other_lengths=other_lengths)
+        check_before_sampling(
+            segments,
+            context_frames,
+            sampling,
+            model_low is not None,
+            lambda part: check_keyframes(model, vae, part, clip_vision, settings),
+        )
         values = dict(
             zip(LINKED, (model, clip, vae, keyframes, clip_vision, mixture, model_low, mixture_low), strict=True)
         )

@@ -5,12 +5,13 @@ from comfy_server import RunFailed, files
 from prompts import keyframes_node, node
 
 
-def prompt(positions="0, 8, 16", frame_count=17, second_model=False, **changes):
+def prompt(positions="0, 8, 16", frame_count=17, second_model=False, size=None, **changes):
     """Three pictures on a time line of 17 frames, made in segments of 9."""
+    width, height = (size, size) if size else (48, 32)
     graph = {
-        "a": node("EmptyImage", width=48, height=32, batch_size=1, color=0x336699),
-        "b": node("EmptyImage", width=48, height=32, batch_size=1, color=0x996633),
-        "c": node("EmptyImage", width=48, height=32, batch_size=1, color=0x669933),
+        "a": node("EmptyImage", width=width, height=height, batch_size=1, color=0x336699),
+        "b": node("EmptyImage", width=width, height=height, batch_size=1, color=0x996633),
+        "c": node("EmptyImage", width=width, height=height, batch_size=1, color=0x669933),
         "keys": keyframes_node(*"abc", frame_count=frame_count, positions=positions),
         "model": node(
             "UNETLoader", unet_name="wan2.2_i2v_high_noise_14B_fp8_scaled.safetensors", weight_dtype="default"
@@ -168,6 +169,11 @@ def test_lengths_off_the_grid(server):
         ({"positions": "0, 7, 16", "cut.longest_segment": 10}, "frame_count 8 breaks the rule 4n+1; use 5 or 9"),
         ({"positions": "0, 2, 16"}, "frames 2 to 16 are 15, and a segment may have 9; put a keyframe between them"),
         ({"positions": "0, 8, 15"}, "segments need one at frame 0 and one at frame 16"),
+        (
+            {"positions": "0, 4, 16", "cut": "every keyframe", "context_frames": 9},
+            "the clip before has 5 frames, and 9 are to be carried on",
+        ),
+        ({"size": 40}, "the keyframes are 40x40 but Wan2.2 I2V needs a width of 32 or 48"),
         ({"second_model": True, "steps": 1}, "high_noise_steps is 1 of 1 steps, which leaves none for model_low"),
     ],
 )
