@@ -1,13 +1,14 @@
 """The Mixture of LoRA on the host's Wan, against SemFi's published code and against weights changed by hand."""
 
 import copy
+import shutil
 from dataclasses import dataclass, field
 
 import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.lora_mixture import Expert, LoraMixture
-from comfyui_inbetween.networks.lora_files import SEMFI_FRAME_COUNTS, KeptLora, read_lora, read_mixture
+from comfyui_inbetween.networks.lora_files import SEMFI_FRAME_COUNTS, KeptLora, merged_expert, read_lora, read_mixture
 from safetensors.torch import save_file
 from semfi_cases import stored_outputs
 from semfi_weights import layer_names, seeded_semfi, write_lora, write_semfi
@@ -231,17 +232,28 @@ def test_only_the_chosen_expert_is_read(wan, model, tmp_path):
     assert len(asked) == 2 * 10 * 4
 
 
-def test_the_base_is_not_read_again(wan, semfi, tmp_path, monkeypatch):
-    import comfy.utils
+def test_the_base_is_not_read_again(wan, tiny_models, semfi, tmp_path):
+    """Its file is gone once it is loaded."""
+    import comfy.sd
 
-    model = wan.load("wan_seeded")
-    wan.output_of(wan.applied(model, semfi, 33))
+    base = shutil.copyfile(tiny_models / "diffusion_models" / "wan_seeded.safetensors", tmp_path / "base.safetensors")
+    model = comfy.sd.load_diffusion_model(str(base))
+    assert off(wan.output_of(wan.applied(model, semfi, 33)), stored_outputs()["expert 4"]) < TOLERANCE
+    base.unlink()
+    for method in ("merge", "bypass"):
+        patched = wan.applied(model, semfi, 5, method=method)
+        assert off(wan.output_of(patched), stored_outputs()["expert 1"]) < TOLERANCE
 
-    def refuse(*_, **__):
-        raise AssertionError("read")
 
-    monkeypatch.setattr(comfy.utils, "load_torch_file", refuse)
-    assert off(wan.output_of(wan.applied(model, semfi, 5)), stored_outputs()["expert 1"]) < TOLERANCE
+@pytest.mark.parametrize("method", ["merge", "bypass"])
+def test_converted_experts_are_the_same_to_the_host_s_own_loaders(wan, model, semfi, tmp_path, method):
+    """Universal LoRA, expert and biases, from one file."""
+    import comfy.sd
+
+    save_file(merged_expert(semfi, semfi.expert_for(33)), tmp_path / "semfi_033_frames.safetensors")
+    lora = comfy.utils.load_torch_file(str(tmp_path / "semfi_033_frames.safetensors"), safe_load=True)
+    load = comfy.sd.load_lora_for_models if method == "merge" else comfy.sd.load_bypass_lora_for_models
+    assert off(wan.output_of(load(model, None, lora, 1.0, 0)[0]), stored_outputs()["expert 4"]) < TOLERANCE
 
 
 # ------------------------------------------------------------------------------------- reports and refusals

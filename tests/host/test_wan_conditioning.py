@@ -265,6 +265,25 @@ def test_auto_is_the_sum_behind_a_mixture(wan, given, tmp_path):
     assert "concatenate" in given(wan.applied(wan.load("wan_flf2v"), semfi, 5), keys(5, 0, 4)).report
 
 
+def test_auto_is_the_first_picture_on_fun_inp(given, tiny_models):
+    """Of the width of the 1.3B model, which no other image-to-video Wan has; behind a mixture, too."""
+    from comfy.ldm.wan.model import WanModel
+    from comfy.sd import load_diffusion_model_state_dict
+    from comfyui_inbetween.host.lora_mixture import ATTACHMENT
+    from semfi_weights import WAN_SIZES
+
+    sizes = {**WAN_SIZES, "dim": 1536, "num_heads": 12, "num_layers": 1, "model_type": "i2v"}
+    shapes = WanModel(**sizes, device="meta", operations=torch.nn).state_dict()
+    weights = {name: torch.zeros(tensor.shape, dtype=torch.float16) for name, tensor in shapes.items()}
+    model = load_diffusion_model_state_dict(weights)
+    model.set_attachments(ATTACHMENT, 81)
+    done = given(model, keys(5, 0, 4))
+    assert done.report == (
+        "Wan2.1 Fun-InP 1.3B: 5 frames in 2 latent frames. Keyframes at 0, 4. CLIP sees the first keyframe."
+    )
+    assert tokens(done).shape[1] == 257
+
+
 def test_more_pictures_than_an_flf2v_model_tells_apart(given):
     with pytest.raises(InbetweenError, match=r"3 pictures for CLIP, but Wan2\.1 FLF2V takes 2 at most"):
         given("wan_flf2v", keys(9, 0, 4, 8), clip_images="concatenate all")

@@ -179,6 +179,17 @@ def test_semfi_takes_the_expert_for_the_length(outputs):
     assert conditioning.endswith("CLIP sees first and last: sum.")
 
 
+def test_semfi_is_sampled_as_published(server):
+    """And what is switched off, the LoRA for few steps and an expert of the user's own, takes no part."""
+    prompt = to_prompt(read_workflow(WORKFLOWS / "semfi_first_last.json"), server.object_info)
+    by_type = {node["class_type"]: node["inputs"] for node in prompt.values()}
+    settings = {"steps": 50, "cfg": 5, "sampler_name": "euler", "scheduler": "simple", "denoise": 1}
+    assert by_type["KSampler"].items() >= settings.items()
+    assert by_type["ModelSamplingSD3"]["shift"] == 5
+    assert by_type["CreateVideo"]["fps"] == 30
+    assert {"LoraLoaderModelOnly", "InbetweenLoraMixtureAdd"}.isdisjoint(by_type)
+
+
 @pytest.mark.parametrize(
     ("outputs", "report"),
     [
