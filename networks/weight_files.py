@@ -33,7 +33,7 @@ def read_file(path: Path, wanted: str) -> dict[str, Any]:
 class TensorFile:
     """The tensors of a file, read one by one.
 
-    Of a .safetensors file, and of one that torch saved in this decade, only what is asked for is read from the disk.
+    Of a .safetensors file, and of one that torch 1.6 or newer saved, only what is asked for is read from the disk.
 
     Raises:
         InbetweenError: when made or asked, as `read_file`; or the file holds anything else than tensors by name.

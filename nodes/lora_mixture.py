@@ -49,8 +49,7 @@ class InbetweenLoraMixture(io.ComfyNode):
                         io.DynamicCombo.Option("fixed", [trained_frames]),
                     ],
                     tooltip="nearest: the expert whose frame count is nearest, as published. two nearest: those on "
-                    "both "
-                    "sides, mixed by distance, which goes beyond the paper. fixed: always the same.",
+                    "both sides, mixed by distance, which goes beyond the paper. fixed: always the same.",
                 ),
                 io.Float.Input("strength_universal", tooltip="Of the LoRA that is used for every length.", **strength),
                 io.Float.Input("strength_expert", tooltip="Of the expert.", **strength),

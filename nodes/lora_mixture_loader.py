@@ -24,8 +24,7 @@ class InbetweenLoraMixtureLoader(io.ComfyNode):
                     "file",
                     options=lora_files(),
                     tooltip="semfi.ckpt or the same as .safetensors, in models/loras. For LoRAs in files of their own "
-                    "use "
-                    "Extend Mixture of LoRA.",
+                    "use Extend Mixture of LoRA.",
                 )
             ],
             outputs=[LoraMixture.Output(display_name="mixture", tooltip="For Apply Mixture of LoRA.")],

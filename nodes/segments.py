@@ -14,8 +14,6 @@ from .wan_inputs import (
     other_lengths_input,
 )
 
-LINKED = ("model", "clip", "vae", "keyframes", "clip_vision", "mixture", "model_low", "mixture_low")
-
 
 class InbetweenSegments(io.ComfyNode):
     """Makes all segments of a keyframe set and joins them."""
@@ -144,11 +142,10 @@ class InbetweenSegments(io.ComfyNode):
             model_low is not None,
             lambda part: check_keyframes(model, vae, part, clip_vision, settings),
         )
-        values = dict(
-            zip(LINKED, (model, clip, vae, keyframes, clip_vision, mixture, model_low, mixture_low), strict=True)
-        )
+        connected = {"model": model, "clip": clip, "vae": vae, "keyframes": keyframes, "clip_vision": clip_vision}
+        connected |= {"mixture": mixture, "model_low": model_low, "mixture_low": mixture_low}
         graph = build_segments(
-            cls._links(values),
+            cls._links(connected),
             [segment.seed for segment in segments],
             [segment.prompt for segment in segments],
             negative,
@@ -165,12 +162,12 @@ class InbetweenSegments(io.ComfyNode):
         return io.NodeOutput(graph.frames, graph.report, expand=graph.nodes)
 
     @classmethod
-    def _links(cls, values):
+    def _links(cls, connected):
         """Where the inputs come from: the host can tell by a link, and not by a value, that nothing has changed."""
         if cls.hidden.dynprompt is None:
-            return values
+            return connected
         given = cls.hidden.dynprompt.get_node(cls.hidden.unique_id)["inputs"]
-        return {name: given.get(name) for name in values}
+        return {name: given.get(name) for name in connected}
 
 
 def _widgets(name, chosen):

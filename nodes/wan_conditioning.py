@@ -19,8 +19,7 @@ class InbetweenWanConditioning(io.ComfyNode):
             display_name="Wan Keyframe Conditioning",
             category="in-between/wan",
             description="Tell a Wan image-to-video model where the keyframes stand: the first, the last, and any "
-            "between, "
-            "each at its exact frame. For Wan2.1 I2V, FLF2V, Fun-InP, SemFi and Wan2.2.",
+            "between, each at its exact frame. For Wan2.1 I2V, FLF2V, Fun-InP, SemFi and Wan2.2.",
             search_aliases=[
                 "first last frame",
                 "flf2v",
@@ -34,8 +33,7 @@ class InbetweenWanConditioning(io.ComfyNode):
                 io.Model.Input(
                     "model",
                     tooltip="The Wan model, to see what kind it is. Connect it before its LoRAs, so that a changed "
-                    "LoRA "
-                    "does not encode the pictures anew; after Apply Mixture of LoRA, auto sees SemFi.",
+                    "LoRA does not encode the pictures anew; after Apply Mixture of LoRA, auto sees SemFi.",
                 ),
                 io.Conditioning.Input("positive", tooltip="What the clip shows and how it moves."),
                 io.Conditioning.Input("negative", tooltip="What it shall not show."),

@@ -64,8 +64,7 @@ def cut_input() -> io.DynamicCombo.Input:
             io.DynamicCombo.Option("every keyframe", []),
         ],
         tooltip="longest: as many keyframes go into one segment as fit. every keyframe: a segment from each keyframe "
-        "to "
-        "the next.",
+        "to the next.",
     )
 
 
@@ -78,6 +77,5 @@ def context_frames_input() -> io.Int.Input:
         max=77,
         step=4,
         tooltip="How many of its last frames a segment hands to the next one, which goes on with their motion: 1 is "
-        "the "
-        "keyframe alone, 5 or 9 carry motion over. More take longer.",
+        "the keyframe alone, 5 or 9 carry motion over. More take longer.",
     )
