@@ -1,7 +1,9 @@
 """
-python -m comfyui_inbetween.convert semfi.ckpt: each expert of a mixture as a LoRA of its own, for any LoRA loader.
+python -m comfyui_inbetween.convert: files of others turned into smaller ones for this pack and for any LoRA loader.
 
-Each file holds the universal LoRA and one expert, exactly: their ranks beside one another, their biases made one.
+A Mixture of LoRA (semfi.ckpt) becomes a LoRA for each expert, which holds the universal LoRA and that expert, exactly:
+their ranks beside one another, their biases made one. A fine-tuned SVD, with --base, becomes what it learned for
+backward motion.
 """
 
 import argparse
@@ -15,6 +17,7 @@ from safetensors.torch import save_file
 
 from .core.errors import InbetweenError
 from .networks.lora_files import merged_expert, read_mixture
+from .networks.reverse_motion_files import change_notes, change_tensors, model_name, read_tuned, unet_file
 
 TYPES = {"keep": None, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -23,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Convert as the command line says; 0 if all went well, else 1 and one line of error."""
     options = _parser().parse_args(arguments)
     try:
-        for file in _convert(options):
+        for file in _convert_mixture(options) if options.base is None else _convert_tuned(options):
             print(file)
     except InbetweenError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -34,43 +37,67 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m comfyui_inbetween.convert",
-        description="Write each expert of a Mixture of LoRA, with the universal LoRA, as a LoRA file of its own.",
+        description="Write each expert of a Mixture of LoRA, with the universal LoRA, as a LoRA file of its own; or, "
+        "with --base, what a fine-tuned SVD learned for backward motion as a file for Load Reverse Motion.",
     )
-    parser.add_argument("mixture", type=Path, help="semfi.ckpt, or the same as .safetensors")
-    parser.add_argument("-o", "--output", type=Path, help="folder of the new files; by default that of the mixture")
+    parser.add_argument(
+        "file",
+        type=Path,
+        help="semfi.ckpt, or the same as .safetensors; with --base, a fine-tuned SVD: the file or the authors' folder",
+    )
+    parser.add_argument("--base", type=Path, help="what the SVD was tuned from: svd.safetensors or diffusers' folder")
+    parser.add_argument("-o", "--output", type=Path, help="folder of the new files; by default that of the file")
     parser.add_argument("-f", "--frames", type=int, nargs="+", metavar="N", help="experts to write; by default all")
-    parser.add_argument("--type", choices=TYPES, default="keep", help="of the numbers; by default that of the mixture")
+    parser.add_argument("--type", choices=TYPES, default="keep", help="of the numbers; by default that of the file")
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there")
     return parser
 
 
-def _convert(options: argparse.Namespace) -> Sequence[Path]:
-    mixture = read_mixture(options.mixture)
+def _convert_mixture(options: argparse.Namespace) -> Sequence[Path]:
+    mixture = read_mixture(options.file)
     experts = [mixture.expert_for(count) for count in options.frames or mixture.frame_counts]
-    folder = options.output or options.mixture.parent
-    files = [folder / f"{options.mixture.stem}_{expert.frame_count:03}_frames.safetensors" for expert in experts]
+    folder = options.output or options.file.parent
+    files = [folder / f"{options.file.stem}_{expert.frame_count:03}_frames.safetensors" for expert in experts]
+    _check_free(files, options)
+    for file, expert in zip(files, experts, strict=True):
+        notes = {"format": "pt", "trained_frames": str(expert.frame_count), "made_from": options.file.name}
+        _write_whole(merged_expert(mixture, expert, TYPES[options.type]), file, notes)
+    return files
+
+
+def _convert_tuned(options: argparse.Namespace) -> Sequence[Path]:
+    if options.frames:
+        raise InbetweenError("--frames is for a Mixture of LoRA; leave it out with --base.")
+    tuned, base = unet_file(options.file), unet_file(options.base)
+    folder = options.output or (options.file if options.file.is_dir() else options.file.parent)
+    file = folder / f"{model_name(tuned)}_change.safetensors"
+    _check_free([file], options)
+    motion, warnings = read_tuned(tuned, base)
+    for warning in warnings:
+        print(f"attention: {warning}", file=sys.stderr)
+    _write_whole(change_tensors(motion, TYPES[options.type]), file, change_notes(motion, base.name))
+    return [file]
+
+
+def _check_free(files: Sequence[Path], options: argparse.Namespace) -> None:
     there = [file.name for file in files if file.exists()]
     if there and not options.overwrite:
         raise InbetweenError(f"{', '.join(there)} is there already; give --overwrite or another --output.")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for file, expert in zip(files, experts, strict=True):
-            notes = {"format": "pt", "trained_frames": str(expert.frame_count), "made_from": options.mixture.name}
-            tensors = merged_expert(mixture, expert, TYPES[options.type])
-            _write_whole(tensors, file, notes)
-    except (OSError, SafetensorError) as error:
-        raise InbetweenError(f"{folder} cannot be written to: {getattr(error, 'strerror', None) or error}.") from None
-    return files
 
 
 def _write_whole(tensors: dict[str, torch.Tensor], file: Path, notes: dict[str, str]) -> None:
     """Write the file, or leave what is there."""
     unfinished = file.with_suffix(".unfinished")
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         save_file(tensors, unfinished, metadata=notes)
         unfinished.replace(file)
+    except (OSError, SafetensorError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InbetweenError(f"{file.parent} cannot be written to: {why}.") from None
     finally:
-        unfinished.unlink(missing_ok=True)
+        if unfinished.parent.is_dir():
+            unfinished.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

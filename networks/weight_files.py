@@ -85,11 +85,23 @@ def _is_safetensors(path: Path) -> bool:
     return path.suffix in (".safetensors", ".sft")
 
 
+def _is_web_page(path: Path) -> bool:
+    """Whether a file is what sites send in the place of one that cannot be had without a click or a login."""
+    with path.open("rb") as file:
+        return file.read(256).lstrip().startswith(b"<")
+
+
 @contextmanager
 def _told(path: Path, wanted: str) -> Iterator[None]:
     """Turns whatever goes wrong with a file into one line."""
     try:
+        if path.is_file() and _is_web_page(path):
+            raise InbetweenError(
+                f"{path.name} is a web page and no weights: the download went wrong; get it again: {wanted}."
+            )
         yield
+    except InbetweenError:
+        raise
     except pickle.UnpicklingError:
         raise InbetweenError(
             f"{path.name} holds more than weights, or is no weight file, and was not opened; use {wanted}."

@@ -9,38 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from gi_weights import BASE_SEED, XT_SEED, seeded_svd, svd_shapes, write_change, write_tuned
 from pervfi_weights import write_pervfi
 from raft_weights import write_raft
 from random_weights import randomise, write_weights
 from semfi_weights import WAN_SIZES, seeded_wan, tiny_wan_shapes, write_lora, write_semfi
-
-# 32 channels wide instead of 320, in heads of 16: the host finds it through `TinySVD` (tiny_svd.py).
-SVD_SIZES = {
-    "image_size": 32,
-    "in_channels": 8,
-    "out_channels": 4,
-    "model_channels": 32,
-    "num_res_blocks": [2, 2, 2, 2],
-    "channel_mult": [1, 1, 1, 1],
-    "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0],
-    "transformer_depth_output": [1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0],
-    "transformer_depth_middle": 1,
-    "use_spatial_transformer": True,
-    "legacy": False,
-    "num_classes": "sequential",
-    "adm_in_channels": 768,
-    "use_linear_in_transformer": True,
-    "context_dim": 1024,
-    "extra_ff_mix_layer": True,
-    "use_spatial_context": True,
-    "merge_strategy": "learned_with_images",
-    "merge_factor": 0.0,
-    "video_kernel_size": [3, 1, 1],
-    "use_temporal_resblock": True,
-    "use_temporal_attention": True,
-    "num_heads": -1,
-    "num_head_channels": 16,
-}
 
 
 def write_wan(path: Path, seed: int, **changed: object) -> Path:
@@ -77,13 +50,10 @@ def write_wan_vae(path: Path, seed: int) -> Path:
 
 
 def write_svd_checkpoint(path: Path, seed: int) -> Path:
-    """An SVD checkpoint with a TAESD autoencoder (the real one cannot be shrunk) and without CLIP vision."""
-    import comfy.ops
-    from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
+    """The tiny SVD of gi_cases.py with a TAESD autoencoder (the real one cannot be shrunk), without CLIP vision."""
     from comfy.taesd.taesd import TAESD
 
-    unet = UNetModel(**SVD_SIZES, device="cpu", dtype=torch.float32, operations=comfy.ops.disable_weight_init)
-    weights = {f"model.diffusion_model.{name}": t for name, t in randomise(unet, seed).state_dict().items()}
+    weights = {f"model.diffusion_model.{name}": t for name, t in seeded_svd(svd_shapes(), seed).items()}
     autoencoder = randomise(TAESD(latent_channels=4).float(), seed + 1).state_dict()
     autoencoder |= {"vae_scale": torch.tensor(0.18215), "vae_shift": torch.tensor(0.0)}
     weights |= {f"first_stage_model.{name}": t for name, t in autoencoder.items()}
@@ -102,7 +72,10 @@ TINY_MODELS: dict[str, Callable[[Path], Path]] = {
     "loras/semfi.ckpt": write_semfi,
     "loras/wan_lora.safetensors": lambda path: write_lora(path, seed=8),
     "vae/wan_vae.safetensors": lambda path: write_wan_vae(path, seed=3),
-    "checkpoints/svd.safetensors": lambda path: write_svd_checkpoint(path, seed=4),
+    "checkpoints/svd.safetensors": lambda path: write_svd_checkpoint(path, BASE_SEED),
+    "checkpoints/svd_xt.safetensors": lambda path: write_svd_checkpoint(path, XT_SEED),
+    "diffusion_models/svd_reverse/unet/diffusion_pytorch_model.safetensors": write_tuned,
+    "model_patches/svd_reverse.safetensors": write_change,
     "frame_interpolation/v00.pth": lambda path: write_pervfi(path, "v00"),
     "frame_interpolation/vb.pth": lambda path: write_pervfi(path, "vb"),
     "optical_flow/raft_large.pth": write_raft,

@@ -1,0 +1,87 @@
+"""Running the tiny SVD in the host of this process. `boot_host` comes first, and the tiny models."""
+
+import comfy.samplers
+import torch
+from comfy_extras.nodes_custom_sampler import SamplerCustomAdvanced
+from comfy_extras.nodes_video_model import ImageOnlyCheckpointLoader
+from comfyui_inbetween.core.reverse_motion import ReverseMotion
+from comfyui_inbetween.host.dual_direction import DirectionSettings, dual_direction_guider
+from comfyui_inbetween.host.renoise_sampler import RenoiseSampler
+from comfyui_inbetween.host.reverse_motion_library import load_change
+from comfyui_inbetween.samplers.renoise import Renoising
+from gi_cases import FRAMES, RATIO, RUNS, STEPS, injected_noise, inputs
+
+XT = "svd_xt"
+SCALE = 0.18215  # of the host's latents
+WEIGHTED = {"fusion": "linear by frame", "first_cfg": 1.0, "last_cfg": 3.0}
+
+
+def load(name: str = XT):
+    """A tiny SVD from its file, as Image Only Checkpoint Loader gives it; it has no CLIP vision."""
+    return ImageOnlyCheckpointLoader().load_checkpoint(f"{name}.safetensors")[0]
+
+
+def reverse_motion() -> ReverseMotion:
+    """What the tiny tuned network learned."""
+    return load_change("svd_reverse.safetensors")
+
+
+def ends():
+    """Conditioning for the start and for the end of the stored cases."""
+    given = inputs()
+    values = {"motion_bucket_id": 127, "fps": 7, "augmentation_level": 0.02}
+    return [
+        [[given[f"{end} embedding"], {**values, "concat_latent_image": given[f"{end} latent"]}]]
+        for end in ("start", "end")
+    ]
+
+
+def guider(model, motion="tiny", **settings):
+    """The guider for the stored cases."""
+    motion = reverse_motion() if motion == "tiny" else motion
+    return dual_direction_guider(model, *ends(), motion, DirectionSettings(**settings))
+
+
+def sigmas(steps: int = STEPS) -> torch.Tensor:
+    """The published noise levels, as the host's Karras scheduler makes them."""
+    from comfy.k_diffusion.sampling import get_sigmas_karras
+
+    return get_sigmas_karras(steps, 0.002, 700.0, 7.0)
+
+
+class FixedNoise:
+    """The first noise of the stored cases, as a NOISE of the host."""
+
+    seed = 5
+
+    def generate_noise(self, latent):
+        return inputs()["noise"]
+
+
+def sampled(guided, repeats: int = 2, ratio: float = RATIO, noise=None, steps: int = STEPS):
+    """What the host's Sampler Custom Advanced makes, in the scale of the network, and each prediction on the way."""
+    seen = []
+    sampler = RenoiseSampler(Renoising(repeats, ratio), noise)
+    predict = guided.predict_noise
+
+    def watched(*args, **kwargs):
+        seen.append(predict(*args, **kwargs))
+        return seen[-1]
+
+    guided.predict_noise = watched
+    empty = {"samples": torch.zeros(FRAMES, 4, 16, 16)}
+    with torch.inference_mode():
+        out = SamplerCustomAdvanced.execute(FixedNoise(), guided, sampler, sigmas(steps), empty)
+    return out[0]["samples"] * SCALE, seen
+
+
+def stored_run(model, name: str, **settings):
+    """One of the stored cases."""
+    settings = {**(WEIGHTED if name == "weighted" else {}), **settings}
+    noise = lambda step, repeat, x: injected_noise(step, repeat).to(x)  # noqa: E731
+    return sampled(guider(model, **settings), RUNS[name], noise=noise)
+
+
+def euler():
+    """The host's Euler sampler."""
+    return comfy.samplers.sampler_object("euler")
