@@ -127,24 +127,39 @@ def build_segments(
             guided.set_input("clip_vision", links["clip_vision"])
         latent = _sampled(graph, number, models, guided, seed, sampling)
         decoded = graph.node("VAEDecode", f"decode {number}", samples=latent, vae=links["vae"])
-        finished.append(
-            graph.node(
-                "InbetweenFinish",
-                f"trim {number}",
-                images=decoded.out(0),
-                keyframes=part.out(0),
-                put_back="off",
-                match_colour=False,
-                loop=False,
-            )
-        )
+        finished.append(trimmed(graph, number, decoded, part))
+    return joined(graph, finished, context_frames, match_colour)
+
+
+def trimmed(graph: GraphBuilder, number: int, decoded: Any, part: Any) -> Any:
+    """The frames of a segment, exactly as many as its time line has."""
+    return graph.node(
+        "InbetweenFinish",
+        f"trim {number}",
+        images=decoded.out(0),
+        keyframes=part.out(0),
+        put_back="off",
+        match_colour=False,
+        loop=False,
+    )
+
+
+def joined(graph: GraphBuilder, finished: Sequence[Any], overlap: int, match_colour: bool) -> SegmentsGraph:
+    """All segments as one clip.
+
+    Args:
+        graph: is finished by this.
+        finished: from `trimmed`, in order.
+        overlap: how many frames of a segment the next one begins with.
+        match_colour: at the seams.
+    """
     if len(finished) == 1:
         return SegmentsGraph(graph.finalize(), finished[0].out(0), finished[0].out(1))
     colours = {"match_colour": "fade out", "match_colour.fade_frames": FADE_FRAMES} if match_colour else {}
     joined = graph.node(
         "InbetweenJoin",
         "join",
-        overlap=context_frames,
+        overlap=overlap,
         seam="cut",
         fps=24.0,
         **({"match_colour": "off"} | colours),

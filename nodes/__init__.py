@@ -3,6 +3,7 @@
 from comfy_api.latest import ComfyExtension
 
 from .contact_sheet import InbetweenContactSheet
+from .dual_direction_guider import InbetweenDualDirectionGuider
 from .finish import InbetweenFinish
 from .flow_view import InbetweenFlowView
 from .frame_count import InbetweenFrameCount
@@ -16,8 +17,13 @@ from .lora_mixture_loader import InbetweenLoraMixtureLoader
 from .motion_plot import InbetweenMotionPlot
 from .optical_flow_loader import InbetweenOpticalFlowLoader
 from .refine import InbetweenRefine
+from .renoise_sampler import InbetweenRenoiseSampler
+from .reverse_motion_loader import InbetweenReverseMotionLoader
 from .segment import InbetweenSegment
 from .segments import InbetweenSegments
+from .svd_conditioning import InbetweenSVDConditioning
+from .svd_segments import InbetweenSVDSegments
+from .video_decode import InbetweenVideoDecode
 from .wan_conditioning import InbetweenWanConditioning
 
 ALL_NODES = [
@@ -29,6 +35,12 @@ ALL_NODES = [
     InbetweenLoraMixture,
     InbetweenSegments,
     InbetweenSegment,
+    InbetweenReverseMotionLoader,
+    InbetweenSVDConditioning,
+    InbetweenDualDirectionGuider,
+    InbetweenRenoiseSampler,
+    InbetweenVideoDecode,
+    InbetweenSVDSegments,
     InbetweenOpticalFlowLoader,
     InbetweenInterpolatorLoader,
     InbetweenInterpolate,

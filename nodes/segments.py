@@ -5,6 +5,7 @@ from comfy_api.latest import io
 from ..core.segments import counted_seeds, cut_segments, prompt_lines, segment_ranges, with_own_seeds
 from ..host.segments import SAMPLERS, SCHEDULERS, Sampling, build_segments, check_before_sampling
 from ..host.wan_conditioning import WanSettings, check_keyframes
+from .expansion import flat_widgets, input_links
 from .types import Keyframes, LoraMixture
 from .wan_inputs import (
     clip_images_input,
@@ -145,14 +146,14 @@ class InbetweenSegments(io.ComfyNode):
         connected = {"model": model, "clip": clip, "vae": vae, "keyframes": keyframes, "clip_vision": clip_vision}
         connected |= {"mixture": mixture, "model_low": model_low, "mixture_low": mixture_low}
         graph = build_segments(
-            cls._links(connected),
+            input_links(cls, connected),
             [segment.seed for segment in segments],
             [segment.prompt for segment in segments],
             negative,
             sampling,
-            _widgets("cut", cut),
+            flat_widgets("cut", cut),
             {
-                **_widgets("clip_images", clip_images),
+                **flat_widgets("clip_images", clip_images),
                 "other_lengths": other_lengths,
                 "low_noise_strength": low_noise_strength,
             },
@@ -160,16 +161,3 @@ class InbetweenSegments(io.ComfyNode):
             match_colour,
         )
         return io.NodeOutput(graph.frames, graph.report, expand=graph.nodes)
-
-    @classmethod
-    def _links(cls, connected):
-        """Where the inputs come from: the host can tell by a link, and not by a value, that nothing has changed."""
-        if cls.hidden.dynprompt is None:
-            return connected
-        given = cls.hidden.dynprompt.get_node(cls.hidden.unique_id)["inputs"]
-        return {name: given.get(name) for name in connected}
-
-
-def _widgets(name, chosen):
-    """The values of a dynamic combo as a prompt has them."""
-    return {name: chosen[name], **{f"{name}.{key}": value for key, value in chosen.items() if key != name}}

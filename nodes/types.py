@@ -5,5 +5,6 @@ from comfy_api.latest import io
 Keyframes = io.Custom("INBETWEEN_KEYFRAMES")
 Interpolator = io.Custom("INBETWEEN_INTERPOLATOR")
 LoraMixture = io.Custom("INBETWEEN_LORA_MIXTURE")
+ReverseMotion = io.Custom("INBETWEEN_REVERSE_MOTION")
 OpticalFlow = io.Custom("OPTICAL_FLOW")  # of the host
 InterpModel = io.Custom("INTERP_MODEL")  # of the host

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..core.errors import InbetweenError
+
 Denoiser = Callable[[Tensor, Tensor], Tensor]  # latents and a level for each of them -> clean latents
 NoiseSource = Callable[[int, int, Tensor], Tensor]  # step, repeat, latents -> standard normal noise like them
 
@@ -67,7 +69,15 @@ def sample_renoised(
 
     Returns:
         Latents at the last level. Without repeats they are those of Euler's method to the last bit.
+
+    Raises:
+        InbetweenError: a level before the last is zero: there is no step from it.
     """
+    if (sigmas[:-1] <= 0).any():
+        raise InbetweenError(
+            "the noise is gone before the last step, as with a sigma_min of 0; use Basic Scheduler with karras, which "
+            "takes the levels of the model."
+        )
     steps, number = len(sigmas) - 1, 0
     for step in range(steps):
         sigma, following = sigmas[step], sigmas[step + 1]

@@ -26,6 +26,11 @@ PUBLISHED_MODELS = {
     "loras/lightx2v_I2V_14B_480p_cfg_step_distill_rank64_bf16.safetensors": "loras/wan_lora.safetensors",
     "loras/wan2.2_i2v_lightx2v_4steps_lora_v1_high_noise.safetensors": "loras/wan_lora.safetensors",
     "loras/wan2.2_i2v_lightx2v_4steps_lora_v1_low_noise.safetensors": "loras/wan_lora.safetensors",
+    "checkpoints/svd_xt.safetensors": "checkpoints/svd_xt.safetensors",
+    "checkpoints/svd.safetensors": "checkpoints/svd.safetensors",
+    "diffusion_models/svd_reverse_motion_with_attnflip/unet/diffusion_pytorch_model.safetensors": (
+        "diffusion_models/svd_reverse/unet/diffusion_pytorch_model.safetensors"
+    ),
     "frame_interpolation/v00.pth": "frame_interpolation/v00.pth",
     "frame_interpolation/vb.pth": "frame_interpolation/vb.pth",
     "optical_flow/raft_large_C_T_SKHT_V1-22a6c225.pth": "optical_flow/raft_large.pth",

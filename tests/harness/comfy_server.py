@@ -79,6 +79,7 @@ class ComfyServer:
         shutil.copytree(ROOT, custom_nodes / PACK_FOLDER, ignore=shutil.ignore_patterns(*NOT_INSTALLED))
         shutil.copytree(HARNESS / "test_pack", custom_nodes / "test_pack")
         self.executed: list[str] = []  # the nodes that the last run did not take from the host's cache
+        self.progress: dict[str, list[tuple[int, int]]] = {}  # value and end of their progress bars in the last run
         self._port = _free_port()
         self._http = requests.Session()
         self._http.trust_env = False  # a proxy that the environment names is not meant for this machine
@@ -171,7 +172,7 @@ class ComfyServer:
             if answer.status_code != 200:
                 raise PromptRefused(answer.json())
             prompt_id = answer.json()["prompt_id"]
-            self.executed = self._wait_until_done(channel, prompt_id)
+            self._wait_until_done(channel, prompt_id)
         finally:
             channel.close()
         entry = self.get(f"/history/{prompt_id}").json()[prompt_id]
@@ -181,18 +182,23 @@ class ComfyServer:
         assert entry["status"]["status_str"] == "success", entry["status"]
         return entry["outputs"]
 
-    def _wait_until_done(self, channel: websocket.WebSocket, prompt_id: str) -> list[str]:
+    def _wait_until_done(self, channel: websocket.WebSocket, prompt_id: str) -> None:
         """Until `executing` with node null: `execution_success` comes before there is a history entry."""
-        end, executed = time.monotonic() + RUN_SECONDS, []
+        end, self.executed, self.progress = time.monotonic() + RUN_SECONDS, [], {}
         while time.monotonic() < end:
             message = channel.recv()
             if isinstance(message, bytes):
                 continue
             event = json.loads(message)
-            if event["type"] == "executing" and event["data"] == {"node": None, "prompt_id": prompt_id}:
-                return executed
-            if event["type"] == "executing" and event["data"].get("prompt_id") == prompt_id:
-                executed.append(event["data"]["node"])
+            told = event["data"]
+            if told.get("prompt_id") != prompt_id:
+                continue
+            if event["type"] == "executing" and told["node"] is None:
+                return
+            if event["type"] == "executing":
+                self.executed.append(told["node"])
+            elif event["type"] == "progress":
+                self.progress.setdefault(told["node"], []).append((told["value"], told["max"]))
         raise TimeoutError(f"the prompt did not end within {RUN_SECONDS} s")
 
     def read(self, file: OutputFile) -> bytes:

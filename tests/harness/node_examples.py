@@ -17,6 +17,7 @@ from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
 from comfyui_inbetween.core.lora_mixture import LoraMixture
 from pervfi_weights import seeded_weights
 from raft_weights import seeded_raft
+from semfi_weights import numbers
 
 Arguments = dict[str, object]
 
@@ -257,6 +258,80 @@ def _segments() -> Iterator[Arguments]:
         yield {**common, **second, "prompts": "a\nb", "cut": {"cut": "every keyframe"}, "clip_images": shown}
 
 
+def small_ends(frame_count: int = 5) -> KeyframeSet:
+    """A first and a last keyframe of a size for SVD."""
+    first, last = moving_clip(2, 32, 48)
+    return KeyframeSet(frame_count, (Keyframe(0, first), Keyframe(frame_count - 1, last)))
+
+
+def _svd_parts() -> Arguments:
+    from comfy_extras.nodes_video_model import ImageOnlyCheckpointLoader
+    from tiny_encoders import tiny_clip_vision
+
+    model, _, vae = ImageOnlyCheckpointLoader().load_checkpoint("svd_xt.safetensors")
+    return {"model": model, "vae": vae, "clip_vision": tiny_clip_vision()}
+
+
+def _reverse_motion_loader() -> Iterator[Arguments]:
+    tuned = "svd_reverse/unet/diffusion_pytorch_model.safetensors"
+    yield {"source": {"source": "tuned UNet and its base", "tuned": tuned, "base": "svd.safetensors"}}
+    yield {"source": {"source": "change alone", "file": "svd_reverse.safetensors"}}
+
+
+PICTURES = (
+    {"preparation": "as published", "clip_image": "squash"},
+    {"preparation": "as published", "clip_image": "crop"},
+    {"preparation": "as SVD_img2vid_Conditioning"},
+)
+IDS = {"motion_bucket": 127, "fps": 7, "noise_augmentation": 0.02, "augmentation_seed": 1}
+FUSIONS = (
+    {"fusion": "average", "cfg": 2.0},
+    {"fusion": "linear by frame", "first_cfg": 1.0, "last_cfg": 3.0},
+)
+
+
+def _svd_conditioning() -> Iterator[Arguments]:
+    encoders = {name: part for name, part in _svd_parts().items() if name != "model"}
+    for preparation in PICTURES:
+        yield {**encoders, **IDS, "keyframes": small_ends(), "preparation": preparation}
+
+
+def _dual_direction_guider() -> Iterator[Arguments]:
+    from comfyui_inbetween.host.dual_direction import MEMORY, METHODS
+    from comfyui_inbetween.host.reverse_motion_library import load_change
+
+    values = {"motion_bucket_id": 127, "fps": 7, "augmentation_level": 0.02}
+    ends = [
+        [[numbers(end, (1, 1, 1024)), {**values, "concat_latent_image": numbers(end, (1, 4, 4, 6))}]] for end in "ab"
+    ]
+    common = {"model": _svd_parts()["model"], "start": ends[0], "end": ends[1]}
+    for method in METHODS:
+        motion = {"reverse_motion": load_change("svd_reverse.safetensors")} if method == METHODS[0] else {}
+        yield {**common, **motion, "method": method, "fusion": FUSIONS[0], "memory": "auto"}
+    for memory in MEMORY[1:]:
+        yield {**common, "method": METHODS[1], "fusion": FUSIONS[1], "memory": memory}
+
+
+def _renoise_sampler() -> Iterator[Arguments]:
+    yield {"repeats": 5, "ratio": 0.5}
+
+
+def _video_decode() -> Iterator[Arguments]:
+    yield {"samples": {"samples": numbers("latent", (5, 4, 4, 6))}, "vae": _svd_parts()["vae"], "frames_per_chunk": 2}
+
+
+def _svd_segments() -> Iterator[Arguments]:
+    from comfyui_inbetween.host.dual_direction import MEMORY, METHODS
+    from comfyui_inbetween.host.reverse_motion_library import load_change
+
+    common = {**_svd_parts(), **IDS, "keyframes": small_keyframes(), "seed": 1, "own_seeds": "2: 7", "steps": 2}
+    common |= {"repeats": 1, "ratio": 0.5, "frames_per_chunk": 2, "match_colour": True}
+    motion = load_change("svd_reverse.safetensors")
+    for number, method in enumerate(METHODS):
+        chosen = {"preparation": PICTURES[number % 3], "fusion": FUSIONS[number % 2], "memory": MEMORY[number % 3]}
+        yield {**common, **chosen, "method": method, "reverse_motion": motion}
+
+
 EXAMPLES: dict[str, Callable[[], Iterator[Arguments]]] = {
     "InbetweenKeyframes": _keyframes_node,
     "InbetweenFrameCount": _frame_count,
@@ -266,6 +341,12 @@ EXAMPLES: dict[str, Callable[[], Iterator[Arguments]]] = {
     "InbetweenLoraMixture": _lora_mixture,
     "InbetweenSegments": _segments,
     "InbetweenSegment": _segment,
+    "InbetweenReverseMotionLoader": _reverse_motion_loader,
+    "InbetweenSVDConditioning": _svd_conditioning,
+    "InbetweenDualDirectionGuider": _dual_direction_guider,
+    "InbetweenRenoiseSampler": _renoise_sampler,
+    "InbetweenVideoDecode": _video_decode,
+    "InbetweenSVDSegments": _svd_segments,
     "InbetweenOpticalFlowLoader": _optical_flow_loader,
     "InbetweenInterpolatorLoader": _interpolator_loader,
     "InbetweenInterpolate": _interpolate,

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from uuid import UUID
 
 import torch
 
 
 def frozen_copy(value: object) -> object:
     """An independent copy: tensors cloned; mappings, sequences and objects rebuilt as plain dicts and lists."""
+    if isinstance(value, UUID):
+        return "a name that the host makes anew each time"
     if isinstance(value, torch.Tensor):
         return value.detach().clone()
     if isinstance(value, Mapping):

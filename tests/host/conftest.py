@@ -20,3 +20,11 @@ def wan(tiny_models):
     import wan_runs
 
     return wan_runs
+
+
+@pytest.fixture
+def svd(tiny_models):
+    """Running the tiny SVD: the module `svd_runs`."""
+    import svd_runs
+
+    return svd_runs

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 import torch
+from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.samplers.renoise import Renoising, sample_renoised, seeded_noise
 
 SIGMAS = torch.tensor([10.0, 4.0, 1.0, 0.0])
@@ -96,3 +97,9 @@ def test_noise_is_not_that_of_the_host_for_the_seed():
     """The first noise is made from the same seed; with it again a repeat would only scale what is there."""
     first = torch.randn(5, 4, 8, 8, generator=torch.Generator().manual_seed(7))
     assert (seeded_noise(7)(0, 0, first) - first).abs().mean() > 0.5
+
+
+def test_levels_that_reach_zero_too_early_are_refused():
+    """As KarrasScheduler gives them where the page has rounded its sigma_min to 0: all would be NaN."""
+    with pytest.raises(InbetweenError, match="the noise is gone before the last step, as with a sigma_min of 0"):
+        sample_renoised(halved, torch.ones(2, 1), torch.tensor([10.0, 0.0, 0.0]), Renoising(0, 0.5), seeded_noise(0))

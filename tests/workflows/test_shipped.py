@@ -21,6 +21,8 @@ SMALL = {
     "wan_keyframes_anywhere": 25,
     "wan22_first_middle_last": 29,
     "wan_long": 17,
+    "generative_inbetweening": 5,
+    "generative_inbetweening_keyframes": 9,
 }
 MOST_STEPS = 4
 
@@ -94,6 +96,8 @@ def test_it_saves_a_video(server, outputs):
         ("wan_keyframes_anywhere", 25, 16, {0: 1, 20: 2, 24: 3}),
         ("wan22_first_middle_last", 29, 16, {0: 1, 24: 2, 28: 3}),
         ("wan_long", 17, 16, {0: 1, 8: 2, 16: 3}),
+        ("generative_inbetweening", 5, 7, {0: 1, 4: 2}),
+        ("generative_inbetweening_keyframes", 9, 7, {0: 1, 4: 2, 8: 3}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
     indirect=["outputs"],
@@ -177,6 +181,20 @@ def test_semfi_takes_the_expert_for_the_length(outputs):
     assert mixture.count("20 of 20 layers fit.") == 2
     assert conditioning.startswith("Wan2.1 I2V: 9 frames in 3 latent frames. Keyframes at 0, 8.")
     assert conditioning.endswith("CLIP sees first and last: sum.")
+
+
+def test_generative_inbetweening_is_sampled_as_published(server):
+    prompt = to_prompt(read_workflow(WORKFLOWS / "generative_inbetweening.json"), server.object_info)
+    by_type = {node["class_type"]: node["inputs"] for node in prompt.values()}
+    assert by_type["BasicScheduler"].items() >= {"scheduler": "karras", "steps": 50, "denoise": 1}.items()
+    assert by_type["InbetweenRenoiseSampler"].items() >= {"repeats": 5, "ratio": 0.5}.items()
+    guided = {"method": "generative inbetweening", "fusion": "average", "fusion.cfg": 2}
+    assert by_type["InbetweenDualDirectionGuider"].items() >= guided.items()
+    told = {"motion_bucket": 127, "fps": 7, "noise_augmentation": 0.02, "preparation": "as published"}
+    assert by_type["InbetweenSVDConditioning"].items() >= told.items()
+    sizes = {"frame_count": 25, "width": 1024, "height": 576}
+    assert by_type["InbetweenKeyframes"].items() >= sizes.items()
+    assert by_type["CreateVideo"]["fps"] == 7
 
 
 def test_semfi_is_sampled_as_published(server):

@@ -1,0 +1,88 @@
+"""Load Reverse Motion: what an SVD learned for the direction from the last frame to the first."""
+
+from comfy_api.latest import io
+
+from ..core.reports import headline, report_text
+from ..host.reverse_motion_library import (
+    BASE_FOLDER,
+    CHANGE_FOLDER,
+    TUNED_FOLDER,
+    check_file,
+    files_in,
+    load_change,
+    load_tuned,
+)
+from ..host.runtime import show_on_node
+from .types import ReverseMotion
+from .validation import verdict
+
+FROM_TUNED, FROM_CHANGE = "tuned UNet and its base", "change alone"
+
+
+class InbetweenReverseMotionLoader(io.ComfyNode):
+    """Opens the files of Generative Inbetweening."""
+
+    @classmethod
+    def define_schema(cls):
+        tuned = io.Combo.Input(
+            "tuned",
+            options=files_in(TUNED_FOLDER),
+            tooltip="The fine-tuned UNet, in models/diffusion_models: svd_reverse_motion_with_attnflip/unet/"
+            "diffusion_pytorch_model.safetensors of the authors, or another in the same or in ComfyUI's layout.",
+        )
+        base = io.Combo.Input(
+            "base",
+            options=files_in(BASE_FOLDER),
+            tooltip="What it was tuned from, in models/checkpoints: svd.safetensors, the 14-frame model, not SVD-XT.",
+        )
+        change = io.Combo.Input(
+            "file",
+            options=files_in(CHANGE_FOLDER),
+            tooltip="What python -m comfyui_inbetween.convert wrote, in models/model_patches.",
+        )
+        return io.Schema(
+            node_id="InbetweenReverseMotionLoader",
+            display_name="Load Reverse Motion",
+            category="in-between/svd",
+            description="Open what Generative Inbetweening taught Stable Video Diffusion: motion from the last frame "
+            "back to the first. Only the 48 tensors needed are read of each file.",
+            search_aliases=["generative inbetweening", "svd keyframe interpolation", "backward motion", "svd reverse"],
+            inputs=[
+                io.DynamicCombo.Input(
+                    "source",
+                    options=[
+                        io.DynamicCombo.Option(FROM_TUNED, [tuned, base]),
+                        io.DynamicCombo.Option(FROM_CHANGE, [change]),
+                    ],
+                    tooltip="tuned UNet and its base: the files as they are downloaded; the change is the one minus "
+                    "the other. change alone: one small file that was made of them once.",
+                )
+            ],
+            outputs=[
+                ReverseMotion.Output(display_name="reverse_motion", tooltip="For Dual-Direction Guider."),
+                io.String.Output(display_name="report", tooltip="What was read, and what deserves attention."),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, **given):  # so the host passes on what is dynamic with its values, and checks none itself
+        chosen = given["source"]
+
+        def check():
+            if chosen["source"] == FROM_CHANGE:
+                check_file(CHANGE_FOLDER, chosen["file"])
+            else:
+                check_file(TUNED_FOLDER, chosen["tuned"])
+                check_file(BASE_FOLDER, chosen["base"])
+
+        return verdict(check)
+
+    @classmethod
+    def execute(cls, source):
+        if source["source"] == FROM_CHANGE:
+            motion, warnings = load_change(source["file"]), ()
+        else:
+            motion, warnings = load_tuned(source["tuned"], source["base"])
+        report = report_text([f"{motion.name}: changes of {len(motion.changes)} layers."], warnings)
+        show_on_node(headline(report))
+        return io.NodeOutput(motion, report)

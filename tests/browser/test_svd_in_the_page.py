@@ -1,0 +1,83 @@
+"""SVD in the real page, on tiny models: the shipped graphs as an artist changes them, and what the page shows."""
+
+from comfy_server import files
+from playwright.sync_api import expect
+from project_paths import WORKFLOWS
+
+VIDEO_LOSS = 0.05  # of what looks like noise; the mean over a frame
+
+
+def open_small(page, name: str, frame_count: int) -> None:
+    """A shipped workflow, so small that it runs in seconds."""
+    page.drop(WORKFLOWS / f"{name}.json")
+    for widget, value in (("frame_count", frame_count), ("width", 96), ("height", 64)):
+        page.set_widget("InbetweenKeyframes", widget, value)
+    page.change("""() => {
+        const widgets = window.app.graph.nodes.flatMap((node) => node.widgets ?? [])
+        for (const widget of widgets) if (widget.name === 'steps') widget.value = 2
+    }""")
+
+
+def clip(page, server):
+    return server.video(min(files(page.outputs(), [".mp4"]), key=lambda file: len(file.filename)))[0]
+
+
+def test_the_sampler_shows_how_many_evaluations_there_are(page, server):
+    open_small(page, "generative_inbetweening", 5)
+
+    assert page.queue()["kind"] == "execution_success"
+
+    expect(page.page.get_by_text("7 evaluations in 2 steps").first).to_be_visible()
+    told = page.page.get_by_text("5 frames are far from what the models were trained on")
+    expect(told.first).to_be_visible()
+    assert len(clip(page, server)) == 5
+
+    page.set_widget("InbetweenRenoiseSampler", "repeats", 1)
+    assert page.queue()["kind"] == "execution_success"
+
+    expect(page.page.get_by_text("3 evaluations in 2 steps").first).to_be_visible()
+
+
+def test_the_change_alone_takes_the_place_of_both_files(page, server, tiny_models):
+    """The widgets of the other source appear, and what is chosen there is what runs."""
+    server.offer_model(tiny_models / "model_patches/svd_reverse.safetensors", "model_patches", "in_page.safetensors")
+    page.reload()
+    open_small(page, "generative_inbetweening", 5)
+    page.set_widget("InbetweenReverseMotionLoader", "source", "change alone")
+    page.set_widget("InbetweenReverseMotionLoader", "source.file", "in_page.safetensors")
+
+    assert page.queue()["kind"] == "execution_success"
+
+    expect(page.page.get_by_text("in_page.safetensors: changes of 16 layers.").first).to_be_visible()
+
+
+def test_without_reverse_motion_the_node_says_what_to_do(page):
+    open_small(page, "generative_inbetweening", 5)
+    page.change("""() => {
+        const node = window.app.graph.nodes.find((node) => node.type === 'InbetweenDualDirectionGuider')
+        node.disconnectInput(node.inputs.findIndex((input) => input.name === 'reverse_motion'))
+    }""")
+
+    failed = page.queue()
+
+    assert failed["kind"] == "execution_error"
+    assert failed["detail"]["node_type"] == "InbetweenDualDirectionGuider"
+    assert 'set method to "rotation only"' in failed["detail"]["exception_message"]
+
+    page.set_widget("InbetweenDualDirectionGuider", "method", "rotation only")
+    assert page.queue()["kind"] == "execution_success"
+
+
+def test_only_the_segment_with_another_seed_is_made_again(page, server):
+    open_small(page, "generative_inbetweening_keyframes", 9)
+    page.set_widget("InbetweenSVDSegments", "repeats", 0)
+    assert page.queue()["kind"] == "execution_success"
+    first = clip(page, server)
+
+    page.set_widget("InbetweenSVDSegments", "own_seeds", "2: 77")
+    assert page.queue()["kind"] == "execution_success"
+
+    second = clip(page, server)
+    assert len(first) == len(second) == 9
+    changes = (first - second).abs().mean(dim=(1, 2, 3))
+    assert changes[:5].max() < VIDEO_LOSS < changes[5:8].max()
