@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import torch
 
 FOLDER = Path(__file__).resolve().parent.parent / ".dev" / "benchmarks"
 
@@ -46,6 +47,21 @@ def peak_memory() -> Iterator[list[int]]:
     finally:
         done.set()
         watcher.join()
+
+
+def peak_of_tensors(work: Callable[[], Any]) -> int:
+    """The most bytes that torch had allocated on the CPU for some work at one time, beyond what was there before.
+
+    Unlike the memory of the process it does not depend on what the system's allocator keeps.
+    """
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+        work()
+    events = [event for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
+    now = peak = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        now += event.nbytes()
+        peak = max(peak, now)
+    return peak
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -43,7 +43,6 @@ _IN_CONDITIONING = {
 _IN_MODEL = {
     "context_handler": "Context Windows",
     "sampler_calc_cond_batch_function": "a node that evaluates conditions in its own way",
-    "multigpu_clones": "MultiGPU",
 }
 
 
@@ -97,11 +96,12 @@ def dual_direction_guider(
 def check_directions(model: ModelPatcher, reverse_motion: ReverseMotion | None, settings: DirectionSettings) -> None:
     """Refuse a model and settings that cannot be used together; see `dual_direction_guider`."""
     check_svd(model)
-    for name, what in _IN_MODEL.items():
-        if name in model.model_options:
-            raise InbetweenError(
-                f"the model carries {what}, which cannot be used with both directions at once; take that node out."
-            )
+    carried = [what for name, what in _IN_MODEL.items() if name in model.model_options]
+    carried += ["copies for several GPUs"] if model.additional_models.get("multigpu") else []
+    if carried:
+        raise InbetweenError(
+            f"the model carries {carried[0]}, which cannot be used with both directions at once; take that node out."
+        )
     if settings.first_cfg != settings.last_cfg and "sampler_cfg_function" in model.model_options:
         raise InbetweenError(
             "another node guides the model already, such as VideoLinearCFGGuidance; take it out, or set fusion to "
@@ -245,7 +245,7 @@ class DualDirectionGuider(comfy.samplers.CFGGuider):  # type: ignore[misc] # the
         return x.device if roomy else torch.device("cpu")
 
     def _check_latent(self, latent: Tensor) -> None:
-        if latent.ndim != 4 or latent.shape[1] != 4:
+        if latent.is_nested or latent.ndim != 4 or latent.shape[1] != 4:
             raise InbetweenError(
                 f"the latent is of shape {tuple(latent.shape)}, but SVD takes (frames, 4, height, width); connect the "
                 "latent of SVD Keyframe Conditioning."
@@ -269,7 +269,7 @@ def _prepare_for_pairs(
 
 def _is_one(scale: float | Tensor, options: dict[str, Any]) -> bool:
     """Whether guidance leaves the conditional prediction as it is, so that the other need not be made."""
-    return scale == 1.0 if isinstance(scale, float) and not options.get("disable_cfg1_optimization", False) else False
+    return not isinstance(scale, Tensor) and scale == 1 and not options.get("disable_cfg1_optimization", False)
 
 
 def _check_conditioning(conditioning: Conditioning, name: str) -> None:

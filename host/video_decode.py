@@ -10,7 +10,7 @@ from ..core.finite import check_finite
 from .runtime import Progress
 
 
-def decode_in_chunks(vae: VAE, latent: dict[str, Tensor], frames_per_chunk: int) -> Tensor:
+def decode_in_chunks(vae: VAE | None, latent: dict[str, Tensor], frames_per_chunk: int) -> Tensor:
     """Decode with the host's autoencoder, without its way of cutting.
 
     SVD's decoder looks at neighbouring frames, so the frames depend on where a video is cut. The host cuts it by the
@@ -28,6 +28,8 @@ def decode_in_chunks(vae: VAE, latent: dict[str, Tensor], frames_per_chunk: int)
         InbetweenError: another kind of VAE or latent, values that are no numbers, or a chunk that does not fit into
             memory.
     """
+    if vae is None:
+        raise InbetweenError("the loaded checkpoint holds no VAE; connect one from Load VAE.")
     samples_NCHW = latent["samples"]
     if vae.latent_dim != 2 or samples_NCHW.ndim != 4 or samples_NCHW.shape[1] != vae.latent_channels:
         raise InbetweenError(

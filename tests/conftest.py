@@ -15,7 +15,7 @@ from real_host import boot_host, comfyui_path
 # The test server's pack: a package the host imports, not a folder of tests.
 collect_ignore = ["harness/test_pack"]
 
-# What the shipped workflows ask for, and the tiny model that is offered under that name.
+# What the shipped workflows and their notes ask for, and the tiny model that is offered under that name.
 PUBLISHED_MODELS = {
     "diffusion_models/wan2.1_i2v_720p_14B_fp16.safetensors": "diffusion_models/wan_seeded.safetensors",
     "diffusion_models/wan2.1_fun_inp_1.3B_bf16.safetensors": "diffusion_models/wan_i2v.safetensors",
@@ -31,6 +31,7 @@ PUBLISHED_MODELS = {
     "diffusion_models/svd_reverse_motion_with_attnflip/unet/diffusion_pytorch_model.safetensors": (
         "diffusion_models/svd_reverse/unet/diffusion_pytorch_model.safetensors"
     ),
+    "model_patches/svd_reverse_motion_with_attnflip_change.safetensors": "model_patches/svd_reverse.safetensors",
     "frame_interpolation/v00.pth": "frame_interpolation/v00.pth",
     "frame_interpolation/vb.pth": "frame_interpolation/vb.pth",
     "optical_flow/raft_large_C_T_SKHT_V1-22a6c225.pth": "optical_flow/raft_large.pth",

@@ -117,6 +117,13 @@ def test_latents_of_other_models_are_refused(decode, shape):
         decode(torch.zeros(shape), 0)
 
 
+def test_a_checkpoint_without_a_vae_is_told(latent):
+    from comfyui_inbetween.host.video_decode import decode_in_chunks
+
+    with pytest.raises(InbetweenError, match="the loaded checkpoint holds no VAE"):
+        decode_in_chunks(None, {"samples": latent}, 0)
+
+
 def test_a_video_vae_of_another_kind_is_refused(decode, latent, wan):
     import nodes
 

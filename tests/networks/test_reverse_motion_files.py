@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import torch
+from comfyui_inbetween import convert
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.networks.reverse_motion_files import (
     FORMAT,
@@ -252,10 +253,9 @@ def test_a_part_of_a_change_is_refused(tmp_path, host):
 # ---------------------------------------------------------------------------------------------- conversion
 
 
-def convert(*arguments):
-    """The command as a user gives it."""
-    command = [sys.executable, "-m", "comfyui_inbetween.convert", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def converted(*arguments):
+    """The command in this process: its result."""
+    return convert.main([*map(str, arguments)])
 
 
 @pytest.fixture(scope="module")
@@ -269,7 +269,9 @@ def downloaded(host, tmp_path_factory):
 
 def test_the_authors_folder_becomes_one_small_file(downloaded, tmp_path):
     folder, base = downloaded
-    done = convert(folder, "--base", base, "--output", tmp_path / "new", "--type", "float16")
+    arguments = map(str, (folder, "--base", base, "--output", tmp_path / "new", "--type", "float16"))
+    command = [sys.executable, "-m", "comfyui_inbetween.convert", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     file = tmp_path / "new" / "svd_reverse_motion_with_attnflip_change.safetensors"
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, str(file), "")
     expected, _ = read_tuned(folder / "unet" / "diffusion_pytorch_model.safetensors", base)
@@ -284,14 +286,14 @@ def test_the_authors_folder_becomes_one_small_file(downloaded, tmp_path):
     assert not list(tmp_path.rglob("*.unfinished"))
 
 
-def test_nothing_is_replaced_unasked(downloaded, tmp_path):
+def test_nothing_is_replaced_unasked(downloaded, tmp_path, capsys):
     file = tmp_path / "svd_reverse_motion_with_attnflip_change.safetensors"
     file.write_text("mine")
     arguments = [*downloaded[:1], "--base", downloaded[1], "--output", tmp_path]
-    refused = convert(*arguments)
-    assert (refused.returncode, file.read_text()) == (1, "mine")
-    assert "is there already; give --overwrite" in refused.stderr
-    assert convert(*arguments, "--overwrite").returncode == 0
+    assert converted(*arguments) == 1
+    assert file.read_text() == "mine"
+    assert "is there already; give --overwrite" in capsys.readouterr().err
+    assert converted(*arguments, "--overwrite") == 0
 
 
 @pytest.mark.parametrize(
@@ -305,13 +307,14 @@ def test_nothing_is_replaced_unasked(downloaded, tmp_path):
         (["nothing.safetensors", "--base", "{base}"], "nothing.safetensors cannot be opened"),
     ],
 )
-def test_mistakes_on_the_command_line_are_one_line(downloaded, arguments, told):
+def test_mistakes_on_the_command_line_are_one_line(downloaded, arguments, told, capsys):
     folder, base = downloaded
-    done = convert(*(argument.format(folder=folder, base=base) for argument in arguments))
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("error: ")
-    assert told in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert converted(*(argument.format(folder=folder, base=base) for argument in arguments)) == 1
+    done = capsys.readouterr()
+    assert done.out == ""
+    assert done.err.startswith("error: ")
+    assert told in done.err
+    assert done.err.count("\n") == 1
 
 
 def test_files_are_called_by_their_folder_where_diffusers_gives_them_one_name(downloaded, tmp_path):

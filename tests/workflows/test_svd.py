@@ -6,6 +6,7 @@ from gi_weights import FULL_SIZES, seeded_wan
 from prompts import SVD_DIRECTIONS, SVD_PICTURES, keyframes_node, node, svd_loaders
 from random_weights import write_weights
 
+CHANGE = "svd_reverse_motion_with_attnflip_change.safetensors"
 WAN = "wan2.1_i2v_720p_14B_fp16.safetensors"
 
 
@@ -131,11 +132,10 @@ def test_progress_counts_evaluations(server):
     assert server.progress["sample"] == [(number, 6) for number in range(1, 7)]
 
 
-def test_reverse_motion_alone_is_what_the_two_files_mean(server, tiny_models):
-    server.offer_model(tiny_models / "model_patches/svd_reverse.safetensors", "model_patches", "change.safetensors")
+def test_reverse_motion_alone_is_what_the_two_files_mean(server):
     of_two, _ = run(server, graph(seed=77))
     prompt = graph(seed=77)
-    prompt["motion"]["inputs"] = {"source": "change alone", "source.file": "change.safetensors"}
+    prompt["motion"]["inputs"] = {"source": "change alone", "source.file": CHANGE}
     alone, _ = run(server, prompt)
     assert max((one - other).abs().max() for one, other in zip(of_two, alone, strict=True)) <= 1 / 255 + 1e-6
 
