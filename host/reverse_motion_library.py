@@ -17,10 +17,11 @@ def files_in(folder: str) -> list[str]:
     return folder_paths.get_filename_list(folder)
 
 
-def check_file(folder: str, file: str) -> None:
+def check_file(folder: str, file: str | None) -> None:
     """Raise InbetweenError unless there is such a file; the error says what belongs there."""
     if file not in files_in(folder):
-        raise InbetweenError(f'there is no "{file}" in models/{folder}; put {_OTHERWISE[folder]} there.')
+        told = f'there is no "{file}" in' if file else "nothing is chosen from"
+        raise InbetweenError(f"{told} models/{folder}; put {_OTHERWISE[folder]} there.")
 
 
 def load_tuned(tuned: str, base: str) -> tuple[ReverseMotion, list[str]]:

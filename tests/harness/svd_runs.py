@@ -1,6 +1,7 @@
 """Running the tiny SVD in the host of this process. `boot_host` comes first, and the tiny models."""
 
 import comfy.samplers
+import comfy.utils
 import torch
 from comfy_extras.nodes_custom_sampler import SamplerCustomAdvanced
 from comfy_extras.nodes_video_model import ImageOnlyCheckpointLoader
@@ -8,6 +9,7 @@ from comfyui_inbetween.core.reverse_motion import ReverseMotion
 from comfyui_inbetween.host.dual_direction import DirectionSettings, dual_direction_guider
 from comfyui_inbetween.host.renoise_sampler import RenoiseSampler
 from comfyui_inbetween.host.reverse_motion_library import load_change
+from comfyui_inbetween.networks.svd_names import PREFIX, TEMPORAL_LAYERS
 from comfyui_inbetween.samplers.renoise import Renoising
 from gi_cases import FRAMES, RATIO, RUNS, STEPS, injected_noise, inputs
 
@@ -47,6 +49,42 @@ def sigmas(steps: int = STEPS) -> torch.Tensor:
     from comfy.k_diffusion.sampling import get_sigmas_karras
 
     return get_sigmas_karras(steps, 0.002, 700.0, 7.0)
+
+
+def layers_of(model):
+    """The temporal self-attentions of a model, by name."""
+    return {layer: comfy.utils.get_attr(model.model, PREFIX + layer) for layer in TEMPORAL_LAYERS}
+
+
+def noisy(sigma: float, seed: int = 3) -> torch.Tensor:
+    """Latents of the size of the stored cases at a noise level."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(FRAMES, 4, 16, 16, generator=generator) * (sigma**2 + 1) ** 0.5
+
+
+def predicted(guided, x: torch.Tensor, sigma: float) -> torch.Tensor:
+    """One evaluation of a guider, in the host's own way from `sample` on."""
+    made = []
+
+    class Once(comfy.samplers.Sampler):
+        def sample(self, wrap, sigmas, extra_args, *args, **kwargs):
+            made.append(wrap(x, torch.full([len(x)], sigma), **extra_args))
+            return made[0]
+
+    with torch.inference_mode():
+        guided.sample(torch.zeros_like(x), torch.zeros_like(x), Once(), torch.tensor([sigma, 0.0]), seed=1)
+    return made[0]
+
+
+def plain(model, cfg: float = 2.0):
+    """The stock guider with the start of the stored cases."""
+    start, _ = ends()
+    ((embedding, values),) = start
+    blank = {**values, "concat_latent_image": torch.zeros_like(values["concat_latent_image"])}
+    guided = comfy.samplers.CFGGuider(model)
+    guided.set_conds(start, [[torch.zeros_like(embedding), blank]])
+    guided.set_cfg(cfg)
+    return guided
 
 
 class FixedNoise:

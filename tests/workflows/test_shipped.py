@@ -40,6 +40,8 @@ def prompt_of(server, name: str) -> dict:
             inputs["steps"] = min(inputs["steps"], MOST_STEPS)
         if "cut.longest_segment" in inputs:
             inputs["cut.longest_segment"] = 9
+        if "repeats" in inputs:
+            inputs["repeats"] = 1
     return prompt
 
 
