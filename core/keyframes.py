@@ -80,6 +80,23 @@ class KeyframeSet:
         return self.keyframes[0].image_HWC.shape[1]
 
 
+def check_multiple(keyframes: KeyframeSet, multiple: int, model: str) -> None:
+    """Raise InbetweenError unless width and height are multiples of what a model needs.
+
+    Args:
+        keyframes: what is checked.
+        multiple: in pixels.
+        model: how the error calls it.
+    """
+    for name, pixels in (("width", keyframes.width), ("height", keyframes.height)):
+        if pixels % multiple:
+            below = pixels // multiple * multiple
+            raise InbetweenError(
+                f"the keyframes are {keyframes.width}x{keyframes.height} but {model} needs a {name} of "
+                f"{f'{below} or ' if below else ''}{below + multiple}; set multiple_of of Keyframes to {multiple}."
+            )
+
+
 def check_image_count(image_count: int, loop: bool = False) -> None:
     """Raise InbetweenError for fewer than two images; a loop needs only one, which ends it as well."""
     if image_count < 1 and loop:

@@ -27,11 +27,16 @@ def clip_pixels(images_BHWC: Tensor, clip_vision: ClipVisionModel) -> Tensor:
     pixels_BCHW = functional.interpolate(
         images_BHWC[..., :3].movedim(-1, 1).float() * 2 - 1, (side, side), mode="bicubic", align_corners=False
     )
+    return normalised(pixels_BCHW * 0.5 + 0.5, clip_vision)
+
+
+def normalised(pixels_BCHW: Tensor, clip_vision: ClipVisionModel) -> Tensor:
+    """Pixels in [0, 1] by the mean and the standard deviation that the tower was trained with."""
     mean_C11, sd_C11 = (
         torch.tensor(values, device=pixels_BCHW.device).view(3, 1, 1)
         for values in (clip_vision.image_mean, clip_vision.image_std)
     )
-    return (pixels_BCHW * 0.5 + 0.5 - mean_C11) / sd_C11
+    return (pixels_BCHW - mean_C11) / sd_C11
 
 
 def shown_images(images_HWC: Sequence[Tensor], mode: ClipImages) -> Sequence[Tensor]:

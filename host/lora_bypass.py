@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import comfy.model_patcher
-import comfy.ops
 import comfy.utils
 import torch
 from comfy.model_patcher import ModelPatcher
@@ -16,21 +15,15 @@ from comfy.patcher_extension import PatcherInjection
 from torch import Tensor
 
 from ..core.lora_mixture import LowRank
+from .frozen_layers import frozen_linear
 
 
 class LowRankLayer(torch.nn.Module):
-    """x -> up(down(x)) in the type of x, from the host's operations: the host may keep its weights anywhere."""
+    """x -> up(down(x)) in the type of x."""
 
     def __init__(self, change: LowRank) -> None:
         super().__init__()
-        dtype, (rank, inputs), outputs = change.up_OR.dtype, change.down_RI.shape, change.up_OR.shape[0]
-        linear = comfy.ops.manual_cast.Linear
-        self.down = linear(inputs, rank, bias=False, dtype=dtype, device=change.down_RI.device)
-        self.up = linear(rank, outputs, bias=change.bias_O is not None, dtype=dtype, device=change.up_OR.device)
-        self.down.weight = _frozen(change.down_RI)
-        self.up.weight = _frozen(change.up_OR)
-        if change.bias_O is not None:
-            self.up.bias = _frozen(change.bias_O)
+        self.down, self.up = frozen_linear(change.down_RI), frozen_linear(change.up_OR, change.bias_O)
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (..., inputs) to (..., outputs)."""
@@ -77,7 +70,3 @@ def _adding(layer: LowRankLayer) -> Any:
         return output + layer(inputs[0])
 
     return hook
-
-
-def _frozen(tensor: Tensor) -> torch.nn.Parameter:
-    return torch.nn.Parameter(tensor, requires_grad=False)

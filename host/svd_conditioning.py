@@ -12,8 +12,9 @@ from torch.nn import functional
 from torchvision.transforms.functional import center_crop, gaussian_blur
 
 from ..core.errors import InbetweenError
-from ..core.keyframes import KeyframeSet
+from ..core.keyframes import KeyframeSet, check_multiple
 from ..core.reports import report_text
+from .clip_images import normalised
 
 ClipImage = Literal["squash", "crop"]
 CLIP_IMAGE: tuple[ClipImage, ...] = get_args(ClipImage)
@@ -103,13 +104,7 @@ def check_ends(keyframes: KeyframeSet) -> None:
             f"the keyframes stand at {first.frame} and {last.frame} of {keyframes.frame_count} frames, and SVD takes "
             f"them at 0 and {keyframes.frame_count - 1}; change positions or frame_count of Keyframes."
         )
-    for name, pixels in (("width", keyframes.width), ("height", keyframes.height)):
-        if pixels % _MULTIPLE:
-            below = pixels // _MULTIPLE * _MULTIPLE
-            raise InbetweenError(
-                f"the keyframes are {keyframes.width}x{keyframes.height} but SVD needs a {name} of "
-                f"{f'{below} or ' if below else ''}{below + _MULTIPLE}; set multiple_of of Keyframes to {_MULTIPLE}."
-            )
+    check_multiple(keyframes, _MULTIPLE, "SVD")
 
 
 def check_encoders(clip_vision: ClipVisionModel | None, vae: VAE | None) -> tuple[ClipVisionModel, VAE]:
@@ -149,11 +144,7 @@ def clip_pixels_as_published(images_BHWC: Tensor, clip_vision: ClipVisionModel, 
     taps = [int(max(4 * sd, 3)) // 2 * 2 + 1 for sd in sds]
     blurred_BCHW = gaussian_blur(pixels_BCHW, taps, sds)
     resized_BCHW = functional.interpolate(blurred_BCHW, (side, side), mode="bicubic", align_corners=True)
-    mean_C11, sd_C11 = (
-        torch.tensor(values, device=resized_BCHW.device).view(3, 1, 1)
-        for values in (clip_vision.image_mean, clip_vision.image_std)
-    )
-    return ((resized_BCHW + 1) / 2 - mean_C11) / sd_C11
+    return normalised((resized_BCHW + 1) / 2, clip_vision)
 
 
 def _embedding(image_1HWC: Tensor, clip_vision: ClipVisionModel, settings: SVDSettings) -> Tensor:

@@ -12,7 +12,6 @@ from enum import Enum
 from typing import Any
 
 import comfy.model_patcher
-import comfy.ops
 import comfy.utils
 import torch
 from comfy.model_patcher import ModelPatcher
@@ -22,6 +21,7 @@ from ..core.errors import InbetweenError
 from ..core.reverse_motion import LayerChange, ReverseMotion
 from ..networks.svd_names import PREFIX
 from ..samplers.dual_direction import attend, attention_map, paired_attention, rotated
+from .frozen_layers import frozen_linear
 
 KEY = "inbetween_dual_direction"
 
@@ -48,11 +48,11 @@ class Call:
 
 
 class ChangedLayer(torch.nn.Module):
-    """What is added to values and outputs of a layer, from the host's operations: it may keep the weights anywhere."""
+    """What is added to values and outputs of a layer."""
 
     def __init__(self, change: LayerChange) -> None:
         super().__init__()
-        self.to_v, self.to_out = (_linear(weight) for weight in (change.to_v, change.to_out))
+        self.to_v, self.to_out = (frozen_linear(weight) for weight in (change.to_v, change.to_out))
 
 
 class ReverseMotionWeights(torch.nn.ModuleList):
@@ -152,10 +152,3 @@ def _refuse_others(model: ModelPatcher, layer: str) -> None:
             "another node has put its own self-attention into the model, where the Dual-Direction Guider needs its "
             "own; take that node out from between the loader and the guider."
         )
-
-
-def _linear(weight: Tensor) -> torch.nn.Module:
-    outputs, inputs = weight.shape
-    layer = comfy.ops.manual_cast.Linear(inputs, outputs, bias=False, dtype=weight.dtype, device=weight.device)
-    layer.weight = torch.nn.Parameter(weight, requires_grad=False)
-    return layer

@@ -12,7 +12,7 @@ from comfy.sd import VAE
 from torch import Tensor
 
 from ..core.errors import InbetweenError
-from ..core.keyframes import Keyframe, KeyframeSet
+from ..core.keyframes import Keyframe, KeyframeSet, check_multiple
 from ..core.reports import report_text
 from ..core.wan_layout import (
     LONGEST_TRAINED,
@@ -130,14 +130,7 @@ def _check_fit(kind: WanKind, vae: VAE, keyframes: KeyframeSet) -> None:
             f"the VAE makes latents of {vae.latent_channels} channels but {kind.name} needs {kind.latent_channels}; "
             f"load {file} in Load VAE."
         )
-    for name, pixels in (("width", keyframes.width), ("height", keyframes.height)):
-        if pixels % kind.multiple_of:
-            below = pixels // kind.multiple_of * kind.multiple_of
-            raise InbetweenError(
-                f"the keyframes are {keyframes.width}x{keyframes.height} but {kind.name} needs a {name} of "
-                f"{f'{below} or ' if below else ''}{below + kind.multiple_of}; set multiple_of of Keyframes to "
-                f"{kind.multiple_of}."
-            )
+    check_multiple(keyframes, kind.multiple_of, kind.name)
 
 
 def _clip_mode(kind: WanKind, chosen: ClipImages, mixture: bool, connected: bool, images: int) -> ClipImages:

@@ -6,6 +6,7 @@ from ..core.segments import counted_seeds, cut_segments, prompt_lines, segment_r
 from ..host.segments import SAMPLERS, SCHEDULERS, Sampling, build_segments, check_before_sampling
 from ..host.wan_conditioning import WanSettings, check_keyframes
 from .expansion import flat_widgets, input_links
+from .segment_inputs import joined_outputs, match_colour_input, seed_inputs
 from .types import Keyframes, LoraMixture
 from .wan_inputs import (
     clip_images_input,
@@ -47,21 +48,7 @@ class InbetweenSegments(io.ComfyNode):
                 io.String.Input("negative", multiline=True, default="", tooltip="What no segment shall show."),
                 cut_input(),
                 context_frames_input(),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=2**64 - 1,
-                    control_after_generate=True,
-                    tooltip="Of the first segment; the second takes the next number, and so on.",
-                ),
-                io.String.Input(
-                    "own_seeds",
-                    default="",
-                    tooltip="Other seeds for single segments, to make only these anew: 2: 77, 5: 3 gives segment 2 the "
-                    "seed 77 and segment 5 the seed 3.",
-                ),
-                io.Int.Input("steps", default=50, min=1, max=10000, tooltip="Sampling steps of each segment."),
+                *seed_inputs(),
                 io.Float.Input(
                     "cfg",
                     default=5.0,
@@ -74,12 +61,7 @@ class InbetweenSegments(io.ComfyNode):
                 io.Combo.Input("scheduler", options=list(SCHEDULERS), default="simple", tooltip="As in KSampler."),
                 clip_images_input(),
                 other_lengths_input(),
-                io.Boolean.Input(
-                    "match_colour",
-                    default=True,
-                    tooltip="Each segment begins in the colours of the one before; the report says how far apart they "
-                    "were.",
-                ),
+                match_colour_input(),
                 io.ClipVision.Input("clip_vision", optional=True, tooltip="clip_vision_h, for every Wan2.1 model."),
                 LoraMixture.Input("mixture", optional=True, tooltip="Each segment takes the expert for its length."),
                 io.Model.Input("model_low", optional=True, tooltip="The low-noise model of Wan2.2."),
@@ -95,12 +77,7 @@ class InbetweenSegments(io.ComfyNode):
                 ),
                 low_noise_strength_input(),
             ],
-            outputs=[
-                io.Image.Output(display_name="frames", tooltip="Exactly as many as the time line has."),
-                io.String.Output(
-                    display_name="report", tooltip="Where each segment went, and the colour steps at the seams."
-                ),
-            ],
+            outputs=joined_outputs(),
         )
 
     @classmethod

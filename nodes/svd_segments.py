@@ -7,6 +7,7 @@ from ..host.dual_direction import check_directions
 from ..host.svd_conditioning import check_encoders, check_ends
 from ..host.svd_segments import SVDWidgets, build_svd_segments
 from .expansion import flat_widgets, input_links
+from .segment_inputs import joined_outputs, match_colour_input, seed_inputs
 from .svd_inputs import chunk_input, direction_inputs, direction_settings, picture_inputs, renoise_inputs
 from .types import Keyframes, ReverseMotion
 
@@ -38,38 +39,14 @@ class InbetweenSVDSegments(io.ComfyNode):
                 ReverseMotion.Input(
                     "reverse_motion", optional=True, tooltip="From Load Reverse Motion, for generative inbetweening."
                 ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=2**64 - 1,
-                    control_after_generate=True,
-                    tooltip="Of the first segment; the second takes the next number, and so on.",
-                ),
-                io.String.Input(
-                    "own_seeds",
-                    default="",
-                    tooltip="Other seeds for single segments, to make only these anew: 2: 77, 5: 3 gives segment 2 the "
-                    "seed 77 and segment 5 the seed 3.",
-                ),
-                io.Int.Input("steps", default=50, min=1, max=10000, tooltip="Sampling steps of each segment."),
+                *seed_inputs(),
                 *renoise_inputs(),
                 *direction_inputs(),
                 *picture_inputs(),
                 chunk_input(),
-                io.Boolean.Input(
-                    "match_colour",
-                    default=True,
-                    tooltip="Each segment begins in the colours of the one before; the report says how far apart they "
-                    "were.",
-                ),
+                match_colour_input(),
             ],
-            outputs=[
-                io.Image.Output(display_name="frames", tooltip="Exactly as many as the time line has."),
-                io.String.Output(
-                    display_name="report", tooltip="Where each segment went, and the colour steps at the seams."
-                ),
-            ],
+            outputs=joined_outputs(),
         )
 
     @classmethod

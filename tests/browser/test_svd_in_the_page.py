@@ -1,39 +1,22 @@
 """SVD in the real page, on tiny models: the shipped graphs as an artist changes them, and what the page shows."""
 
-from comfy_server import files
 from playwright.sync_api import expect
-from project_paths import WORKFLOWS
+from small_graphs import open_small, whole_clip
 
 CHANGE = "svd_reverse_motion_with_attnflip_change.safetensors"
 VIDEO_LOSS = 0.05  # of what looks like noise; the mean over a frame
 
 
-def open_small(page, name: str, frame_count: int) -> None:
-    """A shipped workflow, so small that it runs in seconds."""
-    page.drop(WORKFLOWS / f"{name}.json")
-    for widget, value in (("frame_count", frame_count), ("width", 64), ("height", 64)):
-        page.set_widget("InbetweenKeyframes", widget, value)
-    page.change("""() => {
-        const widgets = window.app.graph.nodes.flatMap((node) => node.widgets ?? [])
-        for (const widget of widgets) if (widget.name === 'steps') widget.value = 2
-        for (const widget of widgets) if (widget.name === 'repeats') widget.value = 1
-    }""")
-
-
-def clip(page, server):
-    return server.video(min(files(page.outputs(), [".mp4"]), key=lambda file: len(file.filename)))[0]
-
-
 def test_nodes_show_what_is_done(page, server):
     """How many evaluations there are, what deserves attention, and which file was read."""
-    open_small(page, "generative_inbetweening", 5)
+    open_small(page, "generative_inbetweening", 5, most_steps=2)
 
     assert page.queue()["kind"] == "execution_success"
 
     expect(page.page.get_by_text("3 evaluations in 2 steps").first).to_be_visible()
     told = page.page.get_by_text("5 frames are far from what the models were trained on")
     expect(told.first).to_be_visible()
-    assert len(clip(page, server)) == 5
+    assert len(whole_clip(page, server)) == 5
 
     page.set_widget("InbetweenRenoiseSampler", "repeats", 0)
     page.set_widget("InbetweenReverseMotionLoader", "source", "change alone")
@@ -45,7 +28,7 @@ def test_nodes_show_what_is_done(page, server):
 
 
 def test_without_reverse_motion_the_node_says_what_to_do(page):
-    open_small(page, "generative_inbetweening", 5)
+    open_small(page, "generative_inbetweening", 5, most_steps=2)
     page.change("""() => {
         const node = window.app.graph.nodes.find((node) => node.type === 'InbetweenDualDirectionGuider')
         node.disconnectInput(node.inputs.findIndex((input) => input.name === 'reverse_motion'))
@@ -62,15 +45,15 @@ def test_without_reverse_motion_the_node_says_what_to_do(page):
 
 
 def test_only_the_segment_with_another_seed_is_made_again(page, server):
-    open_small(page, "generative_inbetweening_keyframes", 9)
+    open_small(page, "generative_inbetweening_keyframes", 9, most_steps=2)
     page.set_widget("InbetweenSVDSegments", "repeats", 0)
     assert page.queue()["kind"] == "execution_success"
-    first = clip(page, server)
+    first = whole_clip(page, server)
 
     page.set_widget("InbetweenSVDSegments", "own_seeds", "2: 77")
     assert page.queue()["kind"] == "execution_success"
 
-    second = clip(page, server)
+    second = whole_clip(page, server)
     assert len(first) == len(second) == 9
     changes = (first - second).abs().mean(dim=(1, 2, 3))
     assert changes[:5].max() < VIDEO_LOSS < changes[5:8].max()

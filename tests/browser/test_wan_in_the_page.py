@@ -2,18 +2,7 @@
 
 from comfy_server import files
 from playwright.sync_api import expect
-from project_paths import WORKFLOWS
-
-
-def open_small(page, name: str, frame_count: int) -> None:
-    """A shipped workflow, so small that it runs in a second."""
-    page.drop(WORKFLOWS / f"{name}.json")
-    for widget, value in (("frame_count", frame_count), ("width", 96), ("height", 64)):
-        page.set_widget("InbetweenKeyframes", widget, value)
-    page.change("""() => {
-        const widgets = window.app.graph.nodes.flatMap((node) => node.widgets ?? [])
-        for (const widget of widgets) if (widget.name === 'steps') widget.value = Math.min(widget.value, 4)
-    }""")
+from small_graphs import open_small, whole_clip
 
 
 def texts(page) -> list[str]:
@@ -64,10 +53,6 @@ def test_only_the_segment_with_another_seed_is_made_again(page, server):
     assert len(first) == len(second) == 17
     changes = (first - second).abs().mean(dim=(1, 2, 3))
     assert changes[:9].max() < 0.02 < changes[9:16].max()
-
-
-def whole_clip(page, server):
-    return server.video(min(files(page.outputs(), [".mp4"]), key=lambda file: len(file.filename)))[0]
 
 
 def test_what_is_missing_is_explained(page):

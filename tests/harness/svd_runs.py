@@ -3,6 +3,7 @@
 import comfy.samplers
 import comfy.utils
 import torch
+from comfy.k_diffusion.sampling import get_sigmas_karras
 from comfy_extras.nodes_custom_sampler import SamplerCustomAdvanced
 from comfy_extras.nodes_video_model import ImageOnlyCheckpointLoader
 from comfyui_inbetween.core.reverse_motion import ReverseMotion
@@ -46,8 +47,6 @@ def guider(model, motion="tiny", **settings):
 
 def sigmas(steps: int = STEPS) -> torch.Tensor:
     """The published noise levels, as the host's Karras scheduler makes them."""
-    from comfy.k_diffusion.sampling import get_sigmas_karras
-
     return get_sigmas_karras(steps, 0.002, 700.0, 7.0)
 
 
@@ -116,8 +115,7 @@ def sampled(guided, repeats: int = 2, ratio: float = RATIO, noise=None, steps: i
 def stored_run(model, name: str, **settings):
     """One of the stored cases."""
     settings = {**(WEIGHTED if name == "weighted" else {}), **settings}
-    noise = lambda step, repeat, x: injected_noise(step, repeat).to(x)  # noqa: E731
-    return sampled(guider(model, **settings), RUNS[name], noise=noise)
+    return sampled(guider(model, **settings), RUNS[name], noise=lambda step, repeat, _: injected_noise(step, repeat))
 
 
 def euler():

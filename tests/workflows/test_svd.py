@@ -288,6 +288,10 @@ def test_what_does_not_fit_is_told_before_anything_is_sampled(server, folder, pr
             'there is no "no.safetensors" in models/diffusion_models; put svd_reverse',
         ),
         (
+            {"source.base": ""},
+            "nothing is chosen from models/checkpoints; put svd.safetensors of https://huggingface.co",
+        ),
+        (
             {"source.base": "no.safetensors"},
             'there is no "no.safetensors" in models/checkpoints; put svd.safetensors of',
         ),
