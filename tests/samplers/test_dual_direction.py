@@ -19,6 +19,13 @@ def made(seed, *shape):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.fixture(params=["by its map", "without a map"])
+def way(request, monkeypatch):
+    """Both ways to compute paired attention, of which this machine would take the first."""
+    if request.param == "without a map":
+        monkeypatch.setattr(dual_direction, "MAPS_ARE_FASTER", ())
+
+
 @pytest.fixture
 def query_key():
     return [made(seed, ROWS, FRAMES, HEADS * SIZE) for seed in (1, 2)]
@@ -55,6 +62,7 @@ def test_half_precision_is_computed_in_float32(query_key):
     torch.testing.assert_close(map_RHNN.float().sum(-1), torch.ones(ROWS, HEADS, FRAMES), atol=2e-3, rtol=0)
 
 
+@pytest.mark.usefixtures("way")
 def test_the_pair_is_plain_attention_and_attention_with_the_turned_map(query_key, values):
     map_RHNN = attention_map(*query_key, HEADS)
     forward, backward = paired_attention(*query_key, values, HEADS).chunk(2)
@@ -62,6 +70,7 @@ def test_the_pair_is_plain_attention_and_attention_with_the_turned_map(query_key
     torch.testing.assert_close(backward, attend(rotated(map_RHNN), values[ROWS:]), atol=1e-6, rtol=0)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(
     "wrong",
     [lambda m: m, lambda m: m.flip(-1), lambda m: m.flip(-2), lambda m: m.transpose(-1, -2), lambda m: m.flip(1)],
@@ -73,6 +82,7 @@ def test_other_maps_would_be_seen(query_key, values, wrong):
     assert (backward - other).abs().max() > 0.1
 
 
+@pytest.mark.usefixtures("way")
 def test_rows_may_be_taken_in_parts(query_key, values, monkeypatch):
     whole = paired_attention(*query_key, values, HEADS)
     whole_map = attention_map(*query_key, HEADS)

@@ -24,6 +24,16 @@ def test_every_evaluation_and_the_end_are_those_of_the_published_code(svd, model
     torch.testing.assert_close(latent, stored[f"{run} final"], atol=1e-3, rtol=0)
 
 
+def test_without_maps_as_on_gpus_it_is_the_same(svd, model, monkeypatch):
+    """Of the two ways to compute paired attention the one that this machine would not take."""
+    from comfyui_inbetween.samplers import dual_direction
+
+    monkeypatch.setattr(dual_direction, "MAPS_ARE_FASTER", ())
+    _, seen = svd.stored_run(model, "uniform", memory=MEMORY[0])
+    for number, denoised in enumerate(seen):
+        torch.testing.assert_close(denoised, stored_outputs()[f"uniform {number}"], atol=2e-4, rtol=0)
+
+
 @pytest.mark.parametrize("run", RUNS)
 def test_from_the_stored_latents_on_every_evaluation_is_the_published_one(svd, model, run):
     """Teacher-forced: no evaluation gets what another one made of rounding."""
