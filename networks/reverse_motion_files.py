@@ -99,22 +99,14 @@ def read_tuned(tuned: Path, base: Path, name: str | None = None) -> tuple[Revers
     Raises:
         InbetweenError: a file cannot be read, is no SVD, or the two do not belong together.
     """
-    files = TensorFile(tuned, WANTED_TUNED), TensorFile(base, WANTED_BASE)
     name = name or model_name(tuned)
-    read_names = [_names_in(file, wanted) for file, wanted in zip(files, (WANTED_TUNED, WANTED_BASE), strict=True)]
-    for part in read_names[0]:
-        shapes = [tuple(file.shapes[names[part]]) for file, names in zip(files, read_names, strict=True)]
-        if shapes[0] != shapes[1]:
+    tuned_tensors, base_tensors = _attention_tensors(tuned, WANTED_TUNED), _attention_tensors(base, WANTED_BASE)
+    for part, tensor in tuned_tensors.items():
+        if tensor.shape != base_tensors[part].shape:
             raise InbetweenError(
-                f"{name} has {part[0]} of shape {shapes[0]}, but {base.name} of {shapes[1]}; choose the base it was "
-                f"tuned from: {WANTED_BASE}."
+                f"{name} has {part[0]} of shape {tuple(tensor.shape)}, but {base.name} of "
+                f"{tuple(base_tensors[part].shape)}; choose the base it was tuned from: {WANTED_BASE}."
             )
-    tuned_tensors, base_tensors = (
-        {part: tensors[stored] for part, stored in names.items()}
-        for names, tensors in (
-            (names, file.read(names.values())) for file, names in zip(files, read_names, strict=True)
-        )
-    )
     changes = {
         layer: LayerChange(*(_difference(tuned_tensors[layer, end], base_tensors[layer, end]) for end in _DIFF))
         for layer in TEMPORAL_LAYERS
@@ -160,14 +152,17 @@ def _found_names(file: TensorFile) -> dict[tuple[str, str], str]:
     return {wanted[stored]: stored for stored in file.shapes if stored in wanted}
 
 
-def _names_in(file: TensorFile, wanted: str) -> dict[tuple[str, str], str]:
+def _attention_tensors(path: Path, wanted: str) -> dict[tuple[str, str], Tensor]:
+    """By layer and part, what a file has of the temporal self-attentions; nothing else of it is read."""
+    file = TensorFile(path, wanted)
     found, all_of = _found_names(file), len(TEMPORAL_LAYERS) * 3
     if len(found) == all_of:
-        return found
+        tensors = file.read(found.values())
+        return {part: tensors[stored] for part, stored in found.items()}
     if any(stored.endswith(tuple(_DIFF.values())) for stored in file.shapes):
-        raise InbetweenError(f'{file.path.name} is the change alone already; set source to "change alone".')
+        raise InbetweenError(f'{path.name} is the change alone already; set source to "change alone".')
     told = f"lacks {all_of - len(found)} of {all_of} tensors" if found else "has none of the layers"
-    raise InbetweenError(f"{file.path.name} {told} of an SVD's temporal attention; use {wanted}.")
+    raise InbetweenError(f"{path.name} {told} of an SVD's temporal attention; use {wanted}.")
 
 
 def _difference(tuned: Tensor, base: Tensor) -> Tensor:

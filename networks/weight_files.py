@@ -95,23 +95,17 @@ def _is_web_page(path: Path) -> bool:
 def _told(path: Path, wanted: str) -> Iterator[None]:
     """Turns whatever goes wrong with a file into one line."""
     try:
-        if path.is_file() and _is_web_page(path):
-            raise InbetweenError(
-                f"{path.name} is a web page and no weights: the download went wrong; get it again: {wanted}."
-            )
         yield
-    except InbetweenError:
-        raise
-    except pickle.UnpicklingError:
-        raise InbetweenError(
-            f"{path.name} holds more than weights, or is no weight file, and was not opened; use {wanted}."
-        ) from None
     except OSError as error:
         why = error.strerror or ("No such file" if isinstance(error, FileNotFoundError) else type(error).__name__)
         raise InbetweenError(f"{path.name} cannot be opened: {why}.") from None
     except MemoryError:
         raise
-    except Exception:  # on a damaged file the reader of torch stumbles anywhere: KeyError, IndexError, EOFError, ...
-        raise InbetweenError(
-            f"{path.name} cannot be read and may have been cut off in the download; get it again: {wanted}."
-        ) from None
+    except Exception as error:  # on a damaged file the reader of torch stumbles anywhere: KeyError, EOFError, ...
+        if _is_web_page(path):
+            told = f"is a web page and no weights: the download went wrong; get it again: {wanted}."
+        elif isinstance(error, pickle.UnpicklingError):
+            told = f"holds more than weights, or is no weight file, and was not opened; use {wanted}."
+        else:
+            told = f"cannot be read and may have been cut off in the download; get it again: {wanted}."
+        raise InbetweenError(f"{path.name} {told}") from None

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pytest
 import requests
 import torch
 import websocket
@@ -181,6 +182,13 @@ class ComfyServer:
                 raise RunFailed(detail)
         assert entry["status"]["status_str"] == "success", entry["status"]
         return entry["outputs"]
+
+    def failure_of(self, workflow: dict) -> RunFailed:
+        """The error that a run ends with, which must be of one line."""
+        with pytest.raises(RunFailed) as failed:
+            self.run(workflow)
+        assert "\n" not in failed.value.message
+        return failed.value
 
     def _wait_until_done(self, channel: websocket.WebSocket, prompt_id: str) -> None:
         """Until `executing` with node null: `execution_success` comes before there is a history entry."""

@@ -28,3 +28,11 @@ def svd(tiny_models):
     import svd_runs
 
     return svd_runs
+
+
+@pytest.fixture(scope="module")
+def clip_vision(host):
+    """A tiny CLIP vision that fits Wan and SVD."""
+    from tiny_encoders import tiny_clip_vision
+
+    return tiny_clip_vision()

@@ -42,6 +42,22 @@ def test_progress_counts_evaluations(svd, model, renoised, steps, capsys):
     assert "8/8" in capsys.readouterr().err
 
 
+def test_every_evaluation_has_a_preview(svd, model, renoised, monkeypatch):
+    import comfy.utils
+    from comfy.cli_args import LatentPreviewMethod, args
+
+    previews = []
+    monkeypatch.setattr(args, "preview_method", LatentPreviewMethod.Latent2RGB)
+    comfy.utils.set_progress_bar_global_hook(lambda value, total, preview, node_id=None: previews.append(preview))
+    try:
+        sampled(svd, model, renoised(1), svd.sigmas(2))
+    finally:
+        comfy.utils.set_progress_bar_global_hook(None)
+    pictures = [picture for _, picture, _ in previews]
+    assert [picture.size for picture in pictures] == [(16, 16)] * 3
+    assert len({picture.tobytes() for picture in pictures}) == 3
+
+
 def test_the_denoised_output_is_that_of_the_last_evaluation(svd, model, renoised):
     """Euler's last step, to level zero, ends where the last prediction is."""
     latent, denoised = sampled(svd, model, renoised(2), svd.sigmas(3)).result

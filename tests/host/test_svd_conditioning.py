@@ -18,13 +18,6 @@ def conditioning(svd):
 
 
 @pytest.fixture(scope="module")
-def clip_vision(host):
-    from tiny_encoders import tiny_clip_vision
-
-    return tiny_clip_vision()
-
-
-@pytest.fixture(scope="module")
 def vae(tiny_models):
     import svd_runs
     from comfy_extras.nodes_video_model import ImageOnlyCheckpointLoader

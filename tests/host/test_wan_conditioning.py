@@ -19,13 +19,6 @@ def conditioning(wan):
     return wan_conditioning
 
 
-@pytest.fixture(scope="module")
-def clip_vision(host):
-    from tiny_encoders import tiny_clip_vision
-
-    return tiny_clip_vision()
-
-
 @pytest.fixture
 def vae(wan):
     import nodes

@@ -160,19 +160,36 @@ def test_auto_chooses_by_free_memory(svd, model, monkeypatch, enough):
     assert guided._evaluate == (guided._both_at_once if enough else guided._one_at_a_time)
 
 
-def test_by_choice_room_is_made_for_twice_the_frames(svd, model, monkeypatch):
-    import comfy.sampler_helpers
+def test_by_choice_room_is_made_for_twice_the_frames(svd, model):
+    from comfy.patcher_extension import WrappersMP
 
-    asked, estimate = [], comfy.sampler_helpers.estimate_memory
+    asked = []
 
-    def watched(patcher, shape, conds):
+    def watched(executor, patcher, shape, *args, **kwargs):
         asked.append(shape[0])
-        return estimate(patcher, shape, conds)
+        return executor(patcher, shape, *args, **kwargs)
 
-    monkeypatch.setattr(comfy.sampler_helpers, "estimate_memory", watched)
     for memory in ("auto", *MEMORY):
-        svd.sampled(svd.guider(model, memory=memory), repeats=0, steps=1)
+        guided = svd.guider(model, memory=memory)
+        guided.model_patcher.add_wrapper(WrappersMP.PREPARE_SAMPLING, watched)  # within the guider's own
+        svd.predicted(guided, svd.noisy(1.0), 1.0)
     assert asked == [FRAMES, 2 * FRAMES, FRAMES]
+
+
+@pytest.mark.parametrize(("memory", "kept"), list(zip(MEMORY, ([0, 0], [16, 0, 16, 0]), strict=True)))
+def test_maps_are_kept_for_one_half_of_the_guidance_at_most(svd, model, attention_module, memory, kept):
+    """Counted after each call of the network: none of both clips at once; else those of the forward one, until used."""
+    counts = []
+
+    def watched(executor, *args, **kwargs):
+        made = executor(*args, **kwargs)
+        options = next(each for each in args if isinstance(each, dict) and attention_module.KEY in each)
+        counts.append(len(options[attention_module.KEY].maps))
+        return made
+
+    model.add_wrapper("diffusion_model", watched)
+    svd.predicted(svd.guider(model, memory=memory), svd.noisy(1.0), 1.0)
+    assert counts == kept
 
 
 def test_two_runs_with_one_seed_are_equal_to_the_bit(svd, model):
