@@ -59,8 +59,7 @@ class TensorFile:
             with safe_open(self.path, framework="pt") as file:
                 self.metadata = dict(file.metadata() or {})
                 return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-        loaded = _unwrapped(self._mapped())
-        return {str(name): tuple(tensor.shape) for name, tensor in loaded.items() if isinstance(tensor, Tensor)}
+        return {name: tuple(tensor.shape) for name, tensor in _unwrapped(self._mapped()).items()}
 
     def _mapped(self) -> Any:
         try:
@@ -71,14 +70,22 @@ class TensorFile:
             return torch.load(self.path, map_location="cpu", weights_only=True)  # an old file, not laid out for it
 
 
-def _unwrapped(loaded: Any) -> Mapping[str, Any]:
-    """The tensors of a file that trainers wrapped once or twice."""
+def _unwrapped(loaded: Any) -> dict[str, Tensor]:
+    """The tensors of a file that trainers wrapped once or twice; those in groups as `group.name`."""
     while isinstance(loaded, Mapping):
         inner = next((loaded[name] for name in ("state_dict", "module", "model") if name in loaded), None)
         if not isinstance(inner, Mapping):
-            return loaded
+            return dict(_by_name(loaded))
         loaded = inner
     raise TypeError("no tensors by name")
+
+
+def _by_name(group: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+    for name, value in group.items():
+        if isinstance(value, Tensor):
+            yield f"{prefix}{name}", value
+        elif isinstance(value, Mapping) and not prefix:
+            yield from _by_name(value, f"{name}.")
 
 
 def _is_safetensors(path: Path) -> bool:

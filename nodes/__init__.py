@@ -2,6 +2,10 @@
 
 from comfy_api.latest import ComfyExtension
 
+from .audio_adapter import InbetweenAudioAdapter
+from .audio_adapter_loader import InbetweenAudioAdapterLoader
+from .audio_view import InbetweenAudioView
+from .clip_context import InbetweenClipContext
 from .contact_sheet import InbetweenContactSheet
 from .dual_direction_guider import InbetweenDualDirectionGuider
 from .finish import InbetweenFinish
@@ -35,6 +39,9 @@ ALL_NODES = [
     InbetweenLoraMixture,
     InbetweenSegments,
     InbetweenSegment,
+    InbetweenAudioAdapterLoader,
+    InbetweenAudioAdapter,
+    InbetweenClipContext,
     InbetweenReverseMotionLoader,
     InbetweenSVDConditioning,
     InbetweenDualDirectionGuider,
@@ -50,6 +57,7 @@ ALL_NODES = [
     InbetweenContactSheet,
     InbetweenMotionPlot,
     InbetweenFlowView,
+    InbetweenAudioView,
 ]
 
 

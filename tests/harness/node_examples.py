@@ -332,6 +332,64 @@ def _svd_segments() -> Iterator[Arguments]:
         yield {**common, **chosen, "method": method, "reverse_motion": motion}
 
 
+def speech(seconds: float = 1.0, rate: int = 22050) -> Arguments:
+    """AUDIO, loud and quiet by turns."""
+    time = torch.arange(int(seconds * rate)) / rate
+    return {"waveform": (0.3 * torch.sin(900 * time) * torch.sin(9 * time))[None, None], "sample_rate": rate}
+
+
+def _audio_adapter_loader() -> Iterator[Arguments]:
+    for file in ("fantasy_talking.ckpt", "echomimic_flash.safetensors"):
+        yield {"file": file}
+
+
+def _audio_adapter() -> Iterator[Arguments]:
+    from comfyui_inbetween.host.audio_adapter import GUIDANCE_FORMS, LEVELS
+    from comfyui_inbetween.host.audio_library import load_adapter
+    from tiny_encoders import tiny_wav2vec2
+
+    text = [[torch.zeros(1, 8, 4096), {}]]
+    common = {"model": small_wan("wan_i2v"), "positive": text, "negative": text, "fps": 25.0, "start_seconds": 0.1}
+    common |= {"latent": {"samples": torch.zeros(1, 16, 3, 4, 6)}, "offset_ms": -20, "scale": 0.8}
+    encoder = tiny_wav2vec2()
+    heard = {"sound": "audio", "audio": speech(), "audio_encoder": encoder, "context_seconds": 0.2}
+    files = ("stable_avatar.pt", "echomimic_preview.safetensors", "echomimic_flash.safetensors", "fantasy_talking.ckpt")
+    for file, level, guidance in zip(files, LEVELS, GUIDANCE_FORMS, strict=True):
+        adapter = load_adapter(file)
+        yield {**common, "audio_adapter": adapter, "sound": {**heard, "level": level}, "guidance": guidance}
+    encoded = {"sound": "encoded audio", "encoded_audio": encoder.encode_audio(speech()["waveform"], 22050)}
+    ends = {"keyframes": small_keyframes(), "vae": _wan_parts()["vae"], "region": torch.rand(9, 16, 24)}
+    yield {
+        **common,
+        **ends,
+        "audio_adapter": load_adapter("bbf.safetensors"),
+        "sound": encoded,
+        "guidance": "as trained",
+    }
+
+
+def _clip_context() -> Iterator[Arguments]:
+    common = {"fps": 8.0, "context_frames": 1, "caption_frames": 5, "caption_size": 32, "audio_context": 0.5}
+    two, clip = {"clip_before": moving_clip(8), "clip_after": moving_clip(9)}, {"clip": moving_clip(24)}
+    whole, times = {"audio": speech(3.0)}, {"from_seconds": 1.0, "to_seconds": 2.0}
+    for gap, sound, rule in (
+        ({"gap": "frames between two clips", **two, "frames": 7}, {"sound": "of the whole", **whole}, "4n+1"),
+        ({"gap": "seconds between two clips", **two, "seconds": 1.0}, {"sound": "part of it", **whole, **times}, "any"),
+        ({"gap": "frames of one clip", **clip, "first": 8, "end": 15}, {"sound": "of the gap", **whole}, "any"),
+        ({"gap": "seconds of one clip", **clip, **times}, {"sound": "none"}, "4n+1"),
+    ):
+        yield {**common, "gap": gap, "sound": sound, "frame_rule": rule}
+
+
+def _audio_view() -> Iterator[Arguments]:
+    from comfyui_inbetween.host.audio_library import load_adapter
+
+    common = {"audio": speech(), "fps": 25.0, "start_seconds": 0.0, "offset_ms": 40, "width": 640, "height": 400}
+    yield {**common, "length": {"length": "frame count", "frame_count": 21}}
+    adapter = load_adapter("echomimic_flash.safetensors")
+    yield {**common, "length": {"length": "keyframes", "keyframes": small_keyframes()}, "audio_adapter": adapter}
+
+
 EXAMPLES: dict[str, Callable[[], Iterator[Arguments]]] = {
     "InbetweenKeyframes": _keyframes_node,
     "InbetweenFrameCount": _frame_count,
@@ -341,6 +399,10 @@ EXAMPLES: dict[str, Callable[[], Iterator[Arguments]]] = {
     "InbetweenLoraMixture": _lora_mixture,
     "InbetweenSegments": _segments,
     "InbetweenSegment": _segment,
+    "InbetweenAudioAdapterLoader": _audio_adapter_loader,
+    "InbetweenAudioAdapter": _audio_adapter,
+    "InbetweenClipContext": _clip_context,
+    "InbetweenAudioView": _audio_view,
     "InbetweenReverseMotionLoader": _reverse_motion_loader,
     "InbetweenSVDConditioning": _svd_conditioning,
     "InbetweenDualDirectionGuider": _dual_direction_guider,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from audio_weights import write_adapter
 from gi_weights import BASE_SEED, XT_SEED, seeded_svd, svd_shapes, write_change, write_tuned
 from pervfi_weights import write_pervfi
 from raft_weights import write_raft
@@ -69,6 +70,11 @@ TINY_MODELS: dict[str, Callable[[Path], Path]] = {
         path, seed=6, model_type="t2v", in_dim=48, out_dim=48
     ),
     "diffusion_models/wan_seeded.safetensors": write_seeded_wan,
+    "model_patches/fantasy_talking.ckpt": lambda path: write_adapter(path, "fantasy_talking"),
+    "model_patches/stable_avatar.pt": lambda path: write_adapter(path, "stable_avatar"),
+    "model_patches/echomimic_preview.safetensors": lambda path: write_adapter(path, "echomimic_preview"),
+    "model_patches/echomimic_flash.safetensors": lambda path: write_adapter(path, "echomimic_flash"),
+    "model_patches/bbf.safetensors": lambda path: write_adapter(path, "bbf"),
     "loras/semfi.ckpt": write_semfi,
     "loras/wan_lora.safetensors": lambda path: write_lora(path, seed=8),
     "vae/wan_vae.safetensors": lambda path: write_wan_vae(path, seed=3),

@@ -1,0 +1,140 @@
+"""A picture of sound, frames, latent frames and what each of them hears, on one time axis."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from .audio_timing import Span, Windows
+from .contact_sheet import BACKGROUND, KEYFRAME, TEXT
+from .motion_plot import CURVE, FONT, GRID, PANEL, tick_step
+from .wan_layout import SLOTS, frame_at, latent_frame_count
+from .waveforms import SILENT, Sound, cut
+
+SEVERAL, HEARD = (78, 78, 86), (240, 180, 90)
+SMALLEST_WIDTH, SMALLEST_HEIGHT = 480, 360
+_TICKS = 14
+_LANES = 4  # what latent frames hear overlaps, so it is drawn in turns
+
+
+def heard_stretches(windows: Windows, step: float, span: float) -> list[tuple[float, float]]:
+    """From where to where in seconds each latent frame hears.
+
+    Args:
+        windows: of features that begin at frame 0.
+        step: seconds from one feature to the next.
+        span: seconds that one feature hears.
+    """
+    heard = [indices_W[heard_W] for indices_W, heard_W in zip(windows.indices_FW, windows.heard_FW, strict=True)]
+    return [(int(each.min()) * step, int(each.max()) * step + span) if len(each) else (0.0, 0.0) for each in heard]
+
+
+def audio_view(
+    sound: Sound,
+    span: Span,
+    stretches: Sequence[tuple[float, float]],
+    keyframes: Collection[int] = (),
+    width: int = 1400,
+    height: int = 620,
+) -> Tensor:
+    """Draw the picture.
+
+    Args:
+        sound: that the span is in.
+        span: of the clip.
+        stretches: from where to where each latent frame hears, in seconds from frame 0.
+        keyframes: frame numbers to mark.
+        width, height: of the picture in pixels, at least 480x360.
+
+    Returns:
+        One image of shape (1, H, W, 3), float32 in [0, 1].
+    """
+    width, height = max(width, SMALLEST_WIDTH), max(height, SMALLEST_HEIGHT)
+    view = _View(np.full((height, width, 3), BACKGROUND, dtype=np.uint8), span)
+    view.draw_wave(cut(sound, span.start, span.seconds), round(0.07 * height), round(0.42 * height))
+    view.draw_frames(keyframes, round(0.55 * height), round(0.60 * height))
+    view.draw_latent_frames(stretches, round(0.72 * height), round(0.98 * height))
+    return torch.from_numpy(view.picture_HWC).unsqueeze(0) / 255.0
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """The picture, and the time axis that all of it shares."""
+
+    picture_HWC: np.ndarray
+    span: Span
+
+    @property
+    def size(self) -> float:
+        """Of text and margins, against a picture of 1400x620."""
+        height, width, _ = self.picture_HWC.shape
+        return min(width / 1400, height / 620)
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """First and last column of the axis."""
+        margin = round(20 * self.size)
+        return margin, self.picture_HWC.shape[1] - margin
+
+    def column(self, seconds: float) -> int:
+        """Where a time from frame 0 is."""
+        left, right = self.sides
+        return round(left + min(max(seconds / float(self.span.seconds), 0.0), 1.0) * (right - left))
+
+    def write(self, text: str, column: int, row: int, colour: tuple[int, int, int] = TEXT, scale: float = 0.5) -> None:
+        """Text above a row."""
+        place = (column, row - round(8 * self.size))
+        cv2.putText(self.picture_HWC, text, place, FONT, scale * self.size, colour, 1, cv2.LINE_AA)
+
+    def draw_wave(self, sound: Sound, top: int, bottom: int) -> None:
+        """The lowest and the highest sample of each column, the loudest near the edge; seconds below."""
+        left, right = self.sides
+        cv2.rectangle(self.picture_HWC, (left, top), (right, bottom), PANEL, cv2.FILLED)
+        start, seconds = float(self.span.start), float(self.span.seconds)
+        step = tick_step(seconds, _TICKS)
+        for number in range(int(np.ceil(start / step)), int((start + seconds) / step) + 1):
+            column = self.column(number * step - start)
+            cv2.line(self.picture_HWC, (column, top), (column, bottom), GRID, 1)
+            self.write(f"{number * step:.6g}", column, bottom + round(26 * self.size), scale=0.45)
+        wave = sound.waveform_CT.mean(dim=0).cpu().numpy()
+        edges = np.linspace(0, len(wave), right - left + 1).astype(int)
+        middle, half = (top + bottom) / 2, (bottom - top) * 0.48
+        loudest = max(float(np.abs(wave).max(initial=0)), SILENT)
+        for number, (first, end) in enumerate(pairwise(edges)):
+            part = wave[first : max(end, first + 1)] / loudest
+            rows = [round(middle - half * float(value)) for value in (part.max(), part.min())]
+            cv2.line(self.picture_HWC, (left + number, rows[0]), (left + number, rows[1]), CURVE, 1)
+        self.write("sound, by the seconds of the audio", left, top)
+
+    def draw_frames(self, keyframes: Collection[int], top: int, bottom: int) -> None:
+        """A box for each frame, keyframes in their colour; numbers below."""
+        count, fps = self.span.frame_count, float(self.span.fps)
+        step = max(1, round(tick_step(max(count - 1, 1), _TICKS)))
+        for frame in range(count):
+            left, right = self.column(frame / fps), self.column((frame + 1) / fps)
+            colour = KEYFRAME if frame in keyframes else (PANEL if frame % 2 else SEVERAL)
+            cv2.rectangle(self.picture_HWC, (left, top), (right - 1, bottom), colour, cv2.FILLED)
+            if frame % step == 0:
+                self.write(str(frame), left, bottom + round(26 * self.size), scale=0.45)
+        marked = ", keyframes marked" if keyframes else ""
+        self.write(f"{count} frames at {fps:g} fps{marked}", self.sides[0], top)
+
+    def draw_latent_frames(self, stretches: Sequence[tuple[float, float]], top: int, bottom: int) -> None:
+        """A box for each latent frame, and below a bar over what it hears."""
+        fps = float(self.span.fps)
+        lane = (bottom - top) // (_LANES + 2)
+        for latent_frame in range(latent_frame_count(self.span.frame_count)):
+            first, last = frame_at(latent_frame, 0), frame_at(latent_frame, SLOTS - 1)
+            left, right = self.column(first / fps), self.column((last + 1) / fps)
+            shade = PANEL if latent_frame % 2 else SEVERAL
+            cv2.rectangle(self.picture_HWC, (left, top), (right - 1, top + lane), shade, cv2.FILLED)
+        for latent_frame, (start, end) in enumerate(stretches):
+            row = top + (2 + latent_frame % _LANES) * lane
+            place = (self.column(start), row + lane // 4), (self.column(end), row + lane // 4 * 3)
+            cv2.rectangle(self.picture_HWC, *place, HEARD, cv2.FILLED)
+            self.write(str(latent_frame), place[0][0] + 2, place[1][1] + round(6 * self.size), PANEL, 0.4)
+        self.write("latent frames, and below from where to where each of them hears", self.sides[0], top)

@@ -1,0 +1,63 @@
+"""The audio branch that all these adapters share: keys and values of sound beside those of text and images.
+
+In every block of a Wan image-to-video model the query of the cross-attention looks at text and at the images; here it
+also looks at sound, in each latent frame at the tokens of that latent frame alone. The three are added before the
+block's output projection. Key layouts: FantasyTalking's model.py at commit 8c2d0c9, StableAvatar's
+wan_fantasy_transformer3d_1B.py at 46c0492, EchoMimicV3's wan_transformer3d_audio*.py at 7e89489.
+"""
+
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+EPS = 1e-6
+
+
+class AudioKeysValues(nn.Module):
+    """What one block sees of sound."""
+
+    def __init__(self, tokens: int, channels: int, bias: bool, norms: bool, operations: ModuleType | Any = nn) -> None:
+        super().__init__()
+        self.k = operations.Linear(tokens, channels, bias=bias)
+        self.v = operations.Linear(tokens, channels, bias=bias)
+        self.norm_k = operations.RMSNorm(channels, eps=EPS) if norms else nn.Identity()
+
+    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens of shape (..., token width) to keys and values of shape (..., channels)."""
+        return self.norm_k(self.k(tokens)), self.v(tokens)
+
+
+def attend_to_audio(
+    query_BSC: Tensor, keys_BFLC: Tensor, values_BFLC: Tensor, heads: int, heard_BFL: Tensor | None = None
+) -> Tensor:
+    """Each latent frame's places look at that latent frame's tokens.
+
+    Args:
+        query_BSC: of the block's cross-attention, normed; places go latent frame by latent frame.
+        keys_BFLC, values_BFLC: L tokens for each latent frame.
+        heads: of the block.
+        heard_BFL: bool, which tokens there are; None for all. A latent frame without any gets zeros.
+
+    Returns:
+        What is added before the block's output projection, of the query's shape.
+    """
+    batch, frames = keys_BFLC.shape[:2]
+    places = query_BSC.shape[1] // frames
+
+    def split(x: Tensor, length: int) -> Tensor:
+        return x.reshape(batch * frames, length, heads, -1).transpose(1, 2)
+
+    mask = None if heard_BFL is None else heard_BFL.reshape(batch * frames, 1, 1, -1)
+    none_heard = None
+    if mask is not None:
+        none_heard = ~mask.any(dim=-1, keepdim=True)
+        mask = mask | none_heard
+    tokens = keys_BFLC.shape[2]
+    seen = nn.functional.scaled_dot_product_attention(
+        split(query_BSC, places), split(keys_BFLC, tokens), split(values_BFLC, tokens), attn_mask=mask
+    )
+    if none_heard is not None:
+        seen = torch.where(none_heard, seen.new_zeros(()), seen)
+    return seen.transpose(1, 2).reshape(query_BSC.shape)

@@ -1,0 +1,233 @@
+"""Files with audio adapters: whose they are, and their tensors by our names.
+
+| whose | key that tells | of every block |
+|---|---|---|
+| FantasyTalking (Fantasy-AMAP/fantasy-talking at 8c2d0c9) | `proj_model.proj.weight` | `audio_processor.blocks.N.cross_attn.processor.{k,v}_proj` |
+| StableAvatar 1.3B (Francis-Rings/StableAvatar at 46c0492) | `vocal_projector.proj_model.proj.weight` | `blocks.N.cross_attn.{k,v}_vocal` |
+| EchoMimicV3 preview (antgroup/echomimic_v3 at 7e89489) | `audio2token.proj.weight` | `blocks.N.cross_attn.{k,v}_audio`, `norm_k_audio` |
+| EchoMimicV3 flash (the same) | `audio_injection.proj1.weight` | the same, with biases |
+| BBF, our format 1 | `audio_adapter.proj_model.proj.weight` | as EchoMimicV3, biases and norm optional |
+
+All may stand in a whole model's checkpoint, under any prefix, and wrapped as trainers do; nothing else of it is read.
+"""  # noqa: E501 - a table
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from ...core.audio_timing import FIRST_SLOTS
+from ...core.errors import InbetweenError
+from ..weight_files import TensorFile
+from .adapter import AudioAdapter, Projector
+from .bbf import BBFProjector
+from .branch import AudioKeysValues
+from .projectors import LAYERS, NeighbourProjector, TokenProjector
+from .rules import BBF, ECHOMIMIC_FLASH, ECHOMIMIC_PREVIEW, FANTASY_TALKING, FEATURES, SILENCES, STABLE_AVATAR, Rules
+from .vocal_projector import HEADS, VocalProjector
+
+WANTED = (
+    "FantasyTalking (fantasytalking_model.ckpt), StableAvatar 1.3B (transformer3d-square.pt or -rec-vec.pt), "
+    "EchoMimicV3 (diffusion_pytorch_model.safetensors of preview or flash), or a BBF adapter"
+)
+FORMAT, VERSION = "inbetween_audio_adapter", "1"
+
+_BLOCK = r"blocks\.(\d+)\.cross_attn\."
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """rules: of its adapters. tell: the tensor that tells it. projector: what its projector's names begin with.
+    block: a pattern of the names of a block: number, part, and the rest.
+    """
+
+    rules: Rules
+    tell: str
+    projector: str
+    block: str
+
+
+_ECHO_BLOCK = _BLOCK + r"(k|v|norm_k)_audio\.(weight|bias)$"
+_LAYOUTS = (
+    _Layout(
+        FANTASY_TALKING,
+        "proj_model.proj.weight",
+        "proj_model.",
+        r"(?:audio_processor\.)?" + _BLOCK + r"(?:processor\.)?(k|v)_proj\.(weight)$",
+    ),
+    _Layout(
+        STABLE_AVATAR,
+        "vocal_projector.proj_model.proj.weight",
+        "vocal_projector.",
+        _BLOCK + r"(k|v)_vocal\.(weight|bias)$",
+    ),
+    _Layout(ECHOMIMIC_PREVIEW, "audio2token.proj.weight", "audio2token.", _ECHO_BLOCK),
+    _Layout(ECHOMIMIC_FLASH, "audio_injection.proj1.weight", "audio_injection.", _ECHO_BLOCK),
+    _Layout(BBF, "audio_adapter.proj_model.proj.weight", "audio_adapter.", _ECHO_BLOCK),
+)
+# FantasyTalking's key is the end of StableAvatar's and of ours.
+_BY_LENGTH = sorted(_LAYOUTS, key=lambda layout: -len(layout.tell))
+
+
+def read_adapter(path: Path, name: str | None = None, operations: ModuleType | Any = nn) -> AudioAdapter:
+    """The audio adapter in a file, in the type it is stored in, on the CPU.
+
+    Args:
+        path: .safetensors, or .ckpt, .pt, .pth, .bin as torch saves them.
+        name: how errors call the file; its own if None.
+        operations: where linear layers and norms are taken from.
+
+    Raises:
+        InbetweenError: the file cannot be read, is of no known layout, or is not whole.
+    """
+    name = name or path.name
+    file = TensorFile(path, WANTED)
+    layout, prefix = _layout_of(file, name)
+    names = _our_names(layout, prefix, file.shapes)
+    shapes = {ours: file.shapes[stored] for stored, ours in names.items()}
+    depth = _depth(shapes, name)
+    rules, heads = _declared(file.metadata, name) if layout.rules is BBF else (layout.rules, HEADS)
+    try:
+        with torch.device("meta"):
+            adapter = _built(rules, shapes, depth, heads, operations)
+        adapter.load_state_dict(
+            {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}, strict=True, assign=True
+        )
+    except (KeyError, RuntimeError) as error:
+        raise InbetweenError(f"{name} looks like {layout.rules.name} but {_misfit(error)}; use {WANTED}.") from None
+    stored = file.read(names)
+    adapter.load_state_dict({ours: stored[published] for published, ours in names.items()}, strict=True, assign=True)
+    return adapter.requires_grad_(False).eval()
+
+
+def save_bbf_adapter(adapter: AudioAdapter, path: Path) -> Path:
+    """Write format 1: tensors by the names of the table above, what else must be known in the file's metadata.
+
+    Raises:
+        InbetweenError: the adapter has another projector than BBF's.
+    """
+    if not isinstance(adapter.projector, BBFProjector):
+        raise InbetweenError(f"{adapter.rules.name} is not BBF's adapter; only that has a format of ours.")
+    tensors = {}
+    for name, tensor in adapter.state_dict().items():
+        block = re.match(r"blocks\.(\d+)\.(k|v|norm_k)\.(weight|bias)$", name)
+        published = (
+            f"blocks.{block[1]}.cross_attn.{block[2]}_audio.{block[3]}"
+            if block
+            else name.replace("projector.", "audio_adapter.", 1)
+        )
+        tensors[published] = tensor.contiguous()
+    rules = adapter.rules
+    declared = {
+        "fps": rules.fps,
+        "heads": adapter.projector.heads,
+        "features": rules.features,
+        "masks_padding": rules.masks_padding,
+        "silence": rules.silence,
+        "sequential": rules.sequential,
+    }
+    save_file(tensors, path, {"format": FORMAT, "format_version": VERSION, "adapter": json.dumps(declared)})
+    return path
+
+
+def _layout_of(file: TensorFile, name: str) -> tuple[_Layout, str]:
+    """Whose file it is, and what all its names begin with."""
+    for layout in _BY_LENGTH:
+        for stored in file.shapes:
+            if stored == layout.tell or stored.endswith(f".{layout.tell}"):
+                return layout, stored.removesuffix(layout.tell)
+    raise InbetweenError(f"{name} holds no audio adapter of a known layout; use {WANTED}.")
+
+
+def _our_names(layout: _Layout, prefix: str, stored_names: Mapping[str, Any]) -> dict[str, str]:
+    """Our name for each stored one that belongs to the adapter."""
+    names = {}
+    for stored in stored_names:
+        if not stored.startswith(prefix):
+            continue
+        inner = stored.removeprefix(prefix)
+        block = re.match(layout.block, inner)
+        if block:
+            names[stored] = f"blocks.{block[1]}.{block[2]}.{block[3]}"
+        elif inner.startswith(layout.projector):
+            names[stored] = "projector." + inner.removeprefix(layout.projector)
+    return names
+
+
+def _depth(shapes: Mapping[str, tuple[int, ...]], name: str) -> int:
+    """How many blocks there are.
+
+    Raises:
+        InbetweenError: none, or not all.
+    """
+    numbers = {int(part[1]) for part in (re.match(r"blocks\.(\d+)\.k\.weight$", each) for each in shapes) if part}
+    missing = sorted(set(range(max(numbers, default=0) + 1)) - numbers)
+    if missing:
+        raise InbetweenError(f"{name} has no audio keys for block {missing[0]}; get it again: {WANTED}.")
+    return len(numbers)
+
+
+def _built(
+    rules: Rules, shapes: Mapping[str, tuple[int, ...]], depth: int, heads: int, operations: ModuleType | Any
+) -> AudioAdapter:
+    """An adapter without weights, of the sizes of a file."""
+    channels, tokens = shapes["blocks.0.k.weight"]
+    bias, norms = "blocks.0.k.bias" in shapes, "blocks.0.norm_k.weight" in shapes
+    projector, features = _projector(rules, shapes, channels, heads, operations)
+    blocks = (AudioKeysValues(tokens, channels, bias, norms, operations) for _ in range(depth))
+    return AudioAdapter(rules, projector, blocks, features, channels)
+
+
+def _projector(
+    rules: Rules, shapes: Mapping[str, tuple[int, ...]], channels: int, heads: int, operations: Any
+) -> tuple[Projector, int]:
+    """A projector, and how wide the features are that it takes."""
+    tokens = shapes["blocks.0.k.weight"][1]
+    if rules.windows == "neighbours":
+        inner, inputs = shapes["projector.proj1.weight"]
+        features = inputs // (FIRST_SLOTS * LAYERS)
+        return NeighbourProjector(features, inner, tokens, operations), features
+    if "projector.proj.weight" in shapes:
+        features = shapes["projector.proj.weight"][1]
+        return TokenProjector(features, tokens, operations), features
+    features = shapes["projector.proj_model.proj.weight"][1]
+    refining = BBFProjector if rules.name == BBF.name else VocalProjector
+    return refining(features, tokens, channels, heads, operations), features
+
+
+def _declared(metadata: Mapping[str, str], name: str) -> tuple[Rules, int]:
+    """The rules and heads that a BBF file declares; what it does not declare is as in BBF.
+
+    Raises:
+        InbetweenError: another format or version, or a value that there is not.
+    """
+    if metadata.get("format", FORMAT) != FORMAT or metadata.get("format_version", VERSION) != VERSION:
+        raise InbetweenError(
+            f"{name} is {metadata.get('format')} {metadata.get('format_version')}, but {FORMAT} {VERSION} is what this "
+            "version reads; update ComfyUI-Inbetween."
+        )
+    try:
+        declared = dict(json.loads(metadata.get("adapter", "{}")))
+        heads = int(declared.pop("heads", HEADS))
+        rules = replace(BBF, **declared)
+        fits = rules.silence in SILENCES and rules.features in FEATURES[:2] and float(rules.fps) > 0 and heads > 0
+    except (ValueError, TypeError):
+        fits = False
+    if not fits:
+        raise InbetweenError(f"{name} declares settings that {FORMAT} {VERSION} does not have; save it again.")
+    return rules, heads
+
+
+def _misfit(error: Exception) -> str:
+    """What torch says of tensors that do not fit, in short."""
+    if isinstance(error, KeyError):
+        return f"lacks {error.args[0]}"
+    lines = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]
+    return (lines[0] if lines else str(error).splitlines()[0]).rstrip(".")[:200]

@@ -1,0 +1,47 @@
+"""Load Audio Adapter: what lets a Wan model hear."""
+
+from comfy_api.latest import io
+
+from ..host.audio_library import adapter_files, check_adapter_file, load_adapter
+from .types import ModelPatch
+from .validation import verdict
+
+
+class InbetweenAudioAdapterLoader(io.ComfyNode):
+    """Opens an audio adapter."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InbetweenAudioAdapterLoader",
+            display_name="Load Audio Adapter",
+            category="in-between/audio",
+            description="Open an audio adapter for Wan2.1: FantasyTalking, StableAvatar, EchoMimicV3 (preview or "
+            "flash), or BBF's. Only its own tensors are read, also out of the checkpoint of a whole model.",
+            search_aliases=[
+                "fantasytalking",
+                "stableavatar",
+                "echomimic",
+                "bbf",
+                "lip sync",
+                "talking head",
+                "audio to video",
+            ],
+            inputs=[
+                io.Combo.Input(
+                    "file",
+                    options=adapter_files(),
+                    tooltip="A file in models/model_patches, or in models/diffusion_models if the adapter is part of a "
+                    "whole model there, as those of StableAvatar and EchoMimicV3 are.",
+                )
+            ],
+            outputs=[ModelPatch.Output(display_name="audio_adapter", tooltip="For Apply Audio Adapter.")],
+        )
+
+    @classmethod
+    def validate_inputs(cls, file):
+        return verdict(lambda: check_adapter_file(file))
+
+    @classmethod
+    def execute(cls, file):
+        return io.NodeOutput(load_adapter(file))

@@ -1,0 +1,74 @@
+"""Audio View: sound, frames and what each latent frame hears, on one time axis."""
+
+from comfy_api.latest import io
+
+from ..core.frames import exact
+from ..host.audio_view import draw_audio
+from .audio_inputs import fps_input, offset_input, start_input
+from .types import Keyframes, ModelPatch
+from .validation import verdict
+
+BY_COUNT, BY_KEYFRAMES = "frame count", "keyframes"
+
+
+class InbetweenAudioView(io.ComfyNode):
+    """Draws audio over the frames of a clip."""
+
+    @classmethod
+    def define_schema(cls):
+        frame_count = io.Int.Input(
+            "frame_count",
+            default=81,
+            min=5,
+            max=100000,
+            step=4,
+            tooltip="Frames of the clip: 4n+1, both ends included.",
+        )
+        keyframes = Keyframes.Input("keyframes", tooltip="Their length is that of the clip, and they are marked.")
+        return io.Schema(
+            node_id="InbetweenAudioView",
+            display_name="Audio View",
+            category="in-between/look",
+            description="Draw the sound of a clip, its frames, its latent frames and what each of them hears on one "
+            "time axis: to see whether a word falls where it should.",
+            search_aliases=["waveform", "audio timeline", "lip sync check", "audio windows"],
+            inputs=[
+                io.Audio.Input("audio", tooltip="The audio that goes into Apply Audio Adapter."),
+                io.DynamicCombo.Input(
+                    "length",
+                    options=[
+                        io.DynamicCombo.Option(BY_COUNT, [frame_count]),
+                        io.DynamicCombo.Option(BY_KEYFRAMES, [keyframes]),
+                    ],
+                    tooltip="Where the length of the clip comes from.",
+                ),
+                fps_input("Frames per second of the clip."),
+                start_input(),
+                offset_input(),
+                ModelPatch.Input(
+                    "audio_adapter",
+                    optional=True,
+                    tooltip="Whose windows are shown; without one those of StableAvatar and FantasyTalking.",
+                ),
+                io.Int.Input("width", default=1400, min=480, max=8192, tooltip="Of the picture in pixels."),
+                io.Int.Input("height", default=620, min=360, max=8192, tooltip="Of the picture in pixels."),
+            ],
+            outputs=[
+                io.Image.Output(display_name="image", tooltip="The picture."),
+                io.String.Output(
+                    display_name="report", tooltip="From where to where the clip hears, and what is silent."
+                ),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, fps=None, length=None):  # the host always passes on what is dynamic, without its values
+        return verdict(lambda: fps is None or exact(fps, "fps"))
+
+    @classmethod
+    def execute(cls, audio, length, fps, start_seconds, offset_ms, width, height, audio_adapter=None):
+        keyframes = length.get("keyframes")
+        frame_count = keyframes.frame_count if keyframes else length["frame_count"]
+        placed = keyframes.frames if keyframes else ()
+        when = (frame_count, fps, start_seconds, offset_ms)
+        return io.NodeOutput(*draw_audio(audio, when, audio_adapter, placed, (width, height)))
