@@ -125,7 +125,7 @@ def apply_audio(
     patched = model.clone()
     branches = (model.get_attachment(ATTACHMENT) or 0) + 1
     patched.set_attachments(ATTACHMENT, branches)
-    name = f"{ATTACHMENT}_{branches}"
+    name = f"{ATTACHMENT}_{branches}{'_in_sequence' * adapter.rules.sequential}"
     AudioBranch(name, patch, Listening(heard, settings.scale, region, difference)).attach(patched)
 
     guidance = adapter.rules.guidance if settings.guidance == BY_ADAPTER else settings.guidance

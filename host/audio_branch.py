@@ -25,7 +25,7 @@ from ..networks.audio_adapter.adapter import AudioAdapter
 from ..networks.audio_adapter.branch import attend_to_audio
 from ..networks.audio_adapter.projectors import Heard, Tokens
 from ..networks.audio_adapter.vocal_projector import ModelState
-from .sequential_attention import SequentialAttention
+from .sequential_attention import SequenceHooks, SequentialAttention
 
 PREFIX = "diffusion_model"
 SOUND, SILENCE = 1, 0
@@ -72,28 +72,25 @@ class _Run:
 class AudioBranch:
     """One adapter on one model for one clip; `attach` puts it there."""
 
-    def __init__(self, name: str, adapter: ModelPatcher, listening: Listening) -> None:
-        self.name = name
-        self.listening = listening
-        self._patcher = adapter
+    def __init__(self, name: str, patch: ModelPatcher, listening: Listening) -> None:
+        self.name, self.patch, self.listening = name, patch, listening
         self._run: _Run | None = None
 
     @property
     def adapter(self) -> AudioAdapter:
         """Its network, wherever the host keeps it at the moment."""
-        return self._patcher.model
+        return self.patch.model
 
     def attach(self, patched: ModelPatcher) -> None:
         """Put it on a clone of a model that may be changed; the layers are untouched until the host loads it."""
-        patched.set_additional_models(self.name, [self._patcher])
+        patched.set_additional_models(self.name, [self.patch])
         patched.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, self.name, self._sample)
         patched.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, self.name, self._evaluate)
-        in_sequence: list[SequentialAttention] = []
+        patched.set_injections(self.name, [_Hooks(self.name, self.adapter.rules.sequential).as_injection()])
         if self.adapter.rules.sequential:
             for number, block in enumerate(patched.model.diffusion_model.blocks):
-                in_sequence.append(SequentialAttention(self.name, number, block))
-                patched.add_object_patch(f"{PREFIX}.blocks.{number}.cross_attn.forward", in_sequence[-1])
-        patched.set_injections(self.name, [_Hooks(self.name, in_sequence).as_injection()])
+                forward = SequentialAttention(self.name, number, block.cross_attn)
+                patched.add_object_patch(f"{PREFIX}.blocks.{number}.cross_attn.forward", forward)
 
     def _sample(self, executor: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self._run = _Run()
@@ -148,6 +145,7 @@ class AudioCall:
         self._places = slice(first, first + per_frame * self._latent_frames)  # others are of references
         self._frames_BF = marked_B2F11[:, 0, :, 0, 0].long()
         self._sounds = [bool(row.any()) for row in marked_B2F11[:, 1]]
+        self.normed_with: Callable[[Tensor], Tensor]  # of the block that runs, where image and sound look after text
         self._check()
         if run.tokens is None:
             self._make_tokens()
@@ -299,8 +297,8 @@ class AudioCall:
 class _Hooks:
     """Puts the hooks on when the host loads the model, and takes them off again."""
 
-    def __init__(self, name: str, in_sequence: list[SequentialAttention]) -> None:
-        self._name, self._in_sequence = name, in_sequence
+    def __init__(self, name: str, sequential: bool) -> None:
+        self._name, self._sequential = name, sequential
         self._handles: list[Any] = []
 
     def as_injection(self) -> PatcherInjection:
@@ -310,9 +308,8 @@ class _Hooks:
         blocks = patcher.model.diffusion_model.blocks
         self._handles.append(blocks[0].register_forward_pre_hook(self._see_model, with_kwargs=True))
         for number, block in enumerate(blocks):
-            if self._in_sequence:
-                remember = self._in_sequence[number].remember
-                self._handles.append(block.norm3.register_forward_pre_hook(remember))
+            if self._sequential:
+                self._handles += SequenceHooks(self._name).put_on(block)
             else:
                 self._handles += _BlockHooks(self._name, number).put_on(block.cross_attn)
 

@@ -62,7 +62,7 @@ def heard_sound(sound: Sound, encoder: AudioEncoderModel, span: Span, rules: Rul
     model_management.load_model_gpu(encoder.patcher)
     if rules.windows == "neighbours":
         layers_NKD = _frame_by_frame(sound, encoder, span, encoding.level)
-        return _windowed(layers_NKD, span, rules)
+        return windowed(layers_NKD, span, rules)
     lead = min(_features_in(encoding.context_seconds), max(_features_in(span.start), 0))
     wanted = _wanted_features(span, rules)
     trail = _features_in(encoding.context_seconds)
@@ -73,7 +73,7 @@ def heard_sound(sound: Sound, encoder: AudioEncoderModel, span: Span, rules: Rul
     waveform_T = for_encoder(sound, start, samples, encoding.level)
     last_LD, layers = _encoded(encoder, waveform_T)
     features_LD = torch.stack(layers).mean(dim=0) if rules.features == "mean of layers" else last_LD
-    return _windowed(_at_rate(features_LD[lead:], span, rules, wanted), span, rules)
+    return windowed(_at_rate(features_LD[lead:], span, rules, wanted), span, rules)
 
 
 def heard_encoded(output: Mapping[str, Any], span: Span, rules: Rules, feature_width: int) -> Heard:
@@ -104,7 +104,7 @@ def heard_encoded(output: Mapping[str, Any], span: Span, rules: Rules, feature_w
             f"{needs:g} s; encode a longer one, or set sound to audio, where silence fills up."
         )
     features_LD = last_BLD[0, first : first + wanted].float().cpu()
-    return _windowed(_at_rate(features_LD, span, rules, wanted), span, rules)
+    return windowed(_at_rate(features_LD, span, rules, wanted), span, rules)
 
 
 def stretches_of(span: Span, rules: Rules) -> list[tuple[float, float]]:
@@ -136,7 +136,7 @@ def _at_rate(features_LD: Tensor, span: Span, rules: Rules, wanted: int) -> Tens
     return at_times(features_LD, times)
 
 
-def _windowed(features: Tensor, span: Span, rules: Rules) -> Heard:
+def windowed(features: Tensor, span: Span, rules: Rules) -> Heard:
     """Features cut into the windows of an adapter."""
     if rules.windows == "neighbours":
         windows = neighbour_windows(span.frame_count)
