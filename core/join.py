@@ -64,6 +64,8 @@ def common_rate(rates: Sequence[Fraction | None], otherwise: float) -> float:
 def joined_length(lengths: Sequence[int], overlap: int, seam: Seam) -> int:
     """Frames of the joined clip: the sum of all, less `overlap` for each seam.
 
+    The first and the last clip may be shared frames alone.
+
     Args:
         lengths: frames of each clip, in order.
         overlap: last frames of a clip that are the first of the next.
@@ -76,9 +78,10 @@ def joined_length(lengths: Sequence[int], overlap: int, seam: Seam) -> int:
         raise InbetweenError(f"joining needs 2 or more clips, got {len(lengths)}; connect another clip.")
     if overlap < 0:
         raise InbetweenError(f"overlap is {overlap}; give 0 or more.")
-    for number, length in enumerate(lengths, start=1):
-        if overlap >= length:
-            most = min(lengths) - 1
+    own = [0, *[1] * (len(lengths) - 2), 0]  # frames that a clip must have beside those of one overlap
+    for number, (length, least) in enumerate(zip(lengths, own, strict=True), start=1):
+        if length < max(overlap + least, 1):
+            most = min(length - least for length, least in zip(lengths, own, strict=True))
             raise InbetweenError(
                 f"overlap is {overlap} but clip {number} has only {length} frame{'s' * (length > 1)}; "
                 f"use {f'0 to {most}' if most else '0'}."
@@ -142,7 +145,7 @@ def join_clips(
         _lay(clip_THWC, result_THWC[first:filled], overlap, seam, transfer, fading, report_progress)
         shown_from = first if seam == "cross-fade" else seam_frame
         ranges.append(f"Clip {number}: frames {shown_from} to {filled - 1}.")
-        step = colour_step(mean_colour(before_THWC[-1]), mean_colour(clip_THWC[overlap]))
+        step = colour_step(mean_colour(before_THWC[-1]), mean_colour(clip_THWC[min(overlap, len(clip_THWC) - 1)]))
         step_after = _largest_step(result_THWC[shown_from - 1 : seam_frame + 1])
         seams.append(
             f"Seam of clips {number - 1} and {number}, frame {seam_frame}: colour step {step:.4f} before, "
@@ -209,4 +212,4 @@ def _difference(met_THWC: Tensor, clip_THWC: Tensor, transfer: ColourTransfer) -
 def _largest_step(frames_THWC: Tensor) -> float:
     """The largest colour step from one frame to the next."""
     means = [mean_colour(frame_HWC) for frame_HWC in frames_THWC]
-    return max(colour_step(first, second) for first, second in pairwise(means))
+    return max((colour_step(first, second) for first, second in pairwise(means)), default=0.0)

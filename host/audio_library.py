@@ -29,7 +29,7 @@ def load_adapter(file: str) -> comfy.model_patcher.ModelPatcher:
     """An adapter as a model patch of the host's, which moves and counts its memory; see `read_adapter`."""
     check_adapter_file(file)
     path = next(found for found in (folder_paths.get_full_path(folder, file) for folder in FOLDERS) if found)
-    adapter = read_adapter(Path(path), Path(file).name, comfy.ops.manual_cast)
+    adapter = read_adapter(Path(path), comfy.ops.manual_cast)
     return comfy.model_patcher.CoreModelPatcher(
         adapter,
         load_device=model_management.get_torch_device(),

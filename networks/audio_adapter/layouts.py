@@ -76,19 +76,17 @@ _LAYOUTS = (
 _BY_LENGTH = sorted(_LAYOUTS, key=lambda layout: -len(layout.tell))
 
 
-def read_adapter(path: Path, name: str | None = None, operations: ModuleType | Any = nn) -> AudioAdapter:
+def read_adapter(path: Path, operations: ModuleType | Any = nn) -> AudioAdapter:
     """The audio adapter in a file, in the type it is stored in, on the CPU.
 
     Args:
         path: .safetensors, or .ckpt, .pt, .pth, .bin as torch saves them.
-        name: how errors call the file; its own if None.
         operations: where linear layers and norms are taken from.
 
     Raises:
         InbetweenError: the file cannot be read, is of no known layout, or is not whole.
     """
-    name = name or path.name
-    file = TensorFile(path, WANTED)
+    name, file = path.name, TensorFile(path, WANTED)
     layout, prefix = _layout_of(file, name)
     names = _our_names(layout, prefix, file.shapes)
     shapes = {ours: file.shapes[stored] for stored, ours in names.items()}

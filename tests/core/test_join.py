@@ -177,16 +177,24 @@ def test_inputs_are_not_written_to():
     assert torch.equal(clips[1], drifted(scene(6, 4)))
 
 
+@pytest.mark.parametrize("seam", ["cut", "cross-fade"])
+def test_clips_at_the_ends_may_be_shared_frames_alone(seam):
+    """A gap that begins after the first frame of a clip, or ends before its last."""
+    clips = [flat(0.1), flat(0.1, 0.2, 0.3), flat(0.3)]
+    assert torch.equal(join_clips(clips, 1, seam, "off").frames_THWC, clips[1])
+
+
 @pytest.mark.parametrize(
     ("clips", "options", "message"),
     [
         ([], {}, "joining needs 2 or more clips, got 0; connect another clip"),
         ([flat(0.1, 0.2)], {}, "joining needs 2 or more clips, got 1; connect another clip"),
         ([flat(0.1, 0.2), torch.rand(2, 4, 6, 3)], {}, "clip 2 is 6x4 but clip 1 is 3x2; bring them to one size"),
-        ([flat(0.1), flat(0.1, 0.2)], {}, "overlap is 1 but clip 1 has only 1 frame; use 0"),
-        ([flat(0, 0, 0, 0), flat(0, 0, 0)], {"overlap": 3}, "overlap is 3 but clip 2 has only 3 frames; use 0 to 2"),
+        ([flat(0.1), flat(0.1, 0.2)], {"overlap": 2}, "overlap is 2 but clip 1 has only 1 frame; use 0 to 1"),
+        ([flat(0.1), flat(0.1), flat(0.1)], {}, "overlap is 1 but clip 2 has only 1 frame; use 0"),
+        ([flat(0, 0, 0, 0), flat(0, 0)], {"overlap": 3}, "overlap is 3 but clip 2 has only 2 frames; use 0 to 2"),
         ([flat(0, 0), flat(0, 0)], {"overlap": -1}, "overlap is -1; give 0 or more"),
-        ([flat(0, 0, 0), flat(0, 0)], {"overlap": 3}, "clip 1 has only 3 frames; use 0 to 1"),
+        ([flat(0, 0, 0), flat(0, 0)], {"overlap": 3}, "clip 2 has only 2 frames; use 0 to 2"),
         (
             [flat(0, 0, 0, 0), flat(0, 0, 0, 0, 0), flat(0, 0, 0, 0)],
             {"overlap": 3, "seam": "cross-fade"},

@@ -234,7 +234,7 @@ AS_A_CLIP = {"frames": ["a", 0]}
         (graph(keyframes(loop=True)), "keyframes need 1 or more images for a loop, got 0; connect an image."),
         (joined("a"), "joining needs 2 or more clips, got 1; connect another clip."),
         (joined("a", "small"), "clip 2 is 32x32 but clip 1 is 64x48; bring them to one size with Upscale Image."),
-        (joined("a", "a", overlap=2), "overlap is 2 but clip 1 has only 2 frames; use 0 to 1."),
+        (joined("a", "a", overlap=3), "overlap is 3 but clip 1 has only 2 frames; use 0 to 2."),
         (
             joined("at 24", "a", "at 30"),
             "clip 3 has 30 fps but clip 1 has 24; bring them to one rate with Interpolate Frames, timing frame rate.",

@@ -1,0 +1,73 @@
+"""The picture of sound and frames: everything stands where its time is."""
+
+from fractions import Fraction
+
+import pytest
+import torch
+from comfyui_inbetween.core.audio_timing import Windows, centred_windows, span_of_clip
+from comfyui_inbetween.core.audio_view import HEARD, audio_view, heard_stretches
+from comfyui_inbetween.core.contact_sheet import KEYFRAME
+from comfyui_inbetween.core.motion_plot import CURVE
+from comfyui_inbetween.core.waveforms import Sound
+
+WIDTH, HEIGHT = 1440, 620
+LEFT, RIGHT = 20, WIDTH - 20
+
+
+def column_of(seconds, clip_seconds=1.0):
+    return round(LEFT + seconds / clip_seconds * (RIGHT - LEFT))
+
+
+def columns_with(picture, colour, rows):
+    top, bottom = (round(HEIGHT * row) for row in rows)
+    found = (picture[0, top:bottom] * 255).round().int() == torch.tensor(colour)
+    return found.all(dim=-1).any(dim=0).nonzero().flatten().tolist()
+
+
+def click_at(seconds, rate=16000, length=3.0):
+    wave = torch.zeros(1, int(length * rate))
+    wave[0, int(seconds * rate)] = 1
+    return Sound(wave, rate)
+
+
+@pytest.mark.parametrize("start", [0.0, 0.5])
+def test_a_click_is_drawn_at_its_time(start):
+    picture = audio_view(click_at(start + 0.6), span_of_clip(25, 25, start), [], width=WIDTH, height=HEIGHT)
+    assert picture.shape == (1, HEIGHT, WIDTH, 3)
+    high = columns_with(picture, CURVE, (0.09, 0.2))  # above the middle only the click reaches
+    assert high
+    assert all(abs(column - column_of(0.6)) <= 1 for column in high)
+
+
+def test_keyframes_are_drawn_at_their_frames():
+    picture = audio_view(click_at(0.1), span_of_clip(25, 25), [], keyframes=(0, 10), width=WIDTH, height=HEIGHT)
+    columns = columns_with(picture, KEYFRAME, (0.56, 0.59))
+    assert min(columns) == column_of(0)
+    assert max(columns) == column_of(11 / 25) - 1
+    assert all(not column_of(1 / 25) <= column < column_of(10 / 25) for column in columns)
+
+
+def test_what_latent_frames_hear_is_drawn_at_its_time():
+    picture = audio_view(click_at(0.1), span_of_clip(25, 25), [(0.25, 0.5)], width=WIDTH, height=HEIGHT)
+    columns = columns_with(picture, HEARD, (0.75, 0.98))
+    assert [min(columns), max(columns)] == [column_of(0.25), column_of(0.5)]
+
+
+def test_stretches_go_from_the_first_to_the_last_feature_that_is_heard():
+    windows = centred_windows(161, 81)
+    stretches = heard_stretches(windows, 0.02, 0.025)
+    assert stretches[1] == pytest.approx((0.0, int(windows.indices_FW[1][windows.heard_FW[1]].max()) * 0.02 + 0.025))
+    assert stretches[-1][1] == pytest.approx(160 * 0.02 + 0.025)
+    none = Windows(torch.zeros(1, 3, dtype=torch.long), torch.zeros(1, 3, dtype=torch.bool))
+    assert heard_stretches(none, 0.02, 0.025) == [(0.0, 0.0)]
+
+
+@pytest.mark.parametrize(("frames", "fps", "width"), [(5, 60, 480), (81, 16, 900), (1001, 25, 1400)])
+def test_any_length_can_be_drawn(frames, fps, width):
+    span = span_of_clip(frames, fps)
+    stretches = heard_stretches(centred_windows(max(3, int(span.seconds * 50)), frames), 0.02, 0.025)
+    picture = audio_view(click_at(0.01, length=0.05), span, stretches, range(frames), width=width, height=10)
+    assert picture.shape == (1, 360, width, 3)
+    assert picture.min() >= 0
+    assert picture.max() <= 1
+    assert Fraction(frames, fps) == span.seconds
