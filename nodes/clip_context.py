@@ -56,11 +56,12 @@ class InbetweenClipContext(io.ComfyNode):
                 fps_input("Frames per second of the clips."),
                 io.DynamicCombo.Input(
                     "sound",
+                    # The page cannot begin with an option that has sockets and no widget.
                     options=[
+                        io.DynamicCombo.Option(NONE, []),
                         io.DynamicCombo.Option(WHOLE, [audio]),
                         io.DynamicCombo.Option(OF_GAP, [audio]),
                         io.DynamicCombo.Option(PART, [audio, *_part_inputs()]),
-                        io.DynamicCombo.Option(NONE, []),
                     ],
                     tooltip="of the whole: it begins with the clip before and ends with the clip after. of the gap: it "
                     "begins with the gap. part of it: the gap lies in it from one time to another.",

@@ -11,6 +11,7 @@ from comfy_server import ComfyServer
 from playwright.sync_api import Browser
 from project_paths import SAMPLE_INPUTS
 from real_host import boot_host, comfyui_path
+from sample_media import write_small_video
 
 # The test server's pack: a package the host imports, not a folder of tests.
 collect_ignore = ["harness/test_pack"]
@@ -21,6 +22,9 @@ PUBLISHED_MODELS = {
     "diffusion_models/wan2.1_fun_inp_1.3B_bf16.safetensors": "diffusion_models/wan_i2v.safetensors",
     "diffusion_models/wan2.2_i2v_high_noise_14B_fp8_scaled.safetensors": "diffusion_models/wan22_i2v.safetensors",
     "diffusion_models/wan2.2_i2v_low_noise_14B_fp8_scaled.safetensors": "diffusion_models/wan22_i2v.safetensors",
+    "diffusion_models/echomimicv3_preview.safetensors": "diffusion_models/wan_echomimic.safetensors",
+    "diffusion_models/transformer3d-square.pt": "diffusion_models/wan_stable_avatar.pt",
+    "model_patches/fantasytalking_model.ckpt": "model_patches/fantasy_talking.ckpt",
     "vae/wan_2.1_vae.safetensors": "vae/wan_vae.safetensors",
     "loras/semfi.ckpt": "loras/semfi.ckpt",
     "loras/lightx2v_I2V_14B_480p_cfg_step_distill_rank64_bf16.safetensors": "loras/wan_lora.safetensors",
@@ -114,7 +118,7 @@ def tiny_models(host, tmp_path_factory) -> Path:
 def server(comfyui, tiny_models, tmp_path_factory) -> Iterator[ComfyServer]:
     """One real server for the whole run, with the sample images and the models that shipped workflows ask for."""
     with ComfyServer(comfyui, tmp_path_factory.mktemp("server")) as running:
-        for file in sorted(SAMPLE_INPUTS.glob("*")):
+        for file in (*sorted(SAMPLE_INPUTS.glob("*")), write_small_video(tmp_path_factory.mktemp("media"))):
             running.upload(file)
         for published, ours in PUBLISHED_MODELS.items():
             folder, _, name = published.partition("/")

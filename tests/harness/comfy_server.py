@@ -170,7 +170,7 @@ class ComfyServer:
         channel = websocket.create_connection(f"ws://127.0.0.1:{self._port}/ws?clientId={client}", timeout=RUN_SECONDS)
         try:
             answer = self.post("/prompt", {"prompt": prompt, "client_id": client})
-            if answer.status_code != 200:
+            if answer.status_code != 200 or answer.json()["node_errors"]:  # some outputs may run without the others
                 raise PromptRefused(answer.json())
             prompt_id = answer.json()["prompt_id"]
             self._wait_until_done(channel, prompt_id)

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from audio_weights import write_adapter
+from audio_weights import seeded_adapter, write_adapter
 from gi_weights import BASE_SEED, XT_SEED, seeded_svd, svd_shapes, write_change, write_tuned
 from pervfi_weights import write_pervfi
 from raft_weights import write_raft
 from random_weights import randomise, write_weights
+from safetensors.torch import load_file
 from semfi_weights import WAN_SIZES, seeded_wan, tiny_wan_shapes, write_lora, write_semfi
 
 
@@ -30,6 +31,16 @@ def write_wan(path: Path, seed: int, **changed: object) -> Path:
 def write_seeded_wan(path: Path) -> Path:
     """The tiny Wan of semfi_cases.py."""
     return write_weights(seeded_wan(tiny_wan_shapes()), path)
+
+
+def write_wan_that_hears(path: Path, layout: str, seed: int) -> Path:
+    """A whole model in one file with its audio adapter, as StableAvatar and EchoMimicV3 publish theirs."""
+    weights = load_file(write_wan(path.with_suffix(".part"), seed)) | seeded_adapter(layout, seed)
+    path.with_suffix(".part").unlink()
+    if path.suffix == ".safetensors":
+        return write_weights(weights, path)
+    torch.save({"state_dict": weights}, path)
+    return path
 
 
 def write_wan_vae(path: Path, seed: int) -> Path:
@@ -70,6 +81,8 @@ TINY_MODELS: dict[str, Callable[[Path], Path]] = {
         path, seed=6, model_type="t2v", in_dim=48, out_dim=48
     ),
     "diffusion_models/wan_seeded.safetensors": write_seeded_wan,
+    "diffusion_models/wan_echomimic.safetensors": lambda path: write_wan_that_hears(path, "echomimic_preview", 13),
+    "diffusion_models/wan_stable_avatar.pt": lambda path: write_wan_that_hears(path, "stable_avatar", 14),
     "model_patches/fantasy_talking.ckpt": lambda path: write_adapter(path, "fantasy_talking"),
     "model_patches/stable_avatar.pt": lambda path: write_adapter(path, "stable_avatar"),
     "model_patches/echomimic_preview.safetensors": lambda path: write_adapter(path, "echomimic_preview"),

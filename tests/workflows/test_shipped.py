@@ -8,6 +8,7 @@ import torch
 from comfy_server import files
 from PIL import Image, ImageOps
 from project_paths import SAMPLE_INPUTS, WORKFLOWS
+from sample_media import SMALL_FRAMES, SMALL_RATE, SMALL_VIDEO
 from workflow_graphs import read_workflow, shipped_workflows, to_prompt
 
 # A video is lossy: a frame counts as the keyframe if it is this near, in the mean of all values of 0 to 1.
@@ -23,8 +24,12 @@ SMALL = {
     "wan_long": 17,
     "generative_inbetweening": 5,
     "generative_inbetweening_keyframes": 9,
+    "audio_guided_inbetween": 9,
+    "fix_talking_segment": 17,
+    "context_clips": 17,
 }
 MOST_STEPS = 4
+SMALL_GAP = {"gap.from_seconds": 0.8, "gap.to_seconds": 1.08, "gap.frames": 8}  # in a video of 41 frames
 
 
 def prompt_of(server, name: str) -> dict:
@@ -36,6 +41,11 @@ def prompt_of(server, name: str) -> dict:
         inputs = node["inputs"]
         if node["class_type"] == "InbetweenKeyframes":
             inputs |= {"frame_count": SMALL[name], "width": 96, "height": 56}
+        if node["class_type"] == "LoadVideo":
+            inputs["file"] = SMALL_VIDEO
+        if node["class_type"] == "ImageFromBatch":
+            inputs |= {"batch_index": 24, "length": 17} if inputs["batch_index"] else {"length": 16}
+        inputs |= {each: value for each, value in SMALL_GAP.items() if each in inputs}
         if "steps" in inputs:
             inputs["steps"] = min(inputs["steps"], MOST_STEPS)
         if "cut.longest_segment" in inputs:
@@ -60,9 +70,9 @@ def outputs(server, results, request):
     return results[name]
 
 
-def sample(number: int, height: int, width: int) -> torch.Tensor:
+def sample(number: int, height: int, width: int, name: str = "bunny") -> torch.Tensor:
     """A sample image at the size of a video."""
-    with Image.open(SAMPLE_INPUTS / f"bunny_{number}.jpg") as image:
+    with Image.open(SAMPLE_INPUTS / f"{name}_{number}.jpg") as image:
         fitted = ImageOps.fit(image.convert("RGB"), (width, height), Image.Resampling.LANCZOS)
         return torch.from_numpy(np.asarray(fitted, dtype=np.float32) / 255)
 
@@ -112,6 +122,31 @@ def test_the_video_goes_through_the_keyframes(server, outputs, frame_count, fps,
         found, difference = nearest_frame(frames_THWC, sample(number, *frames_THWC.shape[1:3]))
         assert found == frame
         assert difference < (VIDEO_LOSS if frames_THWC.shape[2] > 96 else SMALL_VIDEO_LOSS)
+
+
+@pytest.mark.parametrize("outputs", ["audio_guided_inbetween"], indirect=True)
+def test_pictures_stand_at_both_ends_of_the_sound(server, outputs):
+    (file,) = files(outputs, [".mp4"])
+    frames_THWC, rate = server.video(file)
+    assert (len(frames_THWC), rate) == (9, 25)
+    for frame, number in ((0, 1), (8, 2)):
+        assert nearest_frame(frames_THWC[[frame]], sample(number, *frames_THWC.shape[1:3], "portrait"))[1] < 0.05
+
+
+@pytest.mark.parametrize("outputs", ["fix_talking_segment", "context_clips"], indirect=True)
+def test_a_part_made_anew_keeps_number_and_rate_of_frames(server, outputs):
+    frames_THWC, rate = server.video(*files(outputs, [".mp4"]))
+    assert (len(frames_THWC), rate) == (SMALL_FRAMES, SMALL_RATE)
+
+
+@pytest.mark.parametrize("name", ["fix_talking_segment", "context_clips"])
+def test_the_sound_goes_untouched_to_the_video(server, name):
+    """What the file holds is what Create Video is given."""
+    prompt = prompt_of(server, name)
+    video = next(node for node in prompt.values() if node["class_type"] == "CreateVideo")
+    origin, output = video["inputs"]["audio"]
+    assert prompt[origin]["class_type"] == "GetVideoComponents"
+    assert server.object_info["GetVideoComponents"]["output"][output] == "AUDIO"
 
 
 @pytest.mark.parametrize("outputs", ["three_keyframes_loop"], indirect=True)
