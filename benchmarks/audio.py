@@ -26,7 +26,7 @@ from real_host import boot_host, comfyui_path
 
 WIDTH, HEADS, FEED_FORWARD, DEPTH = 1536, 12, 8960, 30  # of Wan 1.3B
 BLOCKS = 2  # that are run
-LATENT_FRAMES, ROWS, COLUMNS = 21, 8, 13  # 81 frames of 208x128
+LATENT_FRAMES, ROWS, COLUMNS = 21, 12, 20  # 81 frames of 320x192
 FULL_ROWS, FULL_COLUMNS = 30, 52  # 832x480
 FEATURES, TEXT, IMAGE = 768, 512, 257
 NAME = "inbetween_audio_1"
@@ -63,22 +63,32 @@ def boot_host_as_on_gpus() -> None:
 
 def print_evaluations(repeats: int) -> None:
     """Time and peak memory of an evaluation, with an adapter and without."""
-    model = wan()
-    runs = {layout: evaluation(model, layout) for layout in (None, *LAYOUTS)}
-    seconds: dict[Any, list[float]] = {layout: [] for layout in runs}
+    model, of_projector = wan(), {layout: [] for layout in (None, *LAYOUTS)}
+    runs = {layout: evaluation(model, layout, seconds) for layout, seconds in of_projector.items()}
+    in_blocks: dict[Any, list[float]] = {layout: [] for layout in runs}
     memory = {}
     for run in runs.values():
         run()
+    for seconds in of_projector.values():
+        seconds.clear()
     for layout in [*runs] * repeats:
-        seconds[layout].append(timed(runs[layout])[1])
+        spent = timed(runs[layout])[1]
+        in_blocks[layout].append(spent - (of_projector[layout] or [0])[-1])
     for layout, run in runs.items():
         memory[layout] = peak_of_tensors(run)
-    rows = [
-        [layout.replace("_", " "), *(f"{each:.3f}" for each in ratios)]
-        for layout in LAYOUTS
-        for ratios in [(median(seconds[layout]) / median(seconds[None]), memory[layout] / memory[None])]
+    rows = []
+    for layout in LAYOUTS:
+        blocks, projector = median(in_blocks[layout]), median(of_projector[layout] or [0])
+        whole = (blocks * DEPTH / BLOCKS + projector) / (median(in_blocks[None]) * DEPTH / BLOCKS)
+        ratios = (blocks / median(in_blocks[None]), whole, memory[layout] / memory[None])
+        rows.append([layout.replace("_", " "), *(f"{each:.3f}" for each in ratios)])
+    head = [
+        "a later step",
+        "time of blocks / without",
+        f"of {DEPTH} blocks and projector",
+        "peak of activations / without",
     ]
-    print_table([f"{BLOCKS} blocks, later steps", "time / without", "peak of activations / without"], rows)
+    print_table(head, rows)
 
 
 def wan() -> Any:
@@ -124,8 +134,11 @@ def adapter_of(layout: str, depth: int = BLOCKS) -> Any:
     return CoreModelPatcher(adapter, torch.device("cpu"), torch.device("cpu"))
 
 
-def evaluation(model: Any, layout: str | None) -> Any:
-    """A function that evaluates the network once; keys and values that last for the run are there already."""
+def evaluation(model: Any, layout: str | None, of_projector: list[float]) -> Any:
+    """A function that evaluates the network once; keys and values that last for the run are there already.
+
+    of_projector: is given the seconds of the projector, where it runs in every step.
+    """
     from comfyui_inbetween.host.audio_branch import AudioBranch, Listening, _Run, marks
 
     generator = torch.Generator().manual_seed(1)
@@ -141,6 +154,14 @@ def evaluation(model: Any, layout: str | None) -> Any:
         branch = AudioBranch(NAME, patch, Listening(heard(patch.model, noise)))
         branch.attach(patched)
         branch._run = _Run()  # as in a run of the host's
+        refined = patch.model.refined
+
+        def timed_refined(*given: Any) -> Tensor:
+            made, seconds = timed(lambda: refined(*given))
+            of_projector.append(seconds)
+            return made
+
+        patch.model.refined = timed_refined
         more = {NAME: marks(LATENT_FRAMES, True)}
 
     def run() -> Tensor:

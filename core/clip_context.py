@@ -1,5 +1,6 @@
 """A gap between two clips, or in one: the frames that stand around it, as keyframes and as pictures to describe."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -10,6 +11,7 @@ from .errors import InbetweenError
 from .frames import FrameRule, exact, neighbours
 from .images import check_frames, size_text
 from .keyframes import Keyframe, KeyframeSet
+from .reports import report_text
 from .wan_layout import FEWEST_FRAMES, SLOTS
 from .waveforms import Sound, cut, silence
 
@@ -40,13 +42,14 @@ class GapSound:
     """The sound of a gap, and where it is.
 
     gap_start: seconds in the sound at which the gap begins. whole: the sound begins with the clip before and ends with
-    the clip after. gap_seconds: from where to where the gap was said to be, to be compared with its frames; None if
-    not said.
+    the clip after. ends_with_gap: it is the sound of the gap alone. gap_seconds: how long the gap was said to be, to be
+    compared with its frames; None if not said.
     """
 
     sound: Sound
     gap_start: Fraction
     whole: bool = False
+    ends_with_gap: bool = False
     gap_seconds: Fraction | None = None
 
 
@@ -206,6 +209,7 @@ def clip_context(gap: Gap, fps: Fraction, heard: GapSound | None, settings: Cont
         f"{around.before} and the last {around.after} are known. Join Clips with overlap 1 gives "
         f"{len(gap.before_THWC) + gap.frames + len(gap.after_THWC)} frames."
     )
+    warnings = _about_sound(heard, gap, fps) if heard is not None else ()
     return ClipContext(
         KeyframeSet(length, tuple(known)),
         gap.before_THWC[: first_of_before + 1],
@@ -214,7 +218,7 @@ def clip_context(gap: Gap, fps: Fraction, heard: GapSound | None, settings: Cont
         _caption_prompt(len(from_before), len(from_after), gap.frames / fps),
         sound,
         audio_start,
-        report,
+        report_text([report], warnings),
     )
 
 
@@ -253,6 +257,15 @@ def _check_sound(heard: GapSound, gap: Gap, fps: Fraction) -> None:
             f"the gap begins at {float(heard.gap_start):.4g} s of the audio, which lasts {float(has):.4g} s; connect "
             "audio that reaches into the gap."
         )
+
+
+def _about_sound(heard: GapSound, gap: Gap, fps: Fraction) -> Iterator[str]:
+    """What deserves attention in the sound of a gap."""
+    more = heard.sound.seconds - (heard.gap_start + gap.frames / fps)
+    if more <= -1 / fps:
+        yield f"the audio is {-float(more):.4g} s shorter than the gap; silence fills up."
+    if heard.ends_with_gap and more >= 1 / fps:
+        yield f"the audio is {float(more):.4g} s longer than the gap; what is left over belongs to the clip after."
 
 
 def _sound_around(sound: Sound, start: Fraction, seconds: Fraction, extra: Fraction) -> tuple[Sound, Fraction]:

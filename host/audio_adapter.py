@@ -37,7 +37,7 @@ GUIDANCE_FORMS: tuple[GuidanceForm, ...] = get_args(GuidanceForm)
 assert (BY_ADAPTER, *GUIDANCES) == GUIDANCE_FORMS
 
 _NOT_LEVELLED = (
-    "the host's Encode Audio does not level the audio as the adapter was trained, so quiet audio may move the mouth "
+    "AudioEncoderEncode does not level the audio as the adapter was trained, so quiet audio may move the mouth "
     "less; set sound to audio for that."
 )
 _RATE_OFF = Fraction(1, 10)  # of the rate an adapter was trained at, from which it is worth telling
@@ -45,7 +45,7 @@ _RATE_OFF = Fraction(1, 10)  # of the rate an adapter was trained at, from which
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Where sound comes from: AUDIO with an encoder, or what the host's Encode Audio made of it."""
+    """Where sound comes from: AUDIO with an encoder, or what AudioEncoderEncode made of it."""
 
     audio: Mapping[str, Any] | None = None
     encoder: AudioEncoderModel | None = None

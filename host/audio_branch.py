@@ -205,7 +205,7 @@ class AudioCall:
         if self._frames_BF.shape[1] != self._latent_frames or int(self._frames_BF.max()) >= heard:
             raise InbetweenError(
                 f"Apply Audio Adapter was given a latent of {heard} latent frames, but {self._latent_frames} are "
-                "sampled; connect the latent of Apply Audio Adapter to the sampler, too."
+                "sampled; connect one and the same latent to both."
             )
 
     def _make_tokens(self) -> None:

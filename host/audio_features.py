@@ -61,7 +61,7 @@ def heard_sound(sound: Sound, encoder: AudioEncoderModel, span: Span, rules: Rul
     """
     model_management.load_model_gpu(encoder.patcher)
     if rules.windows == "neighbours":
-        layers_NKD = _frame_by_frame(sound, encoder, span, encoding.level)
+        layers_NKD = _frame_by_frame(sound, encoder, span, encoding)
         return windowed(layers_NKD, span, rules)
     lead = min(_features_in(encoding.context_seconds), max(_features_in(span.start), 0))
     wanted = _wanted_features(span, rules)
@@ -77,7 +77,7 @@ def heard_sound(sound: Sound, encoder: AudioEncoderModel, span: Span, rules: Rul
 
 
 def heard_encoded(output: Mapping[str, Any], span: Span, rules: Rules, feature_width: int) -> Heard:
-    """What each latent frame hears of features that the host's Encode Audio made.
+    """What each latent frame hears of features that AudioEncoderEncode made.
 
     Args:
         output: AUDIO_ENCODER_OUTPUT, of the audio that the span is in.
@@ -159,23 +159,26 @@ def _encoded(encoder: AudioEncoderModel, waveform_T: Tensor) -> tuple[Tensor, tu
     return last_BLD[0].float().cpu(), tuple(layer[0].float().cpu() for layer in layers)
 
 
-def _frame_by_frame(sound: Sound, encoder: AudioEncoderModel, span: Span, level: Level) -> Tensor:
+def _frame_by_frame(sound: Sound, encoder: AudioEncoderModel, span: Span, encoding: Encoding) -> Tensor:
     """All layers for each frame: the encoder's own first features are brought to the frames, then it goes on.
 
     Returns:
         Shape (frames, 12, channels), float32 on the CPU.
     """
-    waveform_T = for_encoder(sound, span.start, span.encoder_samples, level)
+    wanted, after = encoding.context_seconds, sound.seconds - span.start - span.seconds
+    lead, trail = (max(int(min(wanted, there) * span.fps), 0) for there in (span.start, after))
+    longer = Span(span.start - lead / span.fps, lead + span.frame_count + trail, span.fps)
+    waveform_T = for_encoder(sound, longer.start, longer.encoder_samples, encoding.level)
     model = encoder.model
     with torch.inference_mode():
         waveform_BT = waveform_T[None].to(encoder.load_device)
         if model.do_normalize:
             waveform_BT = (waveform_BT - waveform_BT.mean()) / torch.sqrt(waveform_BT.var() + 1e-7)
         first_LD = model.feature_extractor(waveform_BT)[0]
-        times = torch.linspace(0, len(first_LD) - 1, span.frame_count, device=first_LD.device)
+        times = torch.linspace(0, len(first_LD) - 1, longer.frame_count, device=first_LD.device)
         projected = model.feature_projection(at_times(first_LD, times)[None])
         _, layers = model.encoder(projected)
-    return torch.stack([layer[0].float().cpu() for layer in layers[1:]], dim=1)
+    return torch.stack([layer[0].float().cpu() for layer in layers[1:]], dim=1)[lead : lead + span.frame_count]
 
 
 def _features_in(seconds: Fraction) -> int:

@@ -42,7 +42,7 @@ class InbetweenAudioAdapter(io.ComfyNode):
             "part of running speech; 0 is as published.",
         )
         encoded = io.AudioEncoderOutput.Input(
-            "encoded_audio", tooltip="From the host's Encode Audio. Not for EchoMimicV3 flash."
+            "encoded_audio", tooltip="From AudioEncoderEncode. Not for EchoMimicV3 flash."
         )
         return io.Schema(
             node_id="InbetweenAudioAdapter",
@@ -71,7 +71,7 @@ class InbetweenAudioAdapter(io.ComfyNode):
                         io.DynamicCombo.Option(FROM_ENCODED, [encoded]),
                     ],
                     tooltip="audio is cut, levelled and encoded as the adapter was trained. encoded audio is what "
-                    "Encode Audio made.",
+                    "AudioEncoderEncode made.",
                 ),
                 fps_input("Frames per second of the clip. FantasyTalking was trained at 23, the others at 25."),
                 start_input(),

@@ -15,6 +15,7 @@ from ..core.clip_context import (
     whole_sound,
 )
 from ..core.frames import FRAME_RULES, exact
+from ..core.reports import headline
 from ..core.waveforms import sound_of
 from ..host.runtime import show_on_node
 from .audio_inputs import fps_input
@@ -135,7 +136,7 @@ class InbetweenClipContext(io.ComfyNode):
         rate, wanted = exact(fps, "fps"), _gap(gap, fps)
         settings = ContextSettings(context_frames, frame_rule, caption_frames, caption_size, audio_context)
         known = clip_context(wanted, rate, _sound(sound, wanted, rate), settings)
-        show_on_node(known.report)
+        show_on_node(headline(known.report))
         return io.NodeOutput(
             known.keyframes,
             known.keyframes.frame_count,
@@ -201,7 +202,7 @@ def _sound(given: dict, gap: Gap, fps: Fraction) -> GapSound | None:
         case "of the whole":
             return whole_sound(sound_of(given["audio"]), gap, fps)
         case "of the gap":
-            return GapSound(sound_of(given["audio"]), Fraction(0))
+            return GapSound(sound_of(given["audio"]), Fraction(0), ends_with_gap=True)
         case _:
             begin, end = (exact(given[name], name, positive=False) for name in ("from_seconds", "to_seconds"))
             return GapSound(sound_of(given["audio"]), begin, gap_seconds=end - begin)

@@ -42,16 +42,6 @@ def test_a_segment_is_made_anew(page, server):
     expect(page.page.get_by_text(told).first).to_be_visible()
 
 
-def test_a_gap_beyond_the_clip_is_told(page):
-    """The shipped times, on a video that is shorter."""
-    open_small_video(page, "fix_talking_segment")
-
-    failed = page.queue()
-
-    assert failed["kind"] == "execution_error"
-    assert "the gap is frames 25 to 50 (not counting the last) of a clip of 41" in failed["detail"]["exception_message"]
-
-
 def test_every_choice_of_gap_and_sound_can_be_made(page):
     """Sockets and widgets of the one chosen appear, and links that fit stay."""
     page.drop(WORKFLOWS / "context_clips.json")

@@ -144,6 +144,22 @@ def test_the_sound_of_the_gap_alone():
     assert known.sound.waveform_CT[0, 100:110].tolist() == pytest.approx([n / 1e6 for n in range(10)])
 
 
+@pytest.mark.parametrize(
+    ("seconds", "alone", "told"),
+    [
+        (0.8, True, "Attention: the audio is 0.3 s shorter than the gap; silence fills up"),
+        (1.5, True, "Attention: the audio is 0.4 s longer than the gap; what is left over belongs to the clip after"),
+        (1.5, False, ""),
+        (1.1, True, ""),
+    ],
+)
+def test_sound_of_another_length_than_the_gap_is_told(seconds, alone, told):
+    gap, given = gap_between(numbered(8), numbered(8), 11), GapSound(sound(seconds), Fraction(0), ends_with_gap=alone)
+    report = clip_context(gap, Fraction(10), given, ContextSettings()).report
+    assert told in report
+    assert bool(told) == ("Attention" in report)
+
+
 def test_without_sound_there_is_silence_of_the_right_length():
     known = clip_context(gap_between(numbered(8), numbered(8), 11), Fraction(10), None, ContextSettings())
     assert known.sound.seconds == Fraction(13, 10)

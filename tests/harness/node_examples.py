@@ -8,35 +8,25 @@ option of the node is used once.
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import cache
-from math import pi
 
 import torch
 from comfyui_inbetween.core.flow_interpolator import FlowInterpolator
 from comfyui_inbetween.core.interpolator import PRIMARY_FRAMES
 from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
 from comfyui_inbetween.core.lora_mixture import LoraMixture
+from example_values import (
+    Arguments,
+    keyframes,
+    moving_clip,
+    small_ends,
+    small_keyframes,
+    small_wan,
+    speech,
+    wan_parts,
+)
 from pervfi_weights import seeded_weights
 from raft_weights import seeded_raft
 from semfi_weights import numbers
-
-Arguments = dict[str, object]
-
-
-def moving_clip(count: int, height: int = 48, width: int = 64) -> torch.Tensor:
-    """Frames of shape (count, height, width, 3) in [0, 1]: a bright disc on a pattern moves right, 3 pixels a frame."""
-    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    frames = []
-    for frame in range(count):
-        disc = torch.exp(-((x - 16 - 3 * frame) ** 2 + (y - height / 2) ** 2) / 60)
-        pattern = 0.3 + 0.1 * torch.sin(2 * pi * x / 16) * torch.cos(2 * pi * y / 12)
-        frames.append(torch.stack([pattern.maximum(disc), pattern, 1 - pattern], dim=-1))
-    return torch.stack(frames)
-
-
-def keyframes(frame_count: int = 9) -> KeyframeSet:
-    """Three keyframes, at the ends and at frame 4."""
-    first, middle, last = moving_clip(3)
-    return KeyframeSet(frame_count, (Keyframe(0, first), Keyframe(4, middle, 0.5), Keyframe(frame_count - 1, last)))
 
 
 def _keyframes_node() -> Iterator[Arguments]:
@@ -182,32 +172,11 @@ def _flow_view() -> Iterator[Arguments]:
         yield {"images": moving_clip(3), "longest": 0.0, "legend": legend}
 
 
-def small_wan(name: str = "wan22_i2v"):
-    """A tiny Wan, from its file."""
-    import nodes
-
-    return nodes.UNETLoader().load_unet(f"{name}.safetensors", "default")[0]
-
-
-def small_keyframes(frame_count: int = 9) -> KeyframeSet:
-    """Three keyframes, at the ends and at frame 4, of a size for Wan."""
-    first, middle, last = moving_clip(3, 32, 48)
-    return KeyframeSet(frame_count, (Keyframe(0, first), Keyframe(4, middle, 0.5), Keyframe(frame_count - 1, last)))
-
-
-def _wan_parts() -> Arguments:
-    from tiny_encoders import tiny_clip_vision
-
-    import nodes
-
-    return {"vae": nodes.VAELoader().load_vae("wan_vae.safetensors")[0], "clip_vision": tiny_clip_vision()}
-
-
 def _wan_conditioning() -> Iterator[Arguments]:
     from comfyui_inbetween.host.clip_images import CLIP_IMAGES
 
     text = [[torch.zeros(1, 8, 4096), {}]]
-    common = {"positive": text, "negative": text, "keyframes": small_keyframes(), **_wan_parts()}
+    common = {"positive": text, "negative": text, "keyframes": small_keyframes(), **wan_parts()}
     common |= {"other_lengths": "refuse", "batch_size": 1}
     for mode in CLIP_IMAGES:
         shown = {"clip_images": mode, "end_share": 0.3} if mode == "blend" else {"clip_images": mode}
@@ -247,7 +216,7 @@ def _segment() -> Iterator[Arguments]:
 
 
 def _segments() -> Iterator[Arguments]:
-    common = {"model": small_wan(), "clip": None, "keyframes": small_keyframes(), "negative": "", **_wan_parts()}
+    common = {"model": small_wan(), "clip": None, "keyframes": small_keyframes(), "negative": "", **wan_parts()}
     common |= {"context_frames": 1, "seed": 1, "own_seeds": "1: 7", "steps": 2, "cfg": 1.0, "sampler_name": "euler"}
     common |= {"scheduler": "simple", "other_lengths": "refuse", "low_noise_strength": 0.5, "match_colour": True}
     shown = {"clip_images": "auto"}
@@ -256,12 +225,6 @@ def _segments() -> Iterator[Arguments]:
     for mode in ("sum", "blend", "concatenate", "concatenate all", "start", "none"):
         shown = {"clip_images": mode, "end_share": 0.3} if mode == "blend" else {"clip_images": mode}
         yield {**common, **second, "prompts": "a\nb", "cut": {"cut": "every keyframe"}, "clip_images": shown}
-
-
-def small_ends(frame_count: int = 5) -> KeyframeSet:
-    """A first and a last keyframe of a size for SVD."""
-    first, last = moving_clip(2, 32, 48)
-    return KeyframeSet(frame_count, (Keyframe(0, first), Keyframe(frame_count - 1, last)))
 
 
 def _svd_parts() -> Arguments:
@@ -332,12 +295,6 @@ def _svd_segments() -> Iterator[Arguments]:
         yield {**common, **chosen, "method": method, "reverse_motion": motion}
 
 
-def speech(seconds: float = 1.0, rate: int = 22050) -> Arguments:
-    """AUDIO, loud and quiet by turns."""
-    time = torch.arange(int(seconds * rate)) / rate
-    return {"waveform": (0.3 * torch.sin(900 * time) * torch.sin(9 * time))[None, None], "sample_rate": rate}
-
-
 def _audio_adapter_loader() -> Iterator[Arguments]:
     for file in ("fantasy_talking.ckpt", "echomimic_flash.safetensors"):
         yield {"file": file}
@@ -358,7 +315,7 @@ def _audio_adapter() -> Iterator[Arguments]:
         adapter = load_adapter(file)
         yield {**common, "audio_adapter": adapter, "sound": {**heard, "level": level}, "guidance": guidance}
     encoded = {"sound": "encoded audio", "encoded_audio": encoder.encode_audio(speech()["waveform"], 22050)}
-    ends = {"keyframes": small_keyframes(), "vae": _wan_parts()["vae"], "region": torch.rand(9, 16, 24)}
+    ends = {"keyframes": small_keyframes(), "vae": wan_parts()["vae"], "region": torch.rand(9, 16, 24)}
     yield {
         **common,
         **ends,

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from node_examples import moving_clip, pervfi_engine
+from example_values import moving_clip
+from node_examples import pervfi_engine
 
 
 @pytest.fixture

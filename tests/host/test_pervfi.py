@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from node_examples import moving_clip
+from example_values import moving_clip
 
 
 @pytest.fixture

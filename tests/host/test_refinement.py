@@ -4,7 +4,7 @@ import pytest
 import torch
 from comfyui_inbetween.core.flow_interpolator import FlowInterpolator
 from comfyui_inbetween.core.interpolator import RenderSettings
-from node_examples import moving_clip
+from example_values import moving_clip
 
 
 @pytest.fixture

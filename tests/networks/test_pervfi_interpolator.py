@@ -12,7 +12,7 @@ from comfyui_inbetween.networks.pervfi import build
 from comfyui_inbetween.networks.pervfi import interpolator as module
 from comfyui_inbetween.networks.pervfi.interpolator import PerVFIInterpolator, strays
 from comfyui_inbetween.samplers.frame_interpolation import interpolate_frames
-from node_examples import moving_clip
+from example_values import moving_clip
 from pervfi_weights import seeded_weights
 
 

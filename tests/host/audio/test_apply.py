@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
-from node_examples import small_keyframes, small_wan, speech
+from example_values import small_keyframes, small_wan, speech
 
 
 @pytest.fixture(scope="module")

@@ -101,9 +101,10 @@ def test_an_offset_moves_what_is_heard(hear, name):
     )
 
 
-def test_what_the_encoder_hears_around_the_clip(hear):
+@pytest.mark.parametrize("name", ["STABLE_AVATAR", "ECHOMIMIC_PREVIEW", "ECHOMIMIC_FLASH"])
+def test_what_the_encoder_hears_around_the_clip(hear, name):
     """With context the clip's features are still those of its time, in another surrounding; without there is none."""
-    rules, span = RULES["STABLE_AVATAR"], span_of_clip(9, 25, 0.5)
+    rules, span = RULES[name], span_of_clip(9, 25, 0.5)
     other = speech()
     other.waveform_CT[:, :7000] = 0.01
     alone = [hear(sound, span, rules).features_FWD for sound in (speech(), other)]
@@ -122,7 +123,7 @@ def test_context_stops_at_the_ends_of_the_sound(hear):
 
 
 def test_features_of_the_hosts_node_are_cut_by_time(encoder):
-    """Encode Audio encodes the whole; the clip's part of it begins at its time, to a fiftieth of a second."""
+    """AudioEncoderEncode encodes the whole; the clip's part of it begins at its time, to a fiftieth of a second."""
     from comfyui_inbetween.host.audio_features import heard_encoded, windowed
 
     rules, span = RULES["STABLE_AVATAR"], span_of_clip(9, 25, 0.5)
