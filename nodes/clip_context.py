@@ -183,26 +183,21 @@ def _part_inputs() -> list[io.Float.Input]:
 
 
 def _gap(given: dict, fps: float) -> Gap:
-    match given["gap"]:
-        case "frames between two clips":
-            return gap_between(given["clip_before"], given["clip_after"], given["frames"])
-        case "seconds between two clips":
-            return gap_between(given["clip_before"], given["clip_after"], frame_at_seconds(given["seconds"], fps))
-        case "frames of one clip":
-            return gap_in(given["clip"], given["first"], given["end"])
-        case _:
-            times = (frame_at_seconds(given[name], fps) for name in ("from_seconds", "to_seconds"))
-            return gap_in(given["clip"], *times)
+    if given["gap"] in (BETWEEN, BETWEEN_SECONDS):
+        missing = given["frames"] if given["gap"] == BETWEEN else frame_at_seconds(given["seconds"], fps)
+        return gap_between(given["clip_before"], given["clip_after"], missing)
+    if given["gap"] == WITHIN:
+        return gap_in(given["clip"], given["first"], given["end"])
+    return gap_in(given["clip"], *(frame_at_seconds(given[name], fps) for name in ("from_seconds", "to_seconds")))
 
 
 def _sound(given: dict, gap: Gap, fps: Fraction) -> GapSound | None:
-    match given["sound"]:
-        case "none":
-            return None
-        case "of the whole":
-            return whole_sound(sound_of(given["audio"]), gap, fps)
-        case "of the gap":
-            return GapSound(sound_of(given["audio"]), Fraction(0), ends_with_gap=True)
-        case _:
-            begin, end = (exact(given[name], name, positive=False) for name in ("from_seconds", "to_seconds"))
-            return GapSound(sound_of(given["audio"]), begin, gap_seconds=end - begin)
+    if given["sound"] == NONE:
+        return None
+    sound = sound_of(given["audio"])
+    if given["sound"] == WHOLE:
+        return whole_sound(sound, gap, fps)
+    if given["sound"] == OF_GAP:
+        return GapSound(sound, Fraction(0), ends_with_gap=True)
+    begin, end = (exact(given[name], name, positive=False) for name in ("from_seconds", "to_seconds"))
+    return GapSound(sound, begin, gap_seconds=end - begin)

@@ -137,6 +137,15 @@ def test_features_of_encode_audio_are_taken_as_well(server, folder):
     assert "does not level the audio as the adapter was trained" in report_of(outputs)
 
 
+def test_what_describes_the_clips_goes_into_generate_text(server):
+    """Frames and question have the types of its sockets."""
+    wanted = server.object_info["TextGenerate"]["input"]
+    made = server.object_info["InbetweenClipContext"]
+    types = dict(zip(made["output_name"], made["output"], strict=True))
+    assert types["caption_frames"] == wanted["optional"]["image"][0]
+    assert types["caption_prompt"] == wanted["required"]["prompt"][0]
+
+
 def test_a_segment_made_anew_leaves_the_rest_alone(server, folder):
     """All frames before and after it, their number, and the whole sound, as they go into Create Video."""
     made = server.run(segment())

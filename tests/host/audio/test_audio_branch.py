@@ -47,6 +47,15 @@ def test_silence_of_fantasy_talking_is_the_model_alone(audio, model, hearing):
     assert torch.equal(audio.output_of(hearing("fantasy_talking"), (False,)), audio.output_of(model, (None,)))
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_weights_of_another_type_are_cast_as_they_are_used(audio, model, hearing, tmp_path, layout):
+    """As the host does for weights that it keeps elsewhere or in another type than the model computes in."""
+    patch = audio.load_adapter(tmp_path, layout)
+    patch.model.half()
+    found = audio.output_of(audio.listening_model(model, patch, audio.heard_features(layout, patch)))
+    assert 0 < off(found, audio.output_of(hearing(layout))) < 0.02
+
+
 def test_the_given_model_is_as_before(audio, model, hearing):
     before = audio.output_of(model, (None,))
     audio.output_of(hearing("stable_avatar"))
