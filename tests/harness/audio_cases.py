@@ -12,12 +12,13 @@ shapes that Wan2.1 has itself, and `seeded_adapter(layout, **GOLDEN_SIZES)`. Fan
 flash-attn, which is masked by lengths; in its place stands torch's attention with the same masks. Clips have 9 frames,
 3 latent frames.
 
-Per layout, from `features(layout)` and `network_inputs()`, stored as "<layout> tokens" (what the projector makes, every
-8th channel; StableAvatar's in the state that the model has for these inputs), "<layout> attended" (the cross-attention of
-block 0 on `attention_inputs()` with those tokens), "<layout> sound" and "<layout> silence" (the whole model; silence as
-the pipeline of each has it). For StableAvatar also "stable_avatar three": one call with the three rows of its pipeline,
-`other_text()` without sound, the same with sound, the text with sound. For the preview also "echomimic_preview region":
-with sound, `ip_mask` of 0, 1, 0.25 and 0.5 for the four places of a latent frame, `audio_scale` 0.7; elsewhere ones and 1.
+Per layout, from `features(layout)` and `network_inputs()`, stored as "<layout> tokens" (what the projector makes,
+every 8th channel; StableAvatar's in the state that the model has for these inputs), "<layout> attended" (the
+cross-attention of block 0 on `attention_inputs()` with those tokens), "<layout> sound" and "<layout> silence" (the
+whole model; silence as the pipeline of each has it). For StableAvatar also "stable_avatar three": one call with the
+three rows of its pipeline, `other_text()` without sound, the same with sound, the text with sound. For the preview
+also "echomimic_preview region": with sound, `ip_mask` of 0, 1, 0.25 and 0.5 for the four places of a latent frame,
+`audio_scale` 0.7; elsewhere ones and 1.
 """
 
 from functools import cache
