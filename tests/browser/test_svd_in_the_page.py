@@ -13,6 +13,10 @@ def test_nodes_show_what_is_done(page, server):
     assert page.queue()["kind"] == "execution_success"
 
     expect(page.page.get_by_text("3 evaluations in 2 steps").first).to_be_visible()
+
+    page.set_widget("InbetweenSVDConditioning", "motion_bucket", 100)
+    assert page.queue()["kind"] == "execution_success"
+
     told = page.page.get_by_text("5 frames are far from what the models were trained on")
     expect(told.first).to_be_visible()
     assert len(whole_clip(page, server)) == 5
