@@ -139,7 +139,7 @@ def evaluation(model: Any, layout: str | None, of_projector: list[float]) -> Any
 
     of_projector: is given the seconds of the projector, where it runs in every step.
     """
-    from comfyui_inbetween.host.audio_branch import AudioBranch, Listening, _Run, marks
+    from comfyui_inbetween.host.audio_branch import AudioBranch, Listening, Run, marks
 
     generator = torch.Generator().manual_seed(1)
 
@@ -153,7 +153,7 @@ def evaluation(model: Any, layout: str | None, of_projector: list[float]) -> Any
         patch = adapter_of(layout)
         branch = AudioBranch(NAME, patch, Listening(heard(patch.model, noise)))
         branch.attach(patched)
-        branch._run = _Run()  # as in a run of the host's
+        branch._run = Run()  # as in a run of the host's
         refined = patch.model.refined
 
         def timed_refined(*given: Any) -> Tensor:

@@ -28,13 +28,12 @@ from .wan import WanKind, wan_kind
 from .wan_conditioning import Conditioning
 
 ATTACHMENT = "inbetween_audio"
-BY_ADAPTER = "as trained"
-WaveformLevel = Literal["as trained", "zero mean, unit variance", "-23 LUFS", "as it is"]
-GuidanceForm = Literal["as trained", "text, then audio", "audio, then text", "audio only"]
+BY_ADAPTER: Literal["as trained"] = "as trained"
+WaveformLevel = Literal["as trained"] | Level
+GuidanceForm = Literal["as trained"] | Guidance
 
-LEVELS: tuple[WaveformLevel, ...] = get_args(WaveformLevel)
-GUIDANCE_FORMS: tuple[GuidanceForm, ...] = get_args(GuidanceForm)
-assert (BY_ADAPTER, *GUIDANCES) == GUIDANCE_FORMS
+LEVELS: tuple[WaveformLevel, ...] = (BY_ADAPTER, *get_args(Level))
+GUIDANCE_FORMS: tuple[GuidanceForm, ...] = (BY_ADAPTER, *GUIDANCES)
 
 _NOT_LEVELLED = (
     "AudioEncoderEncode does not level the audio as the adapter was trained, so quiet audio may move the mouth "

@@ -58,7 +58,7 @@ class Listening:
 
 
 @dataclass(eq=False)
-class _Run:
+class Run:
     """What does not depend on the step: tokens of sound, then of silence; their keys and values by block."""
 
     tokens: Tokens | None = None
@@ -74,7 +74,7 @@ class AudioBranch:
 
     def __init__(self, name: str, patch: ModelPatcher, listening: Listening) -> None:
         self.name, self.patch, self.listening = name, patch, listening
-        self._run: _Run | None = None
+        self._run: Run | None = None
 
     @property
     def adapter(self) -> AudioAdapter:
@@ -93,7 +93,7 @@ class AudioBranch:
                 patched.add_object_patch(f"{PREFIX}.blocks.{number}.cross_attn.forward", forward)
 
     def _sample(self, executor: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        self._run = _Run()
+        self._run = Run()
         try:
             return executor(*args, **kwargs)
         finally:
@@ -114,7 +114,7 @@ class AudioBranch:
         marked = kwargs.pop(self.name, None)
         if marked is not None and self.listening.scale:
             reference = kwargs.get("reference_latent") if executor.class_obj.ref_conv is not None else None
-            call = AudioCall(self, executor.class_obj, x, timestep, marked, reference is not None, self._run or _Run())
+            call = AudioCall(self, executor.class_obj, x, timestep, marked, reference is not None, self._run or Run())
             options[self.name] = call if call.rows else None
         return executor(x, timestep, context, clip_fea, time_dim_concat, options, **kwargs)
 
@@ -133,7 +133,7 @@ class AudioCall:
         timestep: Tensor,
         marked_B2F11: Tensor,
         has_reference: bool,
-        run: _Run,
+        run: Run,
     ) -> None:
         self._branch, self._network, self._run = branch, network, run
         self._timestep, self._device, self._dtype = timestep, x.device, x.dtype

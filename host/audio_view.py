@@ -6,7 +6,7 @@ from typing import Any
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
-from ..core.audio_timing import span_of_clip
+from ..core.audio_timing import Span
 from ..core.audio_view import audio_view
 from ..core.frames import check_frame_count
 from ..core.reports import report_text
@@ -19,7 +19,7 @@ from .audio_features import stretches_of
 
 def draw_audio(
     audio: Mapping[str, Any],
-    when: tuple[int, float, float, float],
+    span: Span,
     patch: ModelPatcher | None,
     keyframes: Collection[int],
     size: tuple[int, int],
@@ -28,7 +28,7 @@ def draw_audio(
 
     Args:
         audio: AUDIO.
-        when: the arguments of `span_of_clip`.
+        span: of the clip in it.
         patch: whose windows are drawn; None for StableAvatar's.
         keyframes: frames to mark.
         size: width and height of the picture.
@@ -36,9 +36,9 @@ def draw_audio(
     Raises:
         InbetweenError: a length that is not 4n+1, or no sound for it.
     """
-    check_frame_count(when[0], RULE)
+    check_frame_count(span.frame_count, RULE)
     rules = checked_adapter(patch).rules if patch is not None else STABLE_AVATAR
-    span, sound = span_of_clip(*when), sound_of(audio)
+    sound = sound_of(audio)
     warnings = list(about_sound(sound, span))
     stretches = stretches_of(span, rules)
     heard = f"{len(stretches)} latent frames of {rules.name}"

@@ -2,6 +2,7 @@
 
 from comfy_api.latest import io
 
+from ..core.audio_timing import span_of_clip
 from ..core.frames import exact
 from ..host.audio_view import draw_audio
 from .audio_inputs import fps_input, offset_input, start_input
@@ -70,5 +71,5 @@ class InbetweenAudioView(io.ComfyNode):
         keyframes = length.get("keyframes")
         frame_count = keyframes.frame_count if keyframes else length["frame_count"]
         placed = keyframes.frames if keyframes else ()
-        when = (frame_count, fps, start_seconds, offset_ms)
-        return io.NodeOutput(*draw_audio(audio, when, audio_adapter, placed, (width, height)))
+        span = span_of_clip(frame_count, fps, start_seconds, offset_ms)
+        return io.NodeOutput(*draw_audio(audio, span, audio_adapter, placed, (width, height)))

@@ -126,21 +126,25 @@ def test_rows_of_a_batch_are_as_rows_alone(audio, hearing):
             assert off(together[row], audio.output_of(patched, (sound,), [given])[0]) < WHOLE
 
 
-def no_memory(_=None, torch_free_too=False):
-    return (0, 0) if torch_free_too else 0
-
-
-@pytest.mark.parametrize("layout", ["stable_avatar", "echomimic_preview"])
-def test_the_host_may_split_what_it_samples(audio, hearing, layout, monkeypatch):
-    """Positive and negative in one call of the network, or one after the other when memory is short."""
-    import comfy.model_management
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_host_may_split_what_it_samples(audio, hearing, layout):
+    """Positive and negative in one call of the network, or one after the other, as where one has a condition more."""
+    import comfy.conds
 
     text, other = audio.texts()
-    patched = hearing(layout)
-    conditions = audio.conditioning(text, True), audio.conditioning(other, False)
-    together = audio.sampled(patched, *conditions)
-    monkeypatch.setattr(comfy.model_management, "get_free_memory", no_memory)
-    assert off(audio.sampled(patched, *conditions), together) < WHOLE
+    patched, rows = hearing(layout), []
+
+    def note(executor, x, *args, **kwargs):
+        rows.append(len(x))
+        return executor(x, *args, **kwargs)
+
+    patched.add_wrapper("diffusion_model", note)
+    positive, negative = audio.conditioning(text, True), audio.conditioning(other, False)
+    together = audio.sampled(patched, positive, negative)
+    negative[0][1]["model_conds"]["of_another_node"] = comfy.conds.CONDRegular(torch.zeros(1, 1))
+    apart = audio.sampled(patched, positive, negative)
+    assert rows == [2, 2, 1, 1, 1, 1]
+    assert off(apart, together) < WHOLE
 
 
 def test_keys_and_values_are_made_once_in_a_run(audio, hearing):
@@ -294,19 +298,26 @@ def test_two_adapters_add_up(audio, model, adapters):
 
 def test_text_first_equals_the_parallel_sum(audio, hearing):
     """With one query and one output projection, text first and then image and sound is Wan's sum."""
-    seen, patched = {}, hearing("stable_avatar")
+    seen, looks, patched = {}, [], hearing("stable_avatar")
     attention = patched.model.diffusion_model.blocks[0].cross_attn
+
+    def override(look, *args, **kwargs):
+        looks.append(look(*args, **kwargs))
+        return looks[-1]
 
     def look(_):
         yield attention.register_forward_hook(lambda *given: seen.update(whole=given[-1].clone()))
-        yield attention.o.register_forward_pre_hook(lambda _, inputs: seen.update(sum=inputs[0].clone()))
 
+    patched.model_options["transformer_options"]["optimized_attention_override"] = override
+    sound = audio.added_in_block(patched)
+    looks.clear()
     audio.output_of(patched, prepare=look)
+    _, images, text = looks[:3]  # of block 0, after its look at itself
     with torch.inference_mode():
-        text = torch.randn_like(seen["sum"])  # whatever the text is, the rest is what is left of the sum
-        first = attention.o(text)
-        then = torch.nn.functional.linear(seen["sum"] - text, attention.o.weight)
-    assert off(first + then, seen["whole"]) < WHOLE
+        after_text = attention.o(text)
+        then = torch.nn.functional.linear(images + sound, attention.o.weight)
+    assert sound.abs().max() > SEEN
+    assert off(after_text + then, seen["whole"]) < WHOLE
 
 
 def test_in_sequence_the_second_look_comes_after_text(audio, model, tmp_path):
