@@ -91,7 +91,14 @@ def read_adapter(path: Path, operations: ModuleType | Any = nn) -> AudioAdapter:
     names = _our_names(layout, prefix, file.shapes)
     shapes = {ours: file.shapes[stored] for stored, ours in names.items()}
     depth = _depth(shapes, name)
-    rules, heads = _declared(file.metadata, name) if layout.rules is BBF else (layout.rules, HEADS)
+    rules, heads = layout.rules, HEADS
+    if layout.rules is BBF:
+        rules, heads = _declared(file.metadata, name)
+        tokens = shapes["blocks.0.k.weight"][-1]
+        if tokens % heads:
+            raise InbetweenError(
+                f"{name} declares {heads} heads, which do not divide {tokens} channels; save it again."
+            )
     try:
         with torch.device("meta"):
             adapter = _built(rules, shapes, depth, heads, operations)

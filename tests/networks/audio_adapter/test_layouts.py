@@ -123,6 +123,7 @@ def without(layout, *parts):
         ),
         (lambda path: write(path, {"colour": 1}), "declares settings"),
         (lambda path: write(path, {"fps": 0}), "declares settings"),
+        (lambda path: write(path, {"heads": 7}), "declares 7 heads, which do not divide 128 channels; save it again"),
         (lambda path: write(path, {"features": "all layers"}), "declares settings"),
         (lambda path: write(path, {}, adapter="[1]"), "declares settings"),
         (lambda path: path.write_bytes(b"<!DOCTYPE html><html>"), "is a web page and no weights"),
