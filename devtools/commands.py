@@ -3,6 +3,7 @@
 import ast
 import os
 import time
+import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from .server import free_port, printed, running_server
 from .user_folder import prepare_user_folder
 from .workplace import Workplace
 
-TYPED_PACKAGES = ("core", "samplers", "networks")
+LONGEST_DEMO = 1800  # seconds
+TYPED = ("core", "samplers", "networks", "convert.py", "pipelines")
 
 
 def demo(workplace: Workplace) -> int:
@@ -22,17 +24,21 @@ def demo(workplace: Workplace) -> int:
     prepare_user_folder(layout)
     with running_server(workplace, free_port()) as server:
         say("running workflows/quickstart.json")
-        program = Path(__file__).with_name("run_workflow.py")
-        workflow = layout.root / "workflows" / "quickstart.json"
-        options = ["--url", server.url, "--output", str(layout.user / "output")]
-        return run_in_foreground([workplace.environment.python, program, workflow, *options], layout.root, os.environ)
+        program, graph = layout.root / "pipelines" / "render.py", layout.root / "workflows" / "quickstart.json"
+        command = [workplace.environment.python, program, graph, "--url", server.url, "--timeout", str(LONGEST_DEMO)]
+        code = run_in_foreground(command, layout.root, os.environ)
+        if code == 0:
+            say(f"these files are in {layout.user / 'output'}")
+        return code
 
 
-def serve(workplace: Workplace, port: int) -> int:
-    """Runs the server until Ctrl-C, and shows what it prints."""
+def serve(workplace: Workplace, port: int, in_browser: bool = False) -> int:
+    """Runs the server until Ctrl-C, and shows what it prints; `in_browser` opens its page."""
     prepare_user_folder(workplace.layout)
     with running_server(workplace, port) as server:
         say(f"ready: {server.url} (models go into {workplace.layout.user / 'models'}; Ctrl-C ends it)")
+        if in_browser:
+            open_page(server.url)
         shown = len(printed(server.log))
         try:
             while server.process.poll() is None:
@@ -44,6 +50,12 @@ def serve(workplace: Workplace, port: int) -> int:
             say("stopping ComfyUI")
             return 0
         raise DevError(f"ComfyUI ended by itself with code {server.process.returncode}. Its log: {server.log}")
+
+
+def open_page(url: str) -> None:
+    """Opens a page in the user's browser; where there is none, it says so."""
+    if not webbrowser.open(url):
+        say(f"no browser was found: open {url} yourself")
 
 
 def test(workplace: Workplace, arguments: Sequence[str], chromium: Path) -> int:
@@ -60,10 +72,9 @@ def test(workplace: Workplace, arguments: Sequence[str], chromium: Path) -> int:
 def lint(workplace: Workplace) -> int:
     """Runs the linter and the type checker; the exit code is the first that is not 0."""
     root = workplace.layout.root
-    packages = [name for name in TYPED_PACKAGES if (root / name).is_dir()]
     codes = [
         run_in_foreground([workplace.environment.script(program), *arguments], root, os.environ)
-        for program, arguments in (("ruff", ["check"]), ("mypy", packages))
+        for program, arguments in (("ruff", ["check"]), ("mypy", TYPED))
     ]
     return next((code for code in codes if code), 0)
 

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import pathspec
 import pytest
+import yaml
 from import_rule import LIBRARIES, MAY_IMPORT_ROOMS, modules, violations
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -22,6 +23,7 @@ except ModuleNotFoundError:  # Python 3.10, where pytest brings it
 
 LONGEST_FILE = 420
 NOT_SHIPPED = {"tests", "devtools", "benchmarks"}
+NO_PACKAGES = NOT_SHIPPED | {"pipelines"}  # programs that speak to a server, and import nothing of the pack
 WITHOUT_HOST = ["core", "samplers", "networks"]
 PACKAGE_OF_LIBRARY = {"cv2": "opencv-python-headless"}
 
@@ -44,9 +46,9 @@ def our_files(*suffixes: str) -> list[Path]:
 
 
 def rooms_in_tree() -> set[str]:
-    """Every folder with Python modules that is shipped, as a dotted name."""
+    """Every folder with Python modules of the pack, as a dotted name."""
     folders = {file.parent.relative_to(ROOT) for file in our_files(".py")}
-    return {".".join(folder.parts) for folder in folders if folder.parts and folder.parts[0] not in NOT_SHIPPED}
+    return {".".join(folder.parts) for folder in folders if folder.parts and folder.parts[0] not in NO_PACKAGES}
 
 
 # ---------------------------------------------------------------------------------------------- who imports whom
@@ -190,13 +192,47 @@ def test_registry_fields(project):
     comfy = project["tool"]["comfy"]
     assert comfy["PublisherId"] == "inbetween"
     assert comfy["DisplayName"] == "Inbetween"
-    assert comfy["requires-comfyui"] == ">=0.30.0"
+    assert comfy["requires-comfyui"] == ">=0.26.0"
     assert "web" not in comfy  # with WEB_DIRECTORY every script would run twice
     about = project["project"]
     assert about["name"] == "inbetween"
     assert re.fullmatch(r"\d+\.\d+\.\d+", about["version"])
     assert about["license"] == "Apache-2.0"
     assert {"Repository", "Documentation", "Bug Tracker"} <= about["urls"].keys()
+
+
+def test_comfy_cli_finds_nothing_to_say_against_publishing():
+    comfy = Path(sys.executable).with_name("comfy")
+    done = subprocess.run(
+        [comfy, "--skip-prompt", "node", "validate"],
+        cwd=ROOT,
+        env=os.environ | {"DO_NOT_TRACK": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Warning" not in done.stdout + done.stderr
+    assert "validation checks passed" in done.stdout + done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it runs on the registry's Linux machine")
+def test_a_tag_publishes_its_version_with_what_changed(project, tmp_path):
+    """The step of the publishing workflow that can be run without the registry."""
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "publish.yml").read_text(encoding="utf-8"))
+    (job,) = workflow["jobs"].values()
+    check = next(step["run"] for step in job["steps"] if "changes.md" in step.get("run", ""))
+    publish = job["steps"][-1]["run"]
+    assert publish.startswith("comfy --skip-prompt node publish ")
+    version = project["project"]["version"]
+    for tag, code in ((f"v{version}", 0), ("v99.0.0", 1)):
+        env = os.environ | {"GITHUB_REF_NAME": tag, "RUNNER_TEMP": str(tmp_path)}
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        done = subprocess.run(["bash", "-e", "-c", check], cwd=ROOT, env=env | {"PATH": path}, check=False)
+        assert done.returncode == code
+    changes = (tmp_path / "changes.md").read_text(encoding="utf-8")
+    assert "First version." in changes
+    assert "## " not in changes
 
 
 def test_the_changelog_names_the_version(project):
@@ -212,6 +248,7 @@ def test_the_registry_gets_what_the_nodes_need_and_no_more():
     needed = [
         "__init__.py",
         "convert.py",
+        "pipelines/render.py",
         "pyproject.toml",
         "README.md",
         "LICENSE",

@@ -1,5 +1,6 @@
-"""The sample video in a size that runs in seconds."""
+"""The sample video and a sound in a size that runs in seconds."""
 
+import wave
 from pathlib import Path
 
 import av
@@ -8,6 +9,7 @@ import numpy as np
 from project_paths import SAMPLE_INPUTS
 
 SMALL_VIDEO, SMALL_FRAMES, SMALL_RATE = "talking_small.mp4", 41, 25
+SHORT_SOUND, SHORT_SECONDS, SOUND_RATE = "short.wav", 0.36, 16000  # 9 frames at 25 fps
 
 
 def write_small_video(folder: Path, size: int = 64) -> Path:
@@ -33,4 +35,15 @@ def write_small_video(folder: Path, size: int = 64) -> Path:
         for part in fifo.read_many(1024, partial=True):
             made.mux(audio.encode(part))
         made.mux(audio.encode())
+    return path
+
+
+def write_short_sound(folder: Path) -> Path:
+    """A tone that swells and fades."""
+    times_N = np.arange(round(SHORT_SECONDS * SOUND_RATE)) / SOUND_RATE
+    wave_N = np.sin(2 * np.pi * 220 * times_N) * np.sin(np.pi * times_N / SHORT_SECONDS)
+    path = folder / SHORT_SOUND
+    with wave.open(str(path), "wb") as made:
+        made.setparams((1, 2, SOUND_RATE, len(wave_N), "NONE", ""))
+        made.writeframes((wave_N * 20000).astype("<i2").tobytes())
     return path
