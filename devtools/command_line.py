@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     add("test", "run the tests; everything else on the line is passed to pytest")
     serve = add("serve", "open ComfyUI's page with the pack in it, until Ctrl-C")
     serve.add_argument("--port", type=int, default=DEFAULT_PORT, help="port of the page (default: %(default)s)")
+    serve.add_argument("--open", action="store_true", help="open the page in the browser")
     add("lint", "run the linter and the type checker")
     bench = add("bench", "run a benchmark, or list them; everything else on the line is passed to it")
     bench.add_argument("name", nargs="?", help="benchmark")
@@ -82,7 +83,7 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
             return commands.demo(prepare(layout, choices))
         case "serve":
             require_free_port(options.port)
-            return commands.serve(prepare(layout, choices), options.port)
+            return commands.serve(prepare(layout, choices), options.port, options.open)
         case "test":
             chromium = find_chromium(os.environ)
             return commands.test(prepare(layout, choices), rest, chromium)

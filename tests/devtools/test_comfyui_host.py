@@ -48,14 +48,14 @@ def test_a_wrong_path_is_told_in_one_line_with_the_name_of_its_source(tmp_path, 
         named_host(str(tmp_path), {"COMFYUI_PATH": str(host)})
 
 
-@pytest.mark.parametrize("version", ["0.30.0", "0.30.1", "0.100.0", "1.0"])
+@pytest.mark.parametrize("version", ["0.26.0", "0.30.1", "0.100.0", "1.0"])
 def test_a_new_enough_host_is_accepted(tmp_path, make_comfyui, version):
     require_version(make_comfyui(tmp_path / "Comfy", version))
 
 
-@pytest.mark.parametrize("version", ["0.29.0", "0.3.99"])
+@pytest.mark.parametrize("version", ["0.25.9", "0.3.99"])
 def test_an_old_host_is_refused_with_both_versions(tmp_path, make_comfyui, version):
-    with pytest.raises(DevError, match=rf"^ComfyUI in .* is version {version}, and 0\.30\.0 or newer is needed"):
+    with pytest.raises(DevError, match=rf"^ComfyUI in .* is version {version}, and 0\.26\.0 or newer is needed"):
         require_version(make_comfyui(tmp_path / "Comfy", version))
 
 

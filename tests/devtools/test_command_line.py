@@ -67,3 +67,19 @@ def test_the_programs_end_code_is_passed_on_and_the_tests_know_host_and_browser(
     assert commands.test(place, ["-k", "a b"], tmp_path / "chromium") == 5
     seen = json.loads((tmp_path / "seen.json").read_text())
     assert seen == [str(tmp_path / "Comfy"), str(tmp_path / "chromium"), "-k", "a b"]
+
+
+def test_serve_opens_the_page_if_it_is_asked_to(tmp_path):
+    """By the browser that the variable BROWSER names, and where none can be had it says so."""
+    program = tmp_path / "browser"
+    program.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
+    program.chmod(0o755)
+    code = "from devtools.commands import open_page; open_page('http://127.0.0.1:8188')"
+    lacking = "no browser was found: open http://127.0.0.1:8188"
+    for browser, printed in ((f"{program} %s", ""), ("/nowhere/browser", lacking)):
+        env = {"BROWSER": browser, "PATH": "/nowhere"}
+        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=env)
+        assert ended.returncode == 0, ended.stderr
+        assert printed in ended.stdout
+    assert (tmp_path / "opened").read_text() == "http://127.0.0.1:8188\n"
+    assert parser().parse_args(["serve", "--open"]).open

@@ -70,8 +70,8 @@ def test_a_package_of_another_clone_counts_as_lacking(clone, tmp_path, make_comf
 def test_nothing_is_made_for_a_wrong_or_old_host(clone, tmp_path, make_comfyui):
     with pytest.raises(DevError, match=r"^COMFYUI_PATH is "):
         prepare(clone, Choices("demo"), {"COMFYUI_PATH": str(tmp_path / "nowhere")})
-    with pytest.raises(DevError, match=r"is version 0\.29\.0"):
-        prepare(clone, Choices("demo", comfyui=str(make_comfyui(tmp_path / "Comfy", "0.29.0"))), {})
+    with pytest.raises(DevError, match=r"is version 0\.25\.9"):
+        prepare(clone, Choices("demo", comfyui=str(make_comfyui(tmp_path / "Comfy", "0.25.9"))), {})
     assert not clone.dev.exists()
 
 
