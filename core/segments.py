@@ -101,6 +101,12 @@ def cut_segments(
     )
 
 
+def describe(ranges: Sequence[range], seeds: Sequence[int]) -> str:
+    """Frames and seed of each segment, in one line."""
+    parts = [f"{each[0]} to {each[-1]} (seed {seed})" for each, seed in zip(ranges, seeds, strict=True)]
+    return f"{len(parts)} segment{'s' * (len(parts) > 1)}: frames {', '.join(parts)}."
+
+
 def prompt_lines(text: str) -> list[str]:
     """One prompt for each line that is not empty; one empty prompt for an empty text."""
     return [line.strip() for line in text.splitlines() if line.strip()] or [""]

@@ -8,10 +8,18 @@ import torch
 from comfy_execution.utils import get_executing_context
 from torch import Tensor
 
+from ..core.reports import headline
+
 
 def compute_device() -> torch.device:
     """Where the host wants work to be done."""
     return model_management.get_torch_device()
+
+
+def gpu_memory_gib() -> float:
+    """Memory of the GPU in GiB, or 0 where the host computes on the CPU."""
+    device = compute_device()
+    return 0.0 if device.type == "cpu" else model_management.get_total_memory(device) / 1024**3
 
 
 def empty_frames(count: int, height: int, width: int) -> Tensor:
@@ -36,6 +44,11 @@ def show_on_node(text: str) -> None:
     running = get_executing_context()
     if server is not None and running is not None:
         server.send_progress_text(text, running.node_id, server.client_id)
+
+
+def show_report(report: str) -> None:
+    """Show on the node that runs what a report says first, and its warnings."""
+    show_on_node(headline(report))
 
 
 class Progress:

@@ -2,6 +2,7 @@
 
 from comfy_api.latest import ComfyExtension
 
+from .advise import InbetweenAdvise
 from .audio_adapter import InbetweenAudioAdapter
 from .audio_adapter_loader import InbetweenAudioAdapterLoader
 from .audio_view import InbetweenAudioView
@@ -58,6 +59,7 @@ ALL_NODES = [
     InbetweenMotionPlot,
     InbetweenFlowView,
     InbetweenAudioView,
+    InbetweenAdvise,
 ]
 
 

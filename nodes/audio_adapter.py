@@ -3,9 +3,8 @@
 from comfy_api.latest import io
 
 from ..core.frames import exact
-from ..core.reports import headline
 from ..host.audio_adapter import GUIDANCE_FORMS, LEVELS, AudioSettings, Source, apply_audio
-from ..host.runtime import show_on_node
+from ..host.runtime import show_report
 from .audio_inputs import fps_input, offset_input, start_input
 from .types import Keyframes, ModelPatch
 from .validation import verdict
@@ -142,5 +141,5 @@ class InbetweenAudioAdapter(io.ComfyNode):
             source = Source(sound["audio"], sound["audio_encoder"], sound["level"], sound["context_seconds"])
         settings = AudioSettings(fps, start_seconds, offset_ms, scale, region, guidance)
         done = apply_audio(model, audio_adapter, positive, negative, latent, source, settings, keyframes, vae)
-        show_on_node(headline(done.report))
+        show_report(done.report)
         return io.NodeOutput(done.model, done.positive, done.middle, done.negative, done.report)

@@ -1,10 +1,11 @@
 """Audio View: sound, frames and what each latent frame hears, on one time axis."""
 
-from comfy_api.latest import io
+from comfy_api.latest import io, ui
 
 from ..core.audio_timing import span_of_clip
 from ..core.frames import exact
 from ..host.audio_view import draw_audio
+from ..host.runtime import show_report
 from .audio_inputs import fps_input, offset_input, start_input
 from .types import Keyframes, ModelPatch
 from .validation import verdict
@@ -33,6 +34,7 @@ class InbetweenAudioView(io.ComfyNode):
             description="Draw the sound of a clip, its frames, its latent frames and what each of them hears on one "
             "time axis: to see whether a word falls where it should.",
             search_aliases=["waveform", "audio timeline", "lip sync check", "audio windows"],
+            is_output_node=True,
             inputs=[
                 io.Audio.Input("audio", tooltip="The audio that goes into Apply Audio Adapter."),
                 io.DynamicCombo.Input(
@@ -55,7 +57,7 @@ class InbetweenAudioView(io.ComfyNode):
                 io.Int.Input("height", default=620, min=360, max=8192, tooltip="Of the picture in pixels."),
             ],
             outputs=[
-                io.Image.Output(display_name="image", tooltip="The picture."),
+                io.Image.Output(display_name="image", tooltip="The picture, which is shown on the node, too."),
                 io.String.Output(
                     display_name="report", tooltip="From where to where the clip hears, and what is silent."
                 ),
@@ -72,4 +74,6 @@ class InbetweenAudioView(io.ComfyNode):
         frame_count = keyframes.frame_count if keyframes else length["frame_count"]
         placed = keyframes.frames if keyframes else ()
         span = span_of_clip(frame_count, fps, start_seconds, offset_ms)
-        return io.NodeOutput(*draw_audio(audio, span, audio_adapter, placed, (width, height)))
+        picture, report = draw_audio(audio, span, audio_adapter, placed, (width, height))
+        show_report(report)
+        return io.NodeOutput(picture, report, ui=ui.PreviewImage(picture, cls=cls))

@@ -15,9 +15,8 @@ from ..core.clip_context import (
     whole_sound,
 )
 from ..core.frames import FRAME_RULES, exact
-from ..core.reports import headline
 from ..core.waveforms import sound_of
-from ..host.runtime import show_on_node
+from ..host.runtime import show_report
 from .audio_inputs import fps_input
 from .types import Keyframes
 from .validation import verdict
@@ -136,7 +135,7 @@ class InbetweenClipContext(io.ComfyNode):
         rate, wanted = exact(fps, "fps"), _gap(gap, fps)
         settings = ContextSettings(context_frames, frame_rule, caption_frames, caption_size, audio_context)
         known = clip_context(wanted, rate, _sound(sound, wanted, rate), settings)
-        show_on_node(headline(known.report))
+        show_report(known.report)
         return io.NodeOutput(
             known.keyframes,
             known.keyframes.frame_count,

@@ -1,6 +1,6 @@
 """Contact Sheet: a clip at one look."""
 
-from comfy_api.latest import io
+from comfy_api.latest import io, ui
 
 from ..core.contact_sheet import contact_sheet
 from .types import Keyframes
@@ -17,6 +17,7 @@ class InbetweenContactSheet(io.ComfyNode):
             category="in-between/look",
             description="Draw the frames of a clip in a grid with their numbers, keyframes marked.",
             search_aliases=["grid", "overview", "storyboard", "frames grid", "preview frames"],
+            is_output_node=True,
             inputs=[
                 io.Image.Input("images", tooltip="The clip."),
                 Keyframes.Input("keyframes", optional=True, tooltip="Marks these frames in the sheet."),
@@ -33,10 +34,11 @@ class InbetweenContactSheet(io.ComfyNode):
                     tooltip="Longer clips are thinned out evenly; first, last and keyframes stay.",
                 ),
             ],
-            outputs=[io.Image.Output(display_name="sheet", tooltip="One image; preview or save it.")],
+            outputs=[io.Image.Output(display_name="sheet", tooltip="The picture, which is shown on the node, too.")],
         )
 
     @classmethod
     def execute(cls, images, columns, thumbnail_width, most_frames, keyframes=None):
         marked = keyframes.frames if keyframes is not None else ()
-        return io.NodeOutput(contact_sheet(images, marked, columns, thumbnail_width, most_frames))
+        sheet = contact_sheet(images, marked, columns, thumbnail_width, most_frames)
+        return io.NodeOutput(sheet, ui=ui.PreviewImage(sheet, cls=cls))

@@ -3,7 +3,7 @@
 from comfy_api.latest import io
 
 from ..core.finish import finish_frames
-from ..host.runtime import Progress
+from ..host.runtime import Progress, show_report
 from .types import Keyframes
 
 
@@ -80,4 +80,5 @@ class InbetweenFinish(io.ComfyNode):
         blend_frames = put_back.get("blend_frames", 0)
         progress = Progress(keyframes.frame_count)
         finished = finish_frames(images, keyframes, put_back["put_back"], blend_frames, match_colour, loop, progress)
+        show_report(finished.report)
         return io.NodeOutput(finished.frames_THWC, finished.report)

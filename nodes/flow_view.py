@@ -1,9 +1,9 @@
 """Flow View: motion as colours."""
 
-from comfy_api.latest import io
+from comfy_api.latest import io, ui
 
 from ..core.flow_view import view_flow
-from ..host.runtime import Progress
+from ..host.runtime import Progress, show_report
 
 
 class InbetweenFlowView(io.ComfyNode):
@@ -18,6 +18,7 @@ class InbetweenFlowView(io.ComfyNode):
             description="Show the motion from each frame to the next as colours, direction as hue and length as "
             "strength, and what comes into view as a mask.",
             search_aliases=["optical flow", "motion vectors", "flow visualization", "occlusion mask", "color wheel"],
+            is_output_node=True,
             inputs=[
                 io.Image.Input("images", tooltip="A clip of two or more frames."),
                 io.Float.Input(
@@ -46,4 +47,5 @@ class InbetweenFlowView(io.ComfyNode):
     @classmethod
     def execute(cls, images, longest, legend):
         view = view_flow(images, longest, legend, Progress(len(images) - 1))
-        return io.NodeOutput(view.flow_THWC, view.holes_THW, view.report)
+        show_report(view.report)
+        return io.NodeOutput(view.flow_THWC, view.holes_THW, view.report, ui=ui.PreviewImage(view.flow_THWC, cls=cls))

@@ -3,6 +3,7 @@
 from comfy_api.latest import io
 
 from ..core.frames import FRAME_RULES, ROUNDINGS, audio_seconds, count_frames, exact
+from ..host.runtime import show_report
 from .validation import verdict
 
 
@@ -68,4 +69,5 @@ class InbetweenFrameCount(io.ComfyNode):
         else:
             seconds = duration["seconds"]
         counted = count_frames(seconds, fps, frame_rule, rounding)
+        show_report(counted.report)
         return io.NodeOutput(counted.frame_count, float(fps), counted.report)

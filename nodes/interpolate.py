@@ -9,6 +9,7 @@ from ..core.interpolator import RenderSettings
 from ..core.keyframes import KeyframeSet
 from ..core.timing import locate, moments_by_count, moments_by_multiplier, moments_by_rate, moments_by_times
 from ..host.interpolation import interpolate
+from ..host.runtime import show_report
 from .render_settings import settings_inputs
 from .types import Interpolator, Keyframes
 
@@ -141,6 +142,7 @@ class InbetweenInterpolate(io.ComfyNode):
         instants = locate(held(moments, positions, hold), positions)
         settings = RenderSettings(temperature, seed, primary_frame)
         result_THWC, report = interpolate(sources, instants, interpolator, settings, method == RECURSIVE)
+        show_report(report.text())
         return io.NodeOutput(result_THWC, report.text())
 
 

@@ -4,7 +4,7 @@ from comfy_api.latest import Input, io
 
 from ..core.frames import exact
 from ..core.join import MOST_CLIPS, SEAMS, common_rate, join_clips, joined_length
-from ..host.runtime import Progress
+from ..host.runtime import Progress, show_report
 from .validation import verdict
 
 
@@ -94,4 +94,5 @@ class InbetweenJoin(io.ComfyNode):
         total = joined_length([len(clip_THWC) for clip_THWC in clips_THWC], overlap, seam)
         progress = Progress(total)
         joined = join_clips(clips_THWC, overlap, seam, match_colour["match_colour"], fade_frames, progress)
+        show_report(joined.report)
         return io.NodeOutput(joined.frames_THWC, rate, joined.report)

@@ -2,10 +2,9 @@
 
 from comfy_api.latest import io
 
-from ..core.reports import headline
 from ..core.wan_layout import frames_made
 from ..host.lora_mixture import METHODS, MixtureSettings, apply_mixture
-from ..host.runtime import show_on_node
+from ..host.runtime import show_report
 from .types import Keyframes, LoraMixture
 
 
@@ -98,5 +97,5 @@ class InbetweenLoraMixture(io.ComfyNode):
                 experts = ((mixture.expert_for(expert["trained_frames"]), 1.0),)
         settings = MixtureSettings(strength_universal, strength_expert, method)
         done = apply_mixture(model, mixture, count, experts, settings)
-        show_on_node(headline(done.report))
+        show_report(done.report)
         return io.NodeOutput(done.model, done.frame_count, done.report)

@@ -1,10 +1,10 @@
 """Motion Plot: where a clip jumps, at one look."""
 
-from comfy_api.latest import io
+from comfy_api.latest import io, ui
 
 from ..core.motion import measure_motion
 from ..core.motion_plot import motion_plot
-from ..host.runtime import Progress
+from ..host.runtime import Progress, show_report
 from .types import Keyframes
 
 
@@ -19,6 +19,7 @@ class InbetweenMotionPlot(io.ComfyNode):
             category="in-between/look",
             description="Draw motion, flicker and colour step over the frames of a clip; what jumps is marked.",
             search_aliases=["flicker", "jump", "temporal consistency", "motion graph", "quality check", "color shift"],
+            is_output_node=True,
             inputs=[
                 io.Image.Input("images", tooltip="A clip of two or more frames."),
                 Keyframes.Input("keyframes", optional=True, tooltip="Marks these frames in the plot."),
@@ -26,7 +27,7 @@ class InbetweenMotionPlot(io.ComfyNode):
                 io.Int.Input("height", default=720, min=240, max=4096, step=8, tooltip="Height of the plot in pixels."),
             ],
             outputs=[
-                io.Image.Output(display_name="plot", tooltip="One image; preview or save it."),
+                io.Image.Output(display_name="plot", tooltip="The picture, which is shown on the node, too."),
                 io.String.Output(display_name="report", tooltip="The means, and every frame at which the clip jumps."),
             ],
         )
@@ -35,4 +36,6 @@ class InbetweenMotionPlot(io.ComfyNode):
     def execute(cls, images, width, height, keyframes=None):
         motion = measure_motion(images, Progress(len(images) - 1))
         marked = keyframes.frames if keyframes is not None else ()
-        return io.NodeOutput(motion_plot(motion, marked, width, height), motion.report())
+        plot = motion_plot(motion, marked, width, height)
+        show_report(motion.report())
+        return io.NodeOutput(plot, motion.report(), ui=ui.PreviewImage(plot, cls=cls))

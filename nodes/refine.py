@@ -7,6 +7,7 @@ from ..core.errors import InbetweenError
 from ..core.images import check_frames
 from ..core.interpolator import RenderSettings
 from ..host.refinement import find_worst, refine
+from ..host.runtime import show_report
 from ..samplers.refinement import every_other, listed_frames
 from .render_settings import settings_inputs
 from .types import Interpolator, Keyframes
@@ -110,6 +111,7 @@ class InbetweenRefine(io.ComfyNode):
         kept = () if keyframes is None else keyframes.frames
         passes = _passes(images, which, kept)
         result_THWC, report = refine(images, passes, interpolator, settings, strength, kept)
+        show_report(report.text())
         return io.NodeOutput(result_THWC, report.text())
 
 

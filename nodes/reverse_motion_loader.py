@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io
 
-from ..core.reports import headline, report_text
+from ..core.reports import report_text
 from ..host.reverse_motion_library import (
     BASE_FOLDER,
     CHANGE_FOLDER,
@@ -12,7 +12,7 @@ from ..host.reverse_motion_library import (
     load_change,
     load_tuned,
 )
-from ..host.runtime import show_on_node
+from ..host.runtime import show_report
 from .types import ReverseMotion
 from .validation import verdict
 
@@ -84,5 +84,5 @@ class InbetweenReverseMotionLoader(io.ComfyNode):
         else:
             motion, warnings = load_tuned(source["tuned"], source["base"])
         report = report_text([f"{motion.name}: changes of {len(motion.changes)} layers."], warnings)
-        show_on_node(headline(report))
+        show_report(report)
         return io.NodeOutput(motion, report)

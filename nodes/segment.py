@@ -4,6 +4,7 @@ from comfy_api.latest import io
 
 from ..core.errors import InbetweenError
 from ..core.segments import part_of, segment_ranges, with_context
+from ..host.runtime import show_report
 from .types import Keyframes
 from .wan_inputs import context_frames_input, cut_input
 
@@ -49,4 +50,5 @@ class InbetweenSegment(io.ComfyNode):
         if before is not None and context_frames > 1:
             part = with_context(part, before, context_frames)
             report += f", behind {context_frames - 1} frames of the segment before"
+        show_report(f"{report}.")
         return io.NodeOutput(part, f"{report}.")

@@ -2,7 +2,8 @@
 
 from comfy_api.latest import io
 
-from ..core.segments import counted_seeds, cut_segments, prompt_lines, segment_ranges, with_own_seeds
+from ..core.segments import counted_seeds, cut_segments, describe, prompt_lines, segment_ranges, with_own_seeds
+from ..host.runtime import show_report
 from ..host.segments import SAMPLERS, SCHEDULERS, Sampling, build_segments, check_before_sampling
 from ..host.wan_conditioning import WanSettings, check_keyframes
 from .expansion import flat_widgets, input_links
@@ -122,6 +123,7 @@ class InbetweenSegments(io.ComfyNode):
         )
         connected = {"model": model, "clip": clip, "vae": vae, "keyframes": keyframes, "clip_vision": clip_vision}
         connected |= {"mixture": mixture, "model_low": model_low, "mixture_low": mixture_low}
+        show_report(describe([segment.frames for segment in segments], seeds))
         graph = build_segments(
             input_links(cls, connected),
             [segment.seed for segment in segments],

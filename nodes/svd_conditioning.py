@@ -2,8 +2,7 @@
 
 from comfy_api.latest import io
 
-from ..core.reports import headline
-from ..host.runtime import show_on_node
+from ..host.runtime import show_report
 from ..host.svd_conditioning import condition_svd
 from .svd_inputs import picture_inputs, svd_settings
 from .types import Keyframes
@@ -41,5 +40,5 @@ class InbetweenSVDConditioning(io.ComfyNode):
     @classmethod
     def execute(cls, clip_vision, vae, keyframes, **pictures):
         done = condition_svd(clip_vision, vae, keyframes, svd_settings(**pictures))
-        show_on_node(headline(done.report))
+        show_report(done.report)
         return io.NodeOutput(done.start, done.end, done.latent, done.report)

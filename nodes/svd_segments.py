@@ -2,8 +2,9 @@
 
 from comfy_api.latest import io
 
-from ..core.segments import counted_seeds, cut_segments, with_own_seeds
+from ..core.segments import counted_seeds, cut_segments, describe, with_own_seeds
 from ..host.dual_direction import check_directions
+from ..host.runtime import show_report
 from ..host.svd_conditioning import check_encoders, check_ends
 from ..host.svd_segments import SVDWidgets, build_svd_segments
 from .expansion import flat_widgets, input_links
@@ -94,5 +95,6 @@ class InbetweenSVDSegments(io.ComfyNode):
         )
         connected = {"model": model, "clip_vision": clip_vision, "vae": vae, "keyframes": keyframes}
         connected |= {"reverse_motion": reverse_motion}
+        show_report(describe([segment.frames for segment in segments], seeds))
         graph = build_svd_segments(input_links(cls, connected), seeds, widgets, match_colour)
         return io.NodeOutput(graph.frames, graph.report, expand=graph.nodes)

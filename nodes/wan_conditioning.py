@@ -2,8 +2,7 @@
 
 from comfy_api.latest import io
 
-from ..core.reports import headline
-from ..host.runtime import show_on_node
+from ..host.runtime import show_report
 from ..host.wan_conditioning import WanSettings, condition_on_keyframes
 from .types import Keyframes
 from .wan_inputs import clip_images_input, low_noise_strength_input, other_lengths_input
@@ -104,7 +103,7 @@ class InbetweenWanConditioning(io.ComfyNode):
             batch_size,
         )
         done = condition_on_keyframes(model, positive, negative, vae, keyframes, clip_vision, settings)
-        show_on_node(headline(done.report))
+        show_report(done.report)
         return io.NodeOutput(
             done.positive, done.negative, done.latent, done.positive_low, done.negative_low, done.report
         )

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..core.errors import InbetweenError
 from ..core.interpolator import FramePair, Interpolator
+from ..core.reports import report_text
 from ..core.timing import Instant
 from .halving import check_halvable, half_way, halved
 
@@ -44,20 +45,21 @@ class InterpolationReport:
     pairs: dict[int, PairReport]
 
     def text(self) -> str:
-        """The report in one line: counts, then cuts, still pairs, and the pairs with the largest cross-faded area."""
+        """Counts, then as warnings cuts, still pairs, and the pairs with the largest cross-faded area."""
         cuts = [source for source, pair in self.pairs.items() if pair.is_cut]
         still = [source for source, pair in self.pairs.items() if pair.is_still]
         faded = {source: pair.blended for source, pair in self.pairs.items()}
         noted = sorted((source for source in faded if faded[source] >= NOTEWORTHY), key=lambda source: -faded[source])
         line = f"{self.engine}: {self.frame_count} frames from {self.source_count}."
+        warnings = []
         if cuts:
-            line += f" Cut, nearer frame held, between {_listed([_pair(source) for source in cuts])}."
+            warnings.append(f"cut, nearer frame held, between {_listed([_pair(source) for source in cuts])}.")
         if still:
-            line += f" Same picture, so nothing moves, at {_listed([_pair(source) for source in still])}."
+            warnings.append(f"same picture, so nothing moves, at {_listed([_pair(source) for source in still])}.")
         if noted:
             areas = [f"{_pair(source)} ({faded[source]:.0%} of the area)" for source in noted]
-            line += f" Cross-faded where no motion was found between {_listed(areas)}."
-        return line
+            warnings.append(f"cross-faded where no motion was found between {_listed(areas)}.")
+        return report_text([line], warnings)
 
 
 def interpolate_frames(

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..core.errors import InbetweenError
 from ..core.interpolator import Interpolator
+from ..core.reports import report_text
 
 MOST_LISTED = 40  # frames named one by one in the report
 FRAME_RANGE = re.compile(r"(-?[0-9]{1,9})(?:-(-?[0-9]{1,9}))?")
@@ -30,19 +31,18 @@ class Refinement:
     cut: tuple[int, ...]
 
     def text(self) -> str:
-        """The report in one line."""
+        """How many frames, by how much each was changed, what was left alone."""
         told = [f"{frame} ({self.changed[frame]:.4f})" for frame in sorted(self.changed)][:MOST_LISTED]
         more = len(self.changed) - len(told)
-        line = f"{self.engine}: {len(self.changed)} of {self.frame_count} frames made anew"
+        lines = [f"{self.engine}: {len(self.changed)} of {self.frame_count} frames made anew."]
         if told:
-            line += ", by so much of the range in the mean: " + ", ".join(told)
-            line += f" and {more} more" if more else ""
-        line += "."
+            lines.append(
+                f"Changed by so much of the range in the mean: {', '.join(told)}{f' and {more} more' * (more > 0)}."
+            )
         if self.kept:
-            line += f" Keyframes stay: {', '.join(map(str, self.kept))}."
-        if self.cut:
-            line += f" At a cut, so left alone: {', '.join(map(str, self.cut))}."
-        return line
+            lines.append(f"Keyframes stay: {', '.join(map(str, self.kept))}.")
+        cut = [f"at a cut, so left alone: {', '.join(map(str, self.cut))}."] if self.cut else []
+        return report_text(lines, cut)
 
 
 def every_other(frame_count: int, passes: int) -> list[list[int]]:

@@ -11,6 +11,7 @@ from comfyui_inbetween.core.segments import (
     MAX_SEED,
     counted_seeds,
     cut_segments,
+    describe,
     part_of,
     prompt_lines,
     segment_ranges,
@@ -36,6 +37,13 @@ def test_segments_share_their_end_frames():
     assert second.keyframes.frames == (0, 12)
     assert second.keyframes.keyframes[0].image_HWC is first.keyframes.keyframes[1].image_HWC
     assert second.keyframes.keyframes[0].strength == 0.5
+
+
+def test_segments_are_described_in_one_line():
+    first, second = cut_segments(keyframes(0, 8, 20), seeds=[7, 9])
+    told = describe([first.frames, second.frames], [first.seed, second.seed])
+    assert told == "2 segments: frames 0 to 8 (seed 7), 8 to 20 (seed 9)."
+    assert describe([first.frames], [7]).startswith("1 segment: ")
 
 
 def test_seeds_one_for_each_or_counted_up_and_around():

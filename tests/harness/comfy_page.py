@@ -126,7 +126,10 @@ class ComfyPage:
 
     def prompt(self) -> dict:
         """What the page would queue."""
-        return self.page.evaluate("async () => (await window.app.graphToPrompt()).output")
+        prompt = self.page.evaluate("async () => (await window.app.graphToPrompt()).output")
+        for node in prompt.values():
+            node["inputs"].pop("video-preview", None)  # which old pages take for a value
+        return prompt
 
     def saved(self) -> dict:
         """What the page would save."""
@@ -160,6 +163,28 @@ class ComfyPage:
             }""",
             [node_type, widget, value],
         )
+
+    def set_values(self, prompt: dict) -> None:
+        """Sets the widgets that hold another value than in a prompt, as their own editors do."""
+        now = self.prompt()
+        changes = [
+            [node, name, value]
+            for node, about in prompt.items()
+            for name, value in about["inputs"].items()
+            if not isinstance(value, list) and now[node]["inputs"].get(name) != value
+        ]
+        self.page.evaluate(
+            """(changes) => {
+                for (const [id, name, value] of changes) {
+                    const node = window.app.graph.getNodeById(Number(id))
+                    const widget = node.widgets.find((each) => each.name === name)
+                    widget.value = value
+                    widget.callback?.(value, window.app.canvas, node)
+                }
+            }""",
+            changes,
+        )
+        self.page.evaluate(NEXT_FRAMES)
 
     def queue(self) -> dict:
         """

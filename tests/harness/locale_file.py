@@ -1,14 +1,19 @@
 """
-The English locale file, made from the schemas so that it cannot drift from them.
+The locale files, made from the schemas so that they cannot drift from them.
 
-It does more than repeat them: for the sockets that an Autogrow input adds, the page finds a tooltip here and nowhere
-else.
+The English one does more than repeat the schemas: for the sockets that an Autogrow input adds, the page finds a tooltip
+there and nowhere else. Those of other languages are made from it and `locales/LANGUAGE/texts.json`, which holds for
+each English text that of the language. "image#" stands for image0, image1 and so on; where a text means something else
+in one place, that place is named: "InbetweenClipContext.inputs.gap_clip.name".
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 
 from comfy_api.latest import io
 from schema_inputs import page_inputs
+
+_NUMBERED = re.compile(r"([a-z]+)(\d+)")
 
 
 def node_definitions(node_classes: Iterable[type[io.ComfyNode]]) -> dict:
@@ -29,3 +34,43 @@ def _node_texts(schema: io.Schema) -> dict:
             for number, output in enumerate(schema.outputs)
         },
     }
+
+
+def translated(definitions: dict, texts: dict[str, str]) -> dict:
+    """The definitions in another language; what has no translation is left out."""
+    return _translated(definitions, texts, "")
+
+
+def _translated(part: dict, texts: dict[str, str], place: str) -> dict:
+    result: dict = {}
+    for key, value in part.items():
+        here = f"{place}.{key}" if place else key
+        if isinstance(value, dict):
+            result[key] = _translated(value, texts, here)
+        elif (text := _text(value, texts, here)) is not None:
+            result[key] = text
+    return result
+
+
+def _text(english: str, texts: dict[str, str], place: str) -> str | None:
+    numbered = _NUMBERED.fullmatch(english)
+    if place not in texts and english not in texts and numbered and f"{numbered[1]}#" in texts:
+        return texts[f"{numbered[1]}#"].replace("#", numbered[2])
+    return texts.get(place, texts.get(english))
+
+
+def leaves(part: dict, place: str = "") -> Iterator[tuple[str, str]]:
+    """Every text of definitions with its place."""
+    for key, value in part.items():
+        here = f"{place}.{key}" if place else key
+        if isinstance(value, dict):
+            yield from leaves(value, here)
+        else:
+            yield here, value
+
+
+def unused(definitions: dict, texts: dict[str, str]) -> set[str]:
+    """Keys of a table that translate nothing: the English text was changed, or the place is gone."""
+    known = {key for pair in leaves(definitions) for key in pair}
+    known |= {f"{match[1]}#" for text in known if (match := _NUMBERED.fullmatch(text))}
+    return texts.keys() - known

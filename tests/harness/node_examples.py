@@ -347,7 +347,13 @@ def _audio_view() -> Iterator[Arguments]:
     yield {**common, "length": {"length": "keyframes", "keyframes": small_keyframes()}, "audio_adapter": adapter}
 
 
+def _advise() -> Iterator[Arguments]:
+    for has_sound in (False, True):
+        yield {"keyframes": keyframes(), "has_sound": has_sound, "gpu_memory": 12.0}
+
+
 EXAMPLES: dict[str, Callable[[], Iterator[Arguments]]] = {
+    "InbetweenAdvise": _advise,
     "InbetweenKeyframes": _keyframes_node,
     "InbetweenFrameCount": _frame_count,
     "InbetweenWanConditioning": _wan_conditioning,

@@ -31,6 +31,27 @@ def nodes_of(workflow: dict) -> Iterator[dict]:
         yield from (node for node in graph["nodes"] if node["type"] not in instances)
 
 
+def what_it_is(workflow: dict) -> dict:
+    """What of a saved graph its user made: nodes, values, links, places; not what the page measures or counts."""
+    made = {link[0]: (link[1], link[2]) for link in workflow["links"]}
+    return {
+        "nodes": {
+            node["id"]: {
+                "type": node["type"],
+                "title": node.get("title"),
+                "mode": node["mode"],
+                "place": [round(value) for value in node["pos"]],
+                "values": node.get("widgets_values") or [],
+                "properties": node["properties"],
+                "from": {each["name"]: made.get(each["link"]) for each in node.get("inputs", [])},
+                "outputs": [each["name"] for each in node.get("outputs", [])],
+            }
+            for node in workflow["nodes"]
+        },
+        "groups": [(group["title"], [round(value) for value in group["bounding"]]) for group in workflow["groups"]],
+    }
+
+
 def to_prompt(workflow: dict, object_info: dict) -> dict:
     """The prompt that the page would send for the graph."""
     return convert_ui_to_api(workflow, object_info)

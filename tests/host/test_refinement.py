@@ -47,4 +47,4 @@ def test_nothing_to_do_is_no_error(refinement):
     clip = moving_clip(3)
     frames, report = refinement.refine(clip, [[1]], FlowInterpolator(), RenderSettings(), 1.0, (0, 1, 2))
     assert torch.equal(frames, clip)
-    assert report.text() == "optical flow (no model): 0 of 3 frames made anew. Keyframes stay: 1."
+    assert report.text() == "optical flow (no model): 0 of 3 frames made anew.\nKeyframes stay: 1."

@@ -10,10 +10,11 @@ import pytest
 import torch
 from golden_files import assert_in_step
 from help_pages import described_names, image_links
-from project_paths import DOCS, LOCALE_FILE, SCHEMA_FILE
+from project_paths import DOCS, LOCALES, SCHEMA_FILE
 from value_copies import frozen_copy, same
 from workflow_graphs import nodes_of, read_workflow, shipped_workflows
 
+SOURCE = re.compile(r"arXiv|CVPR|ICCV|ECCV|published code|as published")
 # The page compiles names and descriptions as messages, in which these begin a link, a value or a plural.
 SPECIAL_IN_MESSAGES = re.compile(r"[@{}|]")
 
@@ -98,6 +99,24 @@ def test_help_page_shows_a_picture(schema):
         assert (DOCS / address).is_file(), f"there is no {address} in web/docs"
 
 
+def test_help_page_is_complete(schema):
+    """Limits, a workflow in which the node stands, and where the method is from, if it is from somewhere."""
+    page = (DOCS / schema.node_id / "en.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.*)$", page, re.MULTILINE)
+    assert [heading for heading in headings if "limits" in heading.lower()]
+    assert headings[-1] == "Workflow"
+    named = set(re.findall(r"`([a-z0-9_]+)`", page.rpartition("## Workflow")[2]))
+    standing = {
+        file.stem
+        for file in shipped_workflows()
+        if schema.node_id in {node["type"] for node in nodes_of(read_workflow(file))}
+    }
+    assert named
+    assert named <= standing
+    if SOURCE.search(page):
+        assert {"Paper", "Papers", "Source", "Method"} & set(headings)
+
+
 def test_help_pages_are_those_of_the_nodes(all_nodes):
     assert {folder.name for folder in DOCS.iterdir()} == {node_class.__name__ for node_class in all_nodes}
 
@@ -105,7 +124,7 @@ def test_help_pages_are_those_of_the_nodes(all_nodes):
 def test_locale_file_is_in_step_with_the_schemas(all_nodes):
     from locale_file import node_definitions
 
-    assert_in_step(LOCALE_FILE, node_definitions(all_nodes))
+    assert_in_step(LOCALES / "en" / "nodeDefs.json", node_definitions(all_nodes))
 
 
 def test_schemas_have_not_changed_by_accident(all_nodes):

@@ -142,7 +142,8 @@ def test_between_two_equal_pictures_nothing_is_made():
     assert values == [1, 1, 1, 1, 1, 1.25, 1.5, 1.75, 2]
     assert len(interpolator.prepared) == 1
     assert report.pairs[0] == PairReport(is_still=True)
-    assert report.text().startswith("cross-fade: 9 frames from 3. Same picture, so nothing moves, at 0 and 1.")
+    text = "cross-fade: 9 frames from 3.\nAttention: same picture, so nothing moves, at 0 and 1."
+    assert report.text().startswith(text)
 
 
 def test_a_pair_s_cross_faded_area_is_the_mean_over_its_frames():
@@ -158,8 +159,8 @@ def test_report_names_cuts_and_the_most_faded_pairs():
         3: PairReport(is_cut=False, blended=0.5),
     }
     assert InterpolationReport("flow", 5, 9, pairs).text() == (
-        "flow: 9 frames from 5. Cut, nearer frame held, between 1 and 2. "
-        "Cross-faded where no motion was found between 3 and 4 (50% of the area); 2 and 3 (20% of the area)."
+        "flow: 9 frames from 5.\nAttention: cut, nearer frame held, between 1 and 2.\n"
+        "Attention: cross-faded where no motion was found between 3 and 4 (50% of the area); 2 and 3 (20% of the area)."
     )
     many = {source: PairReport(is_cut=True, blended=0.0) for source in range(20)}
     assert InterpolationReport("flow", 21, 41, many).text().endswith("; 5 and 6; and 14 more.")

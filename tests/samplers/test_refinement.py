@@ -103,8 +103,8 @@ def test_half_precision_results():
 def test_the_report_names_frames_and_amounts():
     report = Refinement("mean", 9, {3: 0.02, 1: 0.5}, (4,), (6, 7))
     assert report.text() == (
-        "mean: 2 of 9 frames made anew, by so much of the range in the mean: 1 (0.5000), 3 (0.0200). "
-        "Keyframes stay: 4. At a cut, so left alone: 6, 7."
+        "mean: 2 of 9 frames made anew.\nChanged by so much of the range in the mean: 1 (0.5000), 3 (0.0200).\n"
+        "Keyframes stay: 4.\nAttention: at a cut, so left alone: 6, 7."
     )
     assert Refinement("mean", 9, {}, (), ()).text() == "mean: 0 of 9 frames made anew."
     many = Refinement("mean", 200, dict.fromkeys(range(1, 100), 0.1), (), ()).text()
