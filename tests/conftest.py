@@ -11,7 +11,7 @@ from comfy_server import ComfyServer
 from playwright.sync_api import Browser
 from project_paths import SAMPLE_INPUTS
 from real_host import boot_host, comfyui_path
-from sample_media import write_small_video
+from sample_media import write_short_sound, write_small_video
 
 # The test server's pack: a package the host imports, not a folder of tests.
 collect_ignore = ["harness/test_pack"]
@@ -118,7 +118,8 @@ def tiny_models(host, tmp_path_factory) -> Path:
 def server(comfyui, tiny_models, tmp_path_factory) -> Iterator[ComfyServer]:
     """One real server for the whole run, with the sample images and the models that shipped workflows ask for."""
     with ComfyServer(comfyui, tmp_path_factory.mktemp("server")) as running:
-        for file in (*sorted(SAMPLE_INPUTS.glob("*")), write_small_video(tmp_path_factory.mktemp("media"))):
+        media = tmp_path_factory.mktemp("media")
+        for file in (*sorted(SAMPLE_INPUTS.glob("*")), write_small_video(media), write_short_sound(media)):
             running.upload(file)
         for published, ours in PUBLISHED_MODELS.items():
             folder, _, name = published.partition("/")

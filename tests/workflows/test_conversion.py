@@ -6,7 +6,7 @@ Each graph is built or changed in the real page, so that it is what a user would
 
 import pytest
 from project_paths import WORKFLOWS
-from workflow_graphs import shipped_workflows, to_prompt
+from workflow_graphs import read_workflow, shipped_workflows, to_prompt, what_it_is
 
 HELPERS = """() => {
     window.graph = () => window.app.graph
@@ -82,7 +82,7 @@ CHANGES = {
 
 @pytest.fixture(scope="module")
 def page(open_page):
-    opened = open_page("canvas")
+    opened = open_page("nodes 2.0")
     opened.page.evaluate(HELPERS)
     return opened
 
@@ -96,8 +96,12 @@ def assert_equal_to_page(page, server) -> dict:
 
 @pytest.mark.parametrize("file", shipped_workflows(), ids=lambda file: file.stem)
 def test_shipped_workflows(page, server, file):
+    """And saved again they are what they were; nothing is missing."""
     page.drop(file)
     assert_equal_to_page(page, server)
+    assert what_it_is(page.saved()) == what_it_is(read_workflow(file))
+    known = "() => window.app.graph.nodes.every((node) => node.type in window.LiteGraph.registered_node_types)"
+    assert page.page.evaluate(known)
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())

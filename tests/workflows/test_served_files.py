@@ -6,7 +6,7 @@ import pytest
 import requests
 from comfy_server import PACK_FOLDER
 from help_pages import image_links
-from project_paths import DOCS, LOCALE_FILE
+from project_paths import DOCS, LOCALES
 from workflow_graphs import read_workflow, shipped_workflows
 
 
@@ -21,7 +21,7 @@ def test_help_pages_and_their_pictures(server, folder):
 
 def test_texts_of_the_locale_file(server):
     served = server.get("/i18n").json()["en"]["nodeDefs"]
-    ours = json.loads(LOCALE_FILE.read_text(encoding="utf-8"))
+    ours = json.loads((LOCALES / "en" / "nodeDefs.json").read_text(encoding="utf-8"))
     assert {name: served.get(name) for name in ours} == ours
 
 
