@@ -87,6 +87,9 @@ def test_a_failed_run_is_explained(page):
     assert "\n" not in message
     assert "frame_count" in message
     assert failed["detail"]["node_type"] == "InbetweenFinish"
+    page.page.get_by_text("View details").first.click()
+    shown = page.page.get_by_text("inbetween.InbetweenError: 1 frames came in but the keyframes need 3; let the engine")
+    expect(shown.first).to_be_visible()
 
 
 def test_help_of_a_node_opens_with_its_picture(page):
