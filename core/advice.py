@@ -2,7 +2,7 @@
 
 What decides is how much of the difference is left when one picture is followed to the other by optical flow. On pairs
 of real frames 2 to 96 apart it foretold how near the weight-free engine comes to the true frame between: its rank
-correlation with PSNR is -0.92, that of the length of the motion alone -0.82 (`benchmarks/advice.py`).
+correlation with PSNR is -0.92, that of the length of the motion alone -0.80 (`benchmarks/advice.py`).
 """
 
 from collections.abc import Callable, Sequence

@@ -235,6 +235,22 @@ def test_a_tag_publishes_its_version_with_what_changed(project, tmp_path):
     assert "## " not in changes
 
 
+PAGES = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "pipelines/README.md", "benchmarks/README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_of_the_pages_lead_somewhere(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
+
+
+def test_the_gallery_shows_every_workflow():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for file in WORKFLOWS.glob("*.json"):
+        assert f"(workflows/{file.stem}.jpg)](workflows/{file.name})" in text, file.stem
+
+
 def test_the_changelog_names_the_version(project):
     assert project["project"]["version"] in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
@@ -244,7 +260,7 @@ def test_the_registry_gets_what_the_nodes_need_and_no_more():
     ignored = pathspec.GitIgnoreSpec.from_lines((ROOT / ".comfyignore").read_text(encoding="utf-8").splitlines())
     rooms = [f"{room}/any.py" for room in MAY_IMPORT_ROOMS if (ROOT / room).is_dir()]
     files = [file.relative_to(ROOT).as_posix() for file in our_files(".md", ".json", ".jpg", ".png", ".js")]
-    shown = [file for file in files if file.startswith(("web/", "locales/", "workflows/"))]
+    shown = [file for file in files if file.startswith(("web/", "locales/", "workflows/", "subgraphs/"))]
     needed = [
         "__init__.py",
         "convert.py",
