@@ -14,6 +14,7 @@ import yaml
 from import_rule import LIBRARIES, MAY_IMPORT_ROOMS, modules, violations
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from PIL import Image
 from project_paths import HARNESS, ROOT, TESTS, WORKFLOWS
 
 try:
@@ -189,12 +190,20 @@ def test_what_the_host_owns_is_not_pinned(project, comfyui):
 
 
 def test_registry_fields(project):
-    comfy = project["tool"]["comfy"]
+    comfy, about = project["tool"]["comfy"], project["project"]
     assert comfy["PublisherId"] == "inbetween"
     assert comfy["DisplayName"] == "Inbetween"
     assert comfy["requires-comfyui"] == ">=0.26.0"
+    shapes = {
+        "Icon": lambda width, height: width == height <= 400,
+        "Banner": lambda width, height: 21 * height == 9 * width,
+    }
+    for field, fits in shapes.items():
+        address, _, file = comfy[field].partition("/main/")
+        assert address.endswith(about["urls"]["Repository"].removeprefix("https://github.com"))
+        with Image.open(ROOT / file) as picture:
+            assert fits(*picture.size)
     assert "web" not in comfy  # with WEB_DIRECTORY every script would run twice
-    about = project["project"]
     assert about["name"] == "inbetween"
     assert re.fullmatch(r"\d+\.\d+\.\d+", about["version"])
     assert about["license"] == "Apache-2.0"

@@ -148,38 +148,22 @@ def test_examples_use_every_option(schema, examples):
             assert used == {option.key for option in each.options}
 
 
-def test_outputs_are_those_of_the_schema(schema, examples, run):
-    for arguments in examples():
-        assert len(run(arguments)) == len(schema.outputs)
+def test_runs_leave_nothing_behind(node_class, schema, examples, run):
+    """
+    A node gives what its schema says, writes to no input, keeps nothing, and gives the same again.
 
-
-def test_inputs_are_not_written_to(examples, run):
-    for arguments in examples():
-        before = frozen_copy(arguments)
-        run(arguments)
-        assert same(before, frozen_copy(arguments))
-
-
-def test_running_twice_gives_the_same(examples, run):
-    """The second run sees what a first one left behind: in the inputs, on the class, or in a module."""
-    for arguments, again in zip(examples(), examples(), strict=True):
-        first = frozen_copy(run(arguments))
-        assert same(first, frozen_copy(run(arguments)))
-        torch.manual_seed(99)
-        assert same(first, frozen_copy(run(again)))
-
-
-def test_a_second_run_leaves_the_first_result_alone(examples, run):
-    """The host keeps results for the next run; memory that a node used again would change them."""
-    for arguments in examples():
-        first = run(arguments)
-        kept = frozen_copy(first)
-        run(arguments)
-        assert same(kept, frozen_copy(first))
-
-
-def test_nothing_is_kept_on_the_class(node_class, examples, run):
+    The second run sees what a first one left in the inputs, on the class or in a module, and memory that it used again
+    would change the first result, which the host keeps. The third one starts from inputs and a random state of its own.
+    """
     before = dict(vars(node_class))
-    for arguments in examples():
-        run(arguments)
-    assert dict(vars(node_class)) == before
+    for arguments, again in zip(examples(), examples(), strict=True):
+        given = frozen_copy(arguments)
+        first = run(arguments)
+        assert len(first) == len(schema.outputs)
+        assert same(given, frozen_copy(arguments)), "an input was written to"
+        result = frozen_copy(first)
+        assert same(result, frozen_copy(run(arguments))), "the second run gave something else"
+        assert same(result, frozen_copy(first)), "the second run changed the first result"
+        torch.manual_seed(99)
+        assert same(result, frozen_copy(run(again))), "the result depends on something that is not an input"
+    assert dict(vars(node_class)) == before, "something is kept on the class"
