@@ -3,7 +3,7 @@
 from playwright.sync_api import expect
 from project_paths import WORKFLOWS
 from sample_media import SMALL_FRAMES, SMALL_VIDEO
-from small_graphs import open_small, whole_clip
+from small_graphs import in_canvas, open_small, whole_clip
 
 
 def open_small_video(page, name):
@@ -13,6 +13,7 @@ def open_small_video(page, name):
     page.set_widget("BasicScheduler", "steps", 2)
 
 
+@in_canvas
 def test_a_clip_follows_its_sound(page, server):
     open_small(page, "audio_guided_inbetween", 9, most_steps=2)
     page.set_widget("InbetweenFrameCount", "duration", "seconds")
@@ -30,6 +31,7 @@ def test_a_clip_follows_its_sound(page, server):
     expect(page.page.get_by_text("9 frames at 25 fps hear -0.04 to 0.32 s.").first).to_be_visible()
 
 
+@in_canvas
 def test_a_segment_is_made_anew(page, server):
     open_small_video(page, "fix_talking_segment")
     page.set_widget("InbetweenClipContext", "gap.from_seconds", 0.8)

@@ -2,7 +2,7 @@
 
 from comfy_server import files
 from project_paths import BLUEPRINTS
-from small_graphs import open_small, whole_clip
+from small_graphs import in_canvas, open_small, whole_clip
 
 HELPERS = """() => {
     const { graph } = window.app
@@ -70,6 +70,7 @@ def test_keyframes_go_through_the_block_without_a_model(page, server):
     assert page.prompt() == before
 
 
+@in_canvas
 def test_a_clip_is_refined_and_finished_by_one_block(page, server):
     open_small(page, "quickstart", 7)
     add(page, "Refine and finish")
@@ -107,6 +108,7 @@ def test_pictures_become_a_loop(page, server):
     assert steps[0] <= 1.5 * steps[1:].max()
 
 
+@in_canvas
 def test_wan_in_one_block(page, server):
     open_small(page, "quickstart", 9)
     add(page, "In-between (Wan)")

@@ -1,11 +1,12 @@
 """SVD in the real page, on tiny models: the shipped graphs as an artist changes them, and what the page shows."""
 
 from playwright.sync_api import expect
-from small_graphs import open_small, whole_clip
+from small_graphs import in_canvas, open_small, whole_clip
 
 CHANGE = "svd_reverse_motion_with_attnflip_change.safetensors"
 
 
+@in_canvas
 def test_nodes_show_what_is_done(page, server):
     """How many evaluations there are, what deserves attention, and which file was read."""
     open_small(page, "generative_inbetweening", 5, most_steps=2)
@@ -30,6 +31,7 @@ def test_nodes_show_what_is_done(page, server):
     expect(page.page.get_by_text(f"{CHANGE}: changes of 16 layers.").first).to_be_visible()
 
 
+@in_canvas
 def test_without_reverse_motion_the_node_says_what_to_do(page):
     open_small(page, "generative_inbetweening", 5, most_steps=2)
     page.change("""() => {

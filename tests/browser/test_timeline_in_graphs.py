@@ -5,6 +5,7 @@ import json
 from comfy_page import RENDERERS
 from comfy_server import OutputFile, files
 from project_paths import SAMPLE_INPUTS
+from small_graphs import in_canvas
 from timeline_driver import KEYFRAMES, THREE_KEYFRAMES, Timeline, sent_positions, three_keyframes
 
 PICTURES = sorted(file.name for file in SAMPLE_INPUTS.glob("bunny_*.jpg"))
@@ -283,6 +284,7 @@ def test_a_length_that_comes_through_a_link_is_known_after_the_run(page):
     assert "through a link" not in timeline.status
 
 
+@in_canvas
 def test_without_the_script_the_text_does_all(open_page, renderer):
     page = open_page(renderer, without="**/keyframe_timeline.js")
     page.load(three_keyframes(positions="0, 3, -1", frame_count=5))

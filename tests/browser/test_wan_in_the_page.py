@@ -2,13 +2,14 @@
 
 from comfy_server import files
 from playwright.sync_api import expect
-from small_graphs import open_small, whole_clip
+from small_graphs import in_canvas, open_small, whole_clip
 
 
 def texts(page) -> list[str]:
     return sorted(text for node in page.outputs().values() for text in node.get("text", []))
 
 
+@in_canvas
 def test_the_expert_follows_the_length(page, server):
     open_small(page, "semfi_first_last", 9)
     for frame_count, expert in ((9, 9), (17, 17)):
@@ -21,6 +22,7 @@ def test_the_expert_follows_the_length(page, server):
         assert len(server.video(video)[0]) == frame_count
 
 
+@in_canvas
 def test_a_mixture_on_another_wan_is_told_on_the_node(page):
     open_small(page, "semfi_first_last", 9)
     page.set_widget("UNETLoader", "unet_name", "wan2.2_i2v_high_noise_14B_fp8_scaled.safetensors")
@@ -38,6 +40,7 @@ def test_a_mixture_on_another_wan_is_told_on_the_node(page):
     expect(chosen.first).to_be_visible()
 
 
+@in_canvas
 def test_only_the_segment_with_another_seed_is_made_again(page, server):
     """The saved graph, and the run, through the page."""
     open_small(page, "wan_long", 17)

@@ -1,9 +1,13 @@
 """Shipped workflows in the real page, made so small that they run in seconds."""
 
+import pytest
 import torch
 from comfy_page import ComfyPage
 from comfy_server import ComfyServer, files
 from project_paths import WORKFLOWS
+
+# For tests that run networks: what they look at is the same in both renderers, and other tests see it in both.
+in_canvas = pytest.mark.parametrize("renderer", ["canvas"], indirect=True)
 
 
 def open_small(page: ComfyPage, name: str, frame_count: int, most_steps: int = 4) -> None:
