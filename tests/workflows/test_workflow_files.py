@@ -43,3 +43,8 @@ def test_it_says_where_its_models_come_from(host, file):
 
 def test_it_explains_itself(file):
     assert any(node["type"] == "MarkdownNote" for node in nodes_of(read_workflow(file)))
+
+
+def test_it_opens_at_a_zoom_at_which_the_classic_page_draws_text(file):
+    """Below 8/14 it draws boxes without a letter."""
+    assert read_workflow(file)["extra"]["ds"]["scale"] >= 0.6
