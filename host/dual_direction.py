@@ -217,7 +217,13 @@ class DualDirectionGuider(comfy.samplers.CFGGuider):  # type: ignore[misc] # the
     ) -> Tensor:
         """Guidance of one direction in its own time, with what other nodes have put into the model for it."""
         conds = [self.conds[positive], None if _is_one(scale, options) else self.conds[negative]]
-        given = {"conds": conds, "cond_scale": scale, "timestep": timestep, "input": x, "sigma": timestep}
+        given: dict[str, Any] = {
+            "conds": conds,
+            "cond_scale": scale,
+            "timestep": timestep,
+            "input": x,
+            "sigma": timestep,
+        }
         for change in options.get("sampler_pre_cfg_function", []):
             given |= {"conds_out": list(predicted), "model": self.inner_model, "model_options": options}
             predicted = change(given)

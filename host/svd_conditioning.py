@@ -73,7 +73,7 @@ def condition_svd(
     images_1HWC = [keyframe.image_HWC[None, ..., :3] for keyframe in keyframes.keyframes]
     noises_1HWC = [torch.randn(image.shape, generator=generator) for image in images_1HWC]
     sd = settings.noise if settings.as_host else settings.noise / 2
-    conditions = []
+    conditions: list[Conditioning] = []
     for number, image_1HWC in enumerate(images_1HWC):
         noise_1HWC = noises_1HWC[number if settings.as_host else 0]
         noisy_1HWC = image_1HWC + noise_1HWC.to(image_1HWC) * sd if sd else image_1HWC
@@ -88,7 +88,8 @@ def condition_svd(
     device = model_management.intermediate_device()
     latent = {"samples": torch.zeros([keyframes.frame_count, 4, *size], device=device)}
     line = f"{keyframes.frame_count} frames of {keyframes.width}x{keyframes.height} from first to last keyframe."
-    return SVDConditioned(*conditions, latent, report_text([line], _warnings(keyframes)))
+    start, end = conditions
+    return SVDConditioned(start, end, latent, report_text([line], _warnings(keyframes)))
 
 
 def check_ends(keyframes: KeyframeSet) -> None:

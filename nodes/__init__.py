@@ -1,6 +1,6 @@
 """The pack's nodes, thin: each reads its sockets, calls one function below, and wraps the result."""
 
-from comfy_api.latest import ComfyExtension
+from comfy_api.latest import ComfyExtension, io
 
 from .advise import InbetweenAdvise
 from .audio_adapter import InbetweenAudioAdapter
@@ -66,5 +66,5 @@ ALL_NODES = [
 class InbetweenExtension(ComfyExtension):
     """Tells the host which nodes there are."""
 
-    async def get_node_list(self):
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return ALL_NODES

@@ -3,6 +3,7 @@
 from comfy_api.latest import io
 
 from ..core.advice import advise, measure_gaps
+from ..core.keyframes import KeyframeSet
 from ..host.runtime import Progress, gpu_memory_gib, show_report
 from .types import Keyframes
 
@@ -11,7 +12,7 @@ class InbetweenAdvise(io.ComfyNode):
     """Measures the keyframes and says which graph to take."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InbetweenAdvise",
             display_name="Engine Advice",
@@ -44,7 +45,7 @@ class InbetweenAdvise(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, keyframes, has_sound, gpu_memory):
+    def execute(cls, keyframes: KeyframeSet, has_sound: bool, gpu_memory: float) -> io.NodeOutput:
         gaps = measure_gaps(keyframes, Progress(len(keyframes.keyframes) - 1))
         report = advise(gaps, keyframes.frame_count, has_sound, gpu_memory or gpu_memory_gib())
         show_report(report)

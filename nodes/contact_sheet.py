@@ -1,8 +1,10 @@
 """Contact Sheet: a clip at one look."""
 
 from comfy_api.latest import io, ui
+from torch import Tensor
 
 from ..core.contact_sheet import contact_sheet
+from ..core.keyframes import KeyframeSet
 from .types import Keyframes
 
 
@@ -10,7 +12,7 @@ class InbetweenContactSheet(io.ComfyNode):
     """Frames in a numbered grid."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InbetweenContactSheet",
             display_name="Contact Sheet",
@@ -38,7 +40,9 @@ class InbetweenContactSheet(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, images, columns, thumbnail_width, most_frames, keyframes=None):
+    def execute(
+        cls, images: Tensor, columns: int, thumbnail_width: int, most_frames: int, keyframes: KeyframeSet | None = None
+    ) -> io.NodeOutput:
         marked = keyframes.frames if keyframes is not None else ()
         sheet = contact_sheet(images, marked, columns, thumbnail_width, most_frames)
         return io.NodeOutput(sheet, ui=ui.PreviewImage(sheet, cls=cls))

@@ -1,7 +1,10 @@
 """Dual-Direction Guider: a clip from its first and from its last keyframe at once."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
+from ..core import reverse_motion as learned
 from ..host.dual_direction import dual_direction_guider
 from .svd_inputs import direction_inputs, direction_settings
 from .types import ReverseMotion
@@ -11,7 +14,7 @@ class InbetweenDualDirectionGuider(io.ComfyNode):
     """Guides the sampler by both directions of an SVD."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InbetweenDualDirectionGuider",
             display_name="Dual-Direction Guider",
@@ -32,6 +35,13 @@ class InbetweenDualDirectionGuider(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model, start, end, reverse_motion=None, **directions):
+    def execute(
+        cls,
+        model: Any,
+        start: list[Any],
+        end: list[Any],
+        reverse_motion: learned.ReverseMotion | None = None,
+        **directions: Any,
+    ) -> io.NodeOutput:
         settings = direction_settings(**directions)
         return io.NodeOutput(dual_direction_guider(model, start, end, reverse_motion, settings))

@@ -1,8 +1,12 @@
 """Finish Frames: exact count, exact keyframes, their colours."""
 
+from typing import Any
+
 from comfy_api.latest import io
+from torch import Tensor
 
 from ..core.finish import finish_frames
+from ..core.keyframes import KeyframeSet
 from ..host.runtime import Progress, show_report
 from .types import Keyframes
 
@@ -11,7 +15,7 @@ class InbetweenFinish(io.ComfyNode):
     """Trims generated frames, matches their colours and puts the keyframes back."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         blend_frames = io.Int.Input(
             "blend_frames",
             default=2,
@@ -76,7 +80,14 @@ class InbetweenFinish(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, images, keyframes, put_back, match_colour=False, loop=False):
+    def execute(
+        cls,
+        images: Tensor,
+        keyframes: KeyframeSet,
+        put_back: dict[str, Any],
+        match_colour: bool = False,
+        loop: bool = False,
+    ) -> io.NodeOutput:
         blend_frames = put_back.get("blend_frames", 0)
         progress = Progress(keyframes.frame_count)
         finished = finish_frames(images, keyframes, put_back["put_back"], blend_frames, match_colour, loop, progress)

@@ -1,6 +1,7 @@
 """Flow View: motion as colours."""
 
 from comfy_api.latest import io, ui
+from torch import Tensor
 
 from ..core.flow_view import view_flow
 from ..host.runtime import Progress, show_report
@@ -10,7 +11,7 @@ class InbetweenFlowView(io.ComfyNode):
     """Shows the optical flow of a clip."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InbetweenFlowView",
             display_name="Flow View",
@@ -45,7 +46,7 @@ class InbetweenFlowView(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, images, longest, legend):
+    def execute(cls, images: Tensor, longest: float, legend: bool) -> io.NodeOutput:
         view = view_flow(images, longest, legend, Progress(len(images) - 1))
         show_report(view.report)
         return io.NodeOutput(view.flow_THWC, view.holes_THW, view.report, ui=ui.PreviewImage(view.flow_THWC, cls=cls))

@@ -1,9 +1,11 @@
 """Join Clips: clips that share frames become one."""
 
+from typing import Any
+
 from comfy_api.latest import Input, io
 
 from ..core.frames import exact
-from ..core.join import MOST_CLIPS, SEAMS, common_rate, join_clips, joined_length
+from ..core.join import MOST_CLIPS, SEAMS, Seam, common_rate, join_clips, joined_length
 from ..host.runtime import Progress, show_report
 from .validation import verdict
 
@@ -12,7 +14,7 @@ class InbetweenJoin(io.ComfyNode):
     """Puts clips one after the other."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         clip = io.MultiType.Input(
             "clip", [io.Image, io.Video], optional=True, tooltip="A clip: frames, or a video, whose sound is left out."
         )
@@ -82,11 +84,15 @@ class InbetweenJoin(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, fps=None, clips=None, match_colour=None):  # dynamic ones come without their values
+    def validate_inputs(
+        cls, fps: float | None = None, clips: object = None, match_colour: object = None
+    ) -> bool | str:  # dynamic ones come without their values
         return verdict(lambda: fps is None or exact(fps, "fps"))
 
     @classmethod
-    def execute(cls, clips, overlap, seam, match_colour, fps):
+    def execute(
+        cls, clips: dict[str, Any], overlap: int, seam: Seam, match_colour: dict[str, Any], fps: float
+    ) -> io.NodeOutput:
         videos = [clip.get_components() if isinstance(clip, Input.Video) else None for clip in clips.values()]
         rate = common_rate([video and video.frame_rate for video in videos], fps)
         clips_THWC = [video.images if video else clip for clip, video in zip(clips.values(), videos, strict=True)]

@@ -1,7 +1,9 @@
 """Motion Plot: where a clip jumps, at one look."""
 
 from comfy_api.latest import io, ui
+from torch import Tensor
 
+from ..core.keyframes import KeyframeSet
 from ..core.motion import measure_motion
 from ..core.motion_plot import motion_plot
 from ..host.runtime import Progress, show_report
@@ -12,7 +14,7 @@ class InbetweenMotionPlot(io.ComfyNode):
     """Draws motion, flicker and colour step over the frames of a clip."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InbetweenMotionPlot",
             display_name="Motion Plot",
@@ -33,7 +35,7 @@ class InbetweenMotionPlot(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, images, width, height, keyframes=None):
+    def execute(cls, images: Tensor, width: int, height: int, keyframes: KeyframeSet | None = None) -> io.NodeOutput:
         motion = measure_motion(images, Progress(len(images) - 1))
         marked = keyframes.frames if keyframes is not None else ()
         plot = motion_plot(motion, marked, width, height)

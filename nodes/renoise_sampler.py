@@ -11,7 +11,7 @@ class InbetweenRenoiseSampler(io.ComfyNode):
     """A sampler that goes back and takes its first steps again."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InbetweenRenoiseSampler",
             display_name="Re-noising Sampler",
@@ -28,5 +28,5 @@ class InbetweenRenoiseSampler(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, repeats, ratio):
+    def execute(cls, repeats: int, ratio: float) -> io.NodeOutput:
         return io.NodeOutput(RenoiseSampler(Renoising(repeats, ratio)))

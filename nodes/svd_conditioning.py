@@ -1,7 +1,10 @@
 """SVD Keyframe Conditioning: a first and a last keyframe, told to Stable Video Diffusion."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
+from ..core.keyframes import KeyframeSet
 from ..host.runtime import show_report
 from ..host.svd_conditioning import condition_svd
 from .svd_inputs import picture_inputs, svd_settings
@@ -12,7 +15,7 @@ class InbetweenSVDConditioning(io.ComfyNode):
     """Conditions both directions of an SVD."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InbetweenSVDConditioning",
             display_name="SVD Keyframe Conditioning",
@@ -38,7 +41,7 @@ class InbetweenSVDConditioning(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, clip_vision, vae, keyframes, **pictures):
+    def execute(cls, clip_vision: Any, vae: Any, keyframes: KeyframeSet, **pictures: Any) -> io.NodeOutput:
         done = condition_svd(clip_vision, vae, keyframes, svd_settings(**pictures))
         show_report(done.report)
         return io.NodeOutput(done.start, done.end, done.latent, done.report)

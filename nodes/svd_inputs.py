@@ -1,8 +1,10 @@
 """Inputs that several nodes for SVD share, so that they read alike, and the settings they mean."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
-from ..host.dual_direction import MEMORY, METHODS, DirectionSettings
+from ..host.dual_direction import MEMORY, METHODS, DirectionSettings, Memory, Method
 from ..host.svd_conditioning import CLIP_IMAGE, SVDSettings
 
 PUBLISHED, AS_HOST = "as published", "as SVD_img2vid_Conditioning"
@@ -59,7 +61,9 @@ def picture_inputs() -> list[io.Input]:
     ]
 
 
-def svd_settings(motion_bucket, fps, noise_augmentation, augmentation_seed, preparation) -> SVDSettings:
+def svd_settings(
+    motion_bucket: int, fps: int, noise_augmentation: float, augmentation_seed: int, preparation: dict[str, Any]
+) -> SVDSettings:
     """What `picture_inputs` mean."""
     as_host = preparation["preparation"] == AS_HOST
     clip_image = preparation.get("clip_image", CLIP_IMAGE[0])
@@ -103,9 +107,9 @@ def direction_inputs() -> list[io.Input]:
     ]
 
 
-def direction_settings(method, fusion, memory) -> DirectionSettings:
+def direction_settings(method: Method, fusion: dict[str, Any], memory: Memory) -> DirectionSettings:
     """What `direction_inputs` mean."""
-    first = fusion.get("first_cfg", fusion.get("cfg"))
+    first = fusion["first_cfg"] if "first_cfg" in fusion else fusion["cfg"]
     return DirectionSettings(method, fusion["fusion"], first, fusion.get("last_cfg", first), memory)
 
 

@@ -1,6 +1,9 @@
 """Decode Video in Chunks: the same frames whatever memory is free."""
 
+from typing import Any
+
 from comfy_api.latest import io
+from torch import Tensor
 
 from ..host.video_decode import decode_in_chunks
 from .svd_inputs import chunk_input
@@ -10,7 +13,7 @@ class InbetweenVideoDecode(io.ComfyNode):
     """Decodes a video so many frames at a time."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InbetweenVideoDecode",
             display_name="Decode Video in Chunks",
@@ -27,5 +30,5 @@ class InbetweenVideoDecode(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, samples, vae, frames_per_chunk):
+    def execute(cls, samples: dict[str, Tensor], vae: Any, frames_per_chunk: int) -> io.NodeOutput:
         return io.NodeOutput(decode_in_chunks(vae, samples, frames_per_chunk))
