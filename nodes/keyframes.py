@@ -3,11 +3,10 @@
 from comfy_api.latest import io
 
 from ..core.errors import InbetweenError
-from ..core.fit import FITS, fit_images, target_size
+from ..core.fit import FITS
 from ..core.frames import FRAME_RULES, check_frame_count
-from ..core.images import check_image
-from ..core.keyframes import check_image_count, place_keyframes
-from ..core.positions import parse_positions, read_positions, resolve_positions
+from ..core.keyframes import keyframes_of
+from ..core.positions import parse_positions, resolve_positions
 from .types import Keyframes
 from .validation import verdict
 
@@ -114,11 +113,7 @@ class InbetweenKeyframes(io.ComfyNode):
     @classmethod
     def execute(cls, images, frame_count, fit, frame_rule, width, height, multiple_of, loop=False, positions=""):
         images_HWC = [image_HWC for batch_THWC in images.values() for image_HWC in batch_THWC]
-        check_image_count(len(images_HWC), loop)
-        for number, image_HWC in enumerate(images_HWC, start=1):
-            check_image(image_HWC, f"image {number}")
-        placed = read_positions(positions, len(images_HWC), frame_count, loop)
-        size = target_size(images_HWC[0], width, height, multiple_of)
-        keyframes = place_keyframes(fit_images(images_HWC, size, fit), placed, frame_count, frame_rule, loop)
+        size = {"width": width, "height": height, "multiple_of": multiple_of}
+        keyframes = keyframes_of(images_HWC, positions, frame_count, frame_rule, loop, fit=fit, **size)
         # What only a run knows: the length through a link, and how many images the batches hold. For the timeline.
         return io.NodeOutput(keyframes, ui={"frame_count": [frame_count], "image_count": [len(images_HWC)]})
