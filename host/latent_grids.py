@@ -24,7 +24,7 @@ def grid_of_vae(vae: VAE) -> LatentGrid | None:
     grid = LatentGrid(first, second - first)
     if any(frames(latent_frames) != grid.frames(latent_frames) for latent_frames in range(1, _COMPARED)):
         raise InbetweenError(
-            "the VAE packs frames unevenly into its latent frames; use one that packs them evenly, such as Wan's (4n+1)."
+            "the VAE packs frames unevenly into latent frames; use one that packs them evenly, such as Wan's (4n+1)."
         )
     return grid
 

@@ -22,9 +22,10 @@ _KEYFRAME_CHANNELS = 36  # noise, mask of four slots, guidance clip
 class WanKind:
     """What a Wan model takes.
 
-    name: for reports. grid: how it packs frames into latent frames. sees_images: it has an image branch, which takes the tokens of CLIP vision. orders_images: it
-    tells a first image from a last one, and takes two at most. trained_on_start: it was shown the first image only.
-    pins: it is given whole latent frames instead of a guidance clip. multiple_of: of width and height in pixels.
+    name: for reports. multiple_of: of width and height in pixels. grid: how frames are packed into latent frames.
+    sees_images: it has an image branch, which takes the tokens of CLIP vision. orders_images: it tells a first image
+    from a last one, and takes two at most. trained_on_start: it was shown the first image only. pins: it is given whole
+    latent frames instead of a guidance clip.
     """
 
     name: str

@@ -1,36 +1,22 @@
 """Clip Context: what stands around a gap, for the clip that is to fill it."""
 
-from fractions import Fraction
-
 from comfy_api.latest import io
 
-from ..core.clip_context import (
-    ContextSettings,
-    Gap,
-    GapSound,
-    clip_context,
-    frame_at_seconds,
-    gap_between,
-    gap_in,
-    whole_sound,
-)
+from ..core.clip_context import ContextSettings, context_of
 from ..core.frames import FRAME_RULES, exact
-from ..core.waveforms import sound_of
+from ..core.gap_sound import NONE, OF_GAP, PART, WHOLE
+from ..core.gaps import BETWEEN, BETWEEN_SECONDS, WITHIN, WITHIN_SECONDS
 from ..host.runtime import show_report
 from .audio_inputs import fps_input
 from .types import Keyframes
 from .validation import verdict
-
-BETWEEN, BETWEEN_SECONDS = "frames between two clips", "seconds between two clips"
-WITHIN, WITHIN_SECONDS = "frames of one clip", "seconds of one clip"
-NONE, WHOLE, OF_GAP, PART = "none", "of the whole", "of the gap", "part of it"
 
 
 class InbetweenClipContext(io.ComfyNode):
     """Takes what is around a gap out of the clips."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         audio = io.Audio.Input("audio", tooltip="The audio.")
         return io.Schema(
             node_id="InbetweenClipContext",
@@ -132,9 +118,8 @@ class InbetweenClipContext(io.ComfyNode):
 
     @classmethod
     def execute(cls, gap, fps, sound, frame_rule, context_frames, caption_frames, caption_size, audio_context):
-        rate, wanted = exact(fps, "fps"), _gap(gap, fps)
         settings = ContextSettings(context_frames, frame_rule, caption_frames, caption_size, audio_context)
-        known = clip_context(wanted, rate, _sound(sound, wanted, rate), settings)
+        known = context_of(gap, fps, sound, settings)
         show_report(known.report)
         return io.NodeOutput(
             known.keyframes,
@@ -179,24 +164,3 @@ def _part_inputs() -> list[io.Float.Input]:
         io.Float.Input("from_seconds", default=1.0, tooltip="Where in the audio the gap begins.", **options),
         io.Float.Input("to_seconds", default=2.0, tooltip="Where in the audio the gap ends.", **options),
     ]
-
-
-def _gap(given: dict, fps: float) -> Gap:
-    if given["gap"] in (BETWEEN, BETWEEN_SECONDS):
-        missing = given["frames"] if given["gap"] == BETWEEN else frame_at_seconds(given["seconds"], fps)
-        return gap_between(given["clip_before"], given["clip_after"], missing)
-    if given["gap"] == WITHIN:
-        return gap_in(given["clip"], given["first"], given["end"])
-    return gap_in(given["clip"], *(frame_at_seconds(given[name], fps) for name in ("from_seconds", "to_seconds")))
-
-
-def _sound(given: dict, gap: Gap, fps: Fraction) -> GapSound | None:
-    if given["sound"] == NONE:
-        return None
-    sound = sound_of(given["audio"])
-    if given["sound"] == WHOLE:
-        return whole_sound(sound, gap, fps)
-    if given["sound"] == OF_GAP:
-        return GapSound(sound, Fraction(0), ends_with_gap=True)
-    begin, end = (exact(given[name], name, positive=False) for name in ("from_seconds", "to_seconds"))
-    return GapSound(sound, begin, gap_seconds=end - begin)
