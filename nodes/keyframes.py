@@ -7,6 +7,7 @@ from ..core.fit import FITS
 from ..core.frames import FRAME_RULES, check_frame_count
 from ..core.keyframes import keyframes_of
 from ..core.positions import parse_positions, resolve_positions
+from .trained_lengths import trained_lengths
 from .types import Keyframes
 from .validation import verdict
 
@@ -15,7 +16,7 @@ class InbetweenKeyframes(io.ComfyNode):
     """Images on a time line."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         image = io.Image.Input(
             "image", optional=True, tooltip="One image, or a batch whose images become keyframes one after the other."
         )
@@ -50,6 +51,7 @@ class InbetweenKeyframes(io.ComfyNode):
                     options=list(FRAME_RULES),
                     default="any",
                     advanced=True,
+                    extra_dict={"trained_lengths": trained_lengths()},  # for the timeline
                     tooltip="Which frame counts the engine can make: any, or 4n+1 (5, 9, ... 81) for Wan.",
                 ),
                 io.Int.Input(
