@@ -1,5 +1,8 @@
 """Clip Context: what stands around a gap, for the clip that is to fill it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..core.clip_context import ContextSettings, context_of
@@ -113,11 +116,22 @@ class InbetweenClipContext(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, fps=None, gap=None, sound=None):  # dynamic ones come without their values
+    def validate_inputs(cls, fps: float | None = None, gap: object = None, sound: object = None) -> bool | str:
+        # Dynamic inputs come without their values.
         return verdict(lambda: fps is None or exact(fps, "fps"))
 
     @classmethod
-    def execute(cls, gap, fps, sound, frame_rule, context_frames, caption_frames, caption_size, audio_context):
+    def execute(
+        cls,
+        gap: Mapping[str, Any],
+        fps: float,
+        sound: Mapping[str, Any],
+        frame_rule: str,
+        context_frames: int,
+        caption_frames: int,
+        caption_size: int,
+        audio_context: float,
+    ) -> io.NodeOutput:
         settings = ContextSettings(context_frames, frame_rule, caption_frames, caption_size, audio_context)
         known = context_of(gap, fps, sound, settings)
         show_report(known.report)

@@ -1,9 +1,12 @@
 """Keyframes: the images to go through, and where."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..core.errors import InbetweenError
-from ..core.fit import FITS
+from ..core.fit import FITS, Fit
 from ..core.frames import FRAME_RULES, check_frame_count
 from ..core.keyframes import keyframes_of
 from ..core.positions import parse_positions, resolve_positions
@@ -99,8 +102,15 @@ class InbetweenKeyframes(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, frame_count=None, frame_rule=None, loop=None, positions=None, images=None):
-        def check():
+    def validate_inputs(
+        cls,
+        frame_count: int | None = None,
+        frame_rule: str | None = None,
+        loop: bool | None = None,
+        positions: str | None = None,
+        images: object = None,
+    ) -> bool | str:
+        def check() -> None:
             if frame_rule is not None and frame_rule not in FRAME_RULES:
                 raise InbetweenError(f'frame_rule is "{frame_rule}"; choose {" or ".join(FRAME_RULES)}.')
             if frame_count is not None:
@@ -113,7 +123,18 @@ class InbetweenKeyframes(io.ComfyNode):
         return verdict(check)
 
     @classmethod
-    def execute(cls, images, frame_count, fit, frame_rule, width, height, multiple_of, loop=False, positions=""):
+    def execute(
+        cls,
+        images: Mapping[str, Any],
+        frame_count: int,
+        fit: Fit,
+        frame_rule: str,
+        width: int,
+        height: int,
+        multiple_of: int,
+        loop: bool = False,
+        positions: str = "",
+    ) -> io.NodeOutput:
         images_HWC = [image_HWC for batch_THWC in images.values() for image_HWC in batch_THWC]
         size = {"width": width, "height": height, "multiple_of": multiple_of}
         keyframes = keyframes_of(images_HWC, positions, frame_count, frame_rule, loop, fit=fit, **size)
