@@ -14,7 +14,7 @@ from .latent_grid import ANY, LatentGrid
 
 Rounding = Literal["nearest", "up", "down"]
 
-FRAME_RULES = (ANY, "4n+1")  # those that nodes offer; the arithmetic takes every rule that LatentGrid reads
+FRAME_RULES = (ANY, "4n+1", "8n+1")  # those that nodes offer; the arithmetic takes every rule that LatentGrid reads
 ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
 
 MOST_FRAMES = 100_000  # more is a slip of the keyboard: over an hour at 24 fps

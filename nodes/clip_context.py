@@ -59,8 +59,8 @@ class InbetweenClipContext(io.ComfyNode):
                     "frame_rule",
                     options=list(FRAME_RULES),
                     default="4n+1",
-                    tooltip="Which lengths the engine can make: 4n+1 for Wan, any for others. Up to three more frames "
-                    "of the clips are taken in for that.",
+                    tooltip="Which lengths the engine can make: 4n+1 for Wan, 8n+1 for LTX-Video, any for others. "
+                    "To fit them, the new clip includes up to 3 or 7 more frames of the clips.",
                 ),
                 io.Int.Input(
                     "context_frames",

@@ -24,7 +24,7 @@ class InbetweenFrameCount(io.ComfyNode):
             display_name="Frame Count",
             category="in-between",
             description="How many frames a number of seconds, or a piece of audio, needs: a count the engine can make.",
-            search_aliases=["frames from seconds", "duration", "length", "4n+1", "audio length", "fps"],
+            search_aliases=["frames from seconds", "duration", "length", "4n+1", "8n+1", "audio length", "fps"],
             inputs=[
                 io.DynamicCombo.Input(
                     "duration",
@@ -43,7 +43,8 @@ class InbetweenFrameCount(io.ComfyNode):
                     "frame_rule",
                     options=list(FRAME_RULES),
                     default="any",
-                    tooltip="Which frame counts the engine can make: any, or 4n+1 (5, 9, ... 81) for Wan.",
+                    tooltip="Which frame counts the engine can make: any, 4n+1 (5, 9, ... 81) for Wan, or 8n+1 (9, 17, "
+                    "... 257) for LTX-Video.",
                 ),
                 io.Combo.Input(
                     "rounding",

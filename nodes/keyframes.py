@@ -55,7 +55,8 @@ class InbetweenKeyframes(io.ComfyNode):
                     default="any",
                     advanced=True,
                     extra_dict={"trained_lengths": trained_lengths()},  # for the timeline
-                    tooltip="Which frame counts the engine can make: any, or 4n+1 (5, 9, ... 81) for Wan.",
+                    tooltip="Which frame counts the engine can make: any, 4n+1 (5, 9, ... 81) for Wan, or 8n+1 (9, 17, "
+                    "... 257) for LTX-Video.",
                 ),
                 io.Int.Input(
                     "width",
@@ -112,7 +113,9 @@ class InbetweenKeyframes(io.ComfyNode):
     ) -> bool | str:
         def check() -> None:
             if frame_rule is not None and frame_rule not in FRAME_RULES:
-                raise InbetweenError(f'frame_rule is "{frame_rule}"; choose {" or ".join(FRAME_RULES)}.')
+                raise InbetweenError(
+                    f'frame_rule is "{frame_rule}"; choose {", ".join(FRAME_RULES[:-1])} or {FRAME_RULES[-1]}.'
+                )
             if frame_count is not None:
                 check_frame_count(frame_count, frame_rule or "any")
             if positions is not None:

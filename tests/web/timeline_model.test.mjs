@@ -190,6 +190,8 @@ test('other segments name the first model trained for their length', () => {
   const names = [2, 14, 15, 25, 26, 81, 82].map((frameCount) => made(frameCount).name)
   assert.deepEqual(names, ['SVD', 'SVD', 'SVD-XT', 'SVD-XT', 'Wan', 'Wan', 'long'])
   assert.equal(made(15).about, '15 frames: within the 25 of SVD-XT')
+  const ltx = segments(keysOf('', { frameCount: 257, imageCount: 2 }), 257, false, LTX, trainedLengths['8n+1'])
+  assert.equal(ltx[0].about, '257 frames: within the 257 of LTX-Video')
 })
 
 test('where nothing is known of a rule a segment has its length alone', () => {
