@@ -23,7 +23,6 @@ OtherLengths = Literal["refuse", "snap up"]
 OTHER_LENGTHS: tuple[OtherLengths, ...] = get_args(OtherLengths)
 
 WAN = LatentGrid(first=1, step=4)
-FEWEST_FRAMES = WAN.frames(2)
 LONGEST_TRAINED = 81  # frames
 GREY = 0.5  # what unknown frames show, in [0, 1]
 
@@ -33,11 +32,13 @@ def frames_made(frame_count: int, other_lengths: OtherLengths = "refuse", grid: 
 
     Args:
         frame_count: both ends included.
-        other_lengths: of a count that is not 4n+1: "refuse", or "snap up" to the next that is, as SemFi does.
+        other_lengths: what to do with a count that does not fit the grid (4n+1): "refuse" it, or "snap up" to the next
+            that does, as SemFi does.
         grid: of the model.
 
     Raises:
-        InbetweenError: fewer than 5 frames, or a count to refuse; it names the nearest that can be made.
+        InbetweenError: fewer frames than two latent frames hold (5), or a count to refuse; it names the nearest that
+            can be made.
     """
     fewest, *more = (grid.frames(latent_frames) for latent_frames in (2, 3, 4))
     if frame_count < fewest:
@@ -95,7 +96,7 @@ def guidance_clip(known: Sequence[Keyframe], made: int, height: int, width: int)
 
 
 def known_levels(known: Sequence[Keyframe], made: int, grid: LatentGrid = WAN) -> Tensor:
-    """How firmly each frame is known: shape (4, latent frames) for Wan, from 0, unknown, to 1."""
+    """How firmly each frame is known: shape (grid.step, latent frames), from 0, unknown, to 1."""
     levels_ST = torch.zeros(grid.step, grid.latent_frames(made))
     for keyframe in known:
         latent_frame, slot = grid.place_of(keyframe.frame)
@@ -140,6 +141,7 @@ def _weakened(keyframe: Keyframe, share: float) -> Keyframe:
 
 RULE = WAN.rule
 SLOTS = WAN.step
+FEWEST_FRAMES = WAN.frames(2)
 
 
 def latent_frame_count(frame_count: int) -> int:

@@ -29,6 +29,10 @@ def grid_of_vae(vae: VAE) -> LatentGrid | None:
     return grid
 
 
-def grid_of_model(model: ModelPatcher) -> LatentGrid:
-    """The grid of a model's latents. The host says the step; a first latent frame of one frame is all it supports."""
-    return LatentGrid(1, model.get_model_object("latent_format").temporal_downscale_ratio)
+def grid_of_model(model: ModelPatcher) -> LatentGrid | None:
+    """The grid of a model's latents, None from a host that does not say it.
+
+    The host says the step; a first latent frame of one frame is all that it supports.
+    """
+    step = getattr(model.get_model_object("latent_format"), "temporal_downscale_ratio", None)
+    return None if step is None else LatentGrid(1, step)

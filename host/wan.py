@@ -8,6 +8,7 @@ from comfy.model_patcher import ModelPatcher
 
 from ..core.errors import InbetweenError
 from ..core.latent_grid import LatentGrid
+from ..core.wan_layout import WAN
 from .latent_grids import grid_of_model
 
 WANTED = "Wan2.1 I2V, FLF2V or Fun-InP, or Wan2.2 I2V"
@@ -48,7 +49,7 @@ def wan_kind(model: ModelPatcher) -> WanKind:
     network = getattr(base, "diffusion_model", None)
     if not isinstance(network, comfy.ldm.wan.model.WanModel):
         raise InbetweenError(f"the model is {type(base).__name__}, no Wan; connect {WANTED}.")
-    grid = grid_of_model(model)
+    grid = grid_of_model(model) or WAN
     if isinstance(base, comfy.model_base.WAN22):
         return WanKind("Wan2.2 TI2V-5B", 48, 32, grid, pins=True)
     channels = network.patch_embedding.weight.shape[1]
