@@ -13,11 +13,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from .flow_agreement import Agreement, is_cut
-from .frames import neighbours
 from .keyframes import Keyframe, KeyframeSet
 from .optical_flow import flow_both_ways
 from .reports import report_text
-from .wan_layout import LONGEST_TRAINED, RULE
+from .wan_layout import LONGEST_TRAINED, WAN
 
 MEASURED_SIDE = 640  # longer side at which pictures are compared
 FOLLOWED, DOUBTFUL = 0.014, 0.02  # left of the range 0 to 1; up to these, half of the pairs reached 32 dB, and 25 dB
@@ -186,6 +185,6 @@ def _generative(gpu_gib: float, advice: str, frame_count: int) -> tuple[str, lis
         warnings.append(
             f"{frame_count} frames are more than Wan makes at once, {LONGEST_TRAINED}: use Segments (graph wan_long)."
         )
-    elif frame_count not in (near := neighbours(frame_count, RULE)):
-        warnings.append(f"Wan makes 4n+1 frames: {' or '.join(map(str, near))} instead of {frame_count}.")
+    elif frame_count not in (near := WAN.neighbours(frame_count)):
+        warnings.append(f"Wan makes {WAN.rule} frames: {' or '.join(map(str, near))} instead of {frame_count}.")
     return advice, warnings

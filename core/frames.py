@@ -10,38 +10,28 @@ from fractions import Fraction
 from typing import Literal, get_args
 
 from .errors import InbetweenError
+from .latent_grid import ANY, LatentGrid
 
-FrameRule = Literal["any", "4n+1"]
 Rounding = Literal["nearest", "up", "down"]
 
-FRAME_RULES: tuple[FrameRule, ...] = get_args(FrameRule)
+FRAME_RULES = (ANY, "4n+1", "8n+1")  # those that nodes offer; the arithmetic takes every rule that LatentGrid reads
 ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
 
 MOST_FRAMES = 100_000  # more is a slip of the keyboard: over an hour at 24 fps
 
-_STEP: dict[FrameRule, int] = {"any": 1, "4n+1": 4}
 
+def check_frame_count(frame_count: int, rule: str = ANY, minimum: int = 2) -> None:
+    """Raise InbetweenError, naming the nearest valid counts, unless `frame_count` is one.
 
-def follows_rule(frame_count: int, rule: FrameRule) -> bool:
-    """Whether an engine with this rule can make exactly `frame_count` frames."""
-    return frame_count >= 1 and (frame_count - 1) % _STEP[rule] == 0
-
-
-def neighbours(frame_count: int, rule: FrameRule) -> tuple[int, int]:
-    """The largest valid count not above and the smallest not below `frame_count`; both are at least 1."""
-    step = _STEP[rule]
-    steps = max(frame_count - 1, 0)
-    return steps // step * step + 1, -(-steps // step) * step + 1
-
-
-def check_frame_count(frame_count: int, rule: FrameRule = "any", minimum: int = 2) -> None:
-    """Raise InbetweenError, naming the nearest valid counts, unless `frame_count` is one."""
+    rule: see `LatentGrid.of_rule`.
+    """
     if frame_count < minimum:
         raise InbetweenError(f"frame_count is {frame_count}; at least {minimum} frames are needed.")
     if frame_count > MOST_FRAMES:
         raise InbetweenError(f"frame_count is {frame_count}; at most {MOST_FRAMES} frames can be made.")
-    if not follows_rule(frame_count, rule):
-        below, above = neighbours(frame_count, rule)
+    grid = LatentGrid.of_rule(rule)
+    if not grid.fits(frame_count):
+        below, above = grid.neighbours(frame_count)
         raise InbetweenError(f"frame_count {frame_count} breaks the rule {rule}; use {below} or {above}.")
 
 
@@ -75,24 +65,26 @@ class FrameCount:
 
 
 def count_frames(
-    seconds: float | Fraction, fps: float | Fraction, rule: FrameRule = "any", rounding: Rounding = "nearest"
+    seconds: float | Fraction, fps: float | Fraction, rule: str = ANY, rounding: Rounding = "nearest"
 ) -> FrameCount:
     """The number of frames that lasts `seconds` at `fps`, rounded once, to a count the rule allows.
 
     Args:
         seconds: duration, 0 or more.
         fps: frames per second, above 0.
-        rule: "any", or "4n+1" for video models whose VAE packs four frames into one latent frame.
-        rounding: "nearest" (ties go up), "up" (never shorter than asked) or "down" (never longer; at least 1 frame).
+        rule: "any", or such as "4n+1" for video models whose VAE packs four frames into one latent frame.
+        rounding: "nearest" (ties go up), "up" (never shorter than asked) or "down" (never longer, unless the
+            shortest clip of the rule is).
 
     Raises:
-        InbetweenError: seconds or fps are not such numbers.
+        InbetweenError: seconds or fps are not such numbers, or the rule is written otherwise.
     """
+    grid = LatentGrid.of_rule(rule)
     duration, rate = exact(seconds, "seconds", positive=False), exact(fps, "fps")
     wanted = duration * rate
-    steps = (wanted - 1) / _STEP[rule]
+    steps = (wanted - grid.first) / grid.step
     whole = {"nearest": math.floor(steps + Fraction(1, 2)), "up": math.ceil(steps), "down": math.floor(steps)}[rounding]
-    frame_count = max(whole, 0) * _STEP[rule] + 1
+    frame_count = grid.frames(max(whole, 0) + 1)
     lasting = f"{float(frame_count / rate):.6g} s"
     how = "exactly" if frame_count == wanted else f"{float(wanted):.6g} frames, rule {rule}, rounded {rounding}"
     report = f"{float(duration):.6g} s at {float(rate):.6g} fps: {frame_count} frames ({how}), lasting {lasting}."

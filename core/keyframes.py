@@ -1,15 +1,17 @@
 """Keyframes: images at frame numbers. The one value that goes into every engine."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import InitVar, dataclass, replace
 from itertools import pairwise
 
 from torch import Tensor
 
 from .errors import InbetweenError
-from .frames import FrameRule, check_frame_count
+from .fit import Fit, fit_images, target_size
+from .frames import check_frame_count
 from .images import check_image, size_text
-from .positions import KeyPosition
+from .latent_grid import ANY
+from .positions import read_positions
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +33,8 @@ class KeyframeSet:
 
     The keyframes are sorted by frame, no two share a frame, and all images have one size.
 
+    images_checked: `check_image` has passed every image, and is not run on them a second time: it reads every pixel.
+
     Raises:
         InbetweenError: fewer than two keyframes, a frame outside the time line or used twice, a strength outside 0..1,
             or an image that is empty, not RGB, not finite, or of another size.
@@ -38,14 +42,16 @@ class KeyframeSet:
 
     frame_count: int
     keyframes: tuple[Keyframe, ...]
+    images_checked: InitVar[bool] = False
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, images_checked: bool) -> None:
         check_frame_count(self.frame_count)
         check_image_count(len(self.keyframes))
         object.__setattr__(self, "keyframes", tuple(sorted(self.keyframes, key=lambda keyframe: keyframe.frame)))
         first_size = tuple(self.keyframes[0].image_HWC.shape)
         for keyframe in self.keyframes:
-            check_image(keyframe.image_HWC, f"the keyframe at frame {keyframe.frame}")
+            if not images_checked:
+                check_image(keyframe.image_HWC, f"the keyframe at frame {keyframe.frame}")
             if tuple(keyframe.image_HWC.shape) != first_size:
                 raise InbetweenError(
                     f"the keyframe at frame {keyframe.frame} is {size_text(keyframe.image_HWC)} but the first is "
@@ -105,30 +111,42 @@ def check_image_count(image_count: int, loop: bool = False) -> None:
         raise InbetweenError(f"keyframes need 2 or more images, got {image_count}; connect another image.")
 
 
-def place_keyframes(
+def keyframes_of(
     images_HWC: Sequence[Tensor],
-    positions: Sequence[KeyPosition],
+    positions: str,
     frame_count: int,
-    rule: FrameRule = "any",
+    rule: str = ANY,
     loop: bool = False,
+    *,
+    fit: Fit = "off",
+    width: int = 0,
+    height: int = 0,
+    multiple_of: int = 1,
 ) -> KeyframeSet:
-    """Put the images, in the order given, at their positions.
+    """Put images, in the order given, at the frames that a text names, all brought to one size.
 
     Args:
-        images_HWC: RGB images of one size, [0, 1].
-        positions: as many as images, from `positions.read_positions`.
+        images_HWC: RGB images of any sizes, [0, 1].
+        positions: where each stands, such as "0, 24:0.8, -1"; empty spreads them evenly. See `positions`.
         frame_count: length of the time line, both ends included.
-        rule: refuse a frame count the engine cannot make.
+        rule: refuse a frame count the engine cannot make; see `LatentGrid.of_rule`.
         loop: the image at frame 0 is placed again, with its strength, at the last frame.
+        fit: how an image of another size is fitted; see `fit_images`.
+        width, height, multiple_of: of the size in pixels; see `target_size`. 0 takes that of the first image.
 
     Raises:
-        InbetweenError: the count breaks the rule, or whatever KeyframeSet refuses.
+        InbetweenError: too few images, one that is empty, not RGB or not finite, which it calls by its number, from 1;
+            a text that cannot be read or does not fit, a count that breaks the rule, or a size that fit "off" refuses.
     """
+    check_image_count(len(images_HWC), loop)
+    for number, image_HWC in enumerate(images_HWC, start=1):
+        check_image(image_HWC, f"image {number}")
+    places = read_positions(positions, len(images_HWC), frame_count, loop)
     check_frame_count(frame_count, rule)
+    fitted_HWC = fit_images(images_HWC, target_size(images_HWC[0], width, height, multiple_of), fit)
     keyframes = [
-        Keyframe(position.frame, image_HWC, position.strength)
-        for position, image_HWC in zip(positions, images_HWC, strict=True)
+        Keyframe(place.frame, image_HWC, place.strength) for place, image_HWC in zip(places, fitted_HWC, strict=True)
     ]
     if loop:
         keyframes += [replace(keyframe, frame=frame_count - 1) for keyframe in keyframes if keyframe.frame == 0]
-    return KeyframeSet(frame_count, tuple(keyframes))
+    return KeyframeSet(frame_count, tuple(keyframes), images_checked=True)

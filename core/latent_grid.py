@@ -37,8 +37,9 @@ class LatentGrid:
         if rule == ANY:
             return cls(1, 1)
         written = _WRITTEN.fullmatch(rule)
-        if written is None:
-            raise InbetweenError(f'frame_rule is "{rule[:20]}"; use "{ANY}", or a rule such as "4n+1".')
+        if written is None or int(written[2]) > int(written[1]):
+            shown = " ".join(rule.split())[:20]
+            raise InbetweenError(f'frame_rule is "{shown}"; use "{ANY}", or a rule such as "4n+1".')
         return cls(int(written[2]), int(written[1]))
 
     @property

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .errors import InbetweenError
-from .frames import neighbours
+from .wan_layout import WAN
 
 
 class LoraSource(Protocol):
@@ -112,7 +112,7 @@ class LoraMixture:
     def _made(self, frame_count: int) -> int:
         if not self.experts:
             raise InbetweenError("the mixture has no expert; add one with Extend Mixture of LoRA.")
-        return neighbours(frame_count, "4n+1")[1]
+        return WAN.neighbours(frame_count)[1]
 
     def _listed(self) -> str:
         *others, last = [str(count) for count in self.frame_counts] or ["none"]

@@ -15,49 +15,38 @@ import torch
 from torch import Tensor
 
 from .errors import InbetweenError
-from .frames import check_frame_count, neighbours
+from .frames import check_frame_count
 from .keyframes import Keyframe, KeyframeSet
+from .latent_grid import LatentGrid
 
 OtherLengths = Literal["refuse", "snap up"]
 OTHER_LENGTHS: tuple[OtherLengths, ...] = get_args(OtherLengths)
 
-RULE: Literal["4n+1"] = "4n+1"
-SLOTS = 4  # frames in a latent frame after the first
-FEWEST_FRAMES = 5
+WAN = LatentGrid(first=1, step=4)
 LONGEST_TRAINED = 81  # frames
 GREY = 0.5  # what unknown frames show, in [0, 1]
 
 
-def latent_frame_count(frame_count: int) -> int:
-    """How many latent frames hold so many frames; `frame_count` is 4n+1."""
-    return (frame_count - 1) // SLOTS + 1
-
-
-def place_of(frame: int) -> tuple[int, int]:
-    """Latent frame and slot of a frame; frame 0 has the other slots of latent frame 0, too."""
-    return ((frame + SLOTS - 1) // SLOTS, (frame + SLOTS - 1) % SLOTS) if frame else (0, 0)
-
-
-def frame_at(latent_frame: int, slot: int) -> int:
-    """The frame that has this slot."""
-    return max(0, SLOTS * latent_frame + slot - (SLOTS - 1))
-
-
-def frames_made(frame_count: int, other_lengths: OtherLengths = "refuse") -> int:
+def frames_made(frame_count: int, other_lengths: OtherLengths = "refuse", grid: LatentGrid = WAN) -> int:
     """How many frames the model makes where `frame_count` are wanted.
 
     Args:
         frame_count: both ends included.
-        other_lengths: of a count that is not 4n+1: "refuse", or "snap up" to the next that is, as SemFi does.
+        other_lengths: what to do with a count that does not fit the grid (4n+1): "refuse" it, or "snap up" to the next
+            that does, as SemFi does.
+        grid: of the model.
 
     Raises:
-        InbetweenError: fewer than 5 frames, or a count to refuse; it names the nearest that can be made.
+        InbetweenError: fewer frames than two latent frames hold (5), or a count to refuse; it names the nearest that
+            can be made.
     """
-    if frame_count < FEWEST_FRAMES:
-        raise InbetweenError(f"frame_count is {frame_count}; Wan makes {FEWEST_FRAMES} frames or more (5, 9, 13, ...).")
+    fewest, *more = (grid.frames(latent_frames) for latent_frames in (2, 3, 4))
+    if frame_count < fewest:
+        examples = ", ".join(map(str, (fewest, *more)))
+        raise InbetweenError(f"frame_count is {frame_count}; Wan makes {fewest} frames or more ({examples}, ...).")
     if other_lengths == "refuse":
-        check_frame_count(frame_count, RULE)
-    return neighbours(frame_count, RULE)[1]
+        check_frame_count(frame_count, grid.rule)
+    return grid.neighbours(frame_count)[1]
 
 
 def known_frames(keyframes: KeyframeSet, made: int, inner_strength: float = 1.0) -> tuple[Keyframe, ...]:
@@ -106,16 +95,16 @@ def guidance_clip(known: Sequence[Keyframe], made: int, height: int, width: int)
     return clip_THWC
 
 
-def known_levels(known: Sequence[Keyframe], made: int) -> Tensor:
-    """How firmly each frame is known: shape (4, latent frames), from 0, unknown, to 1."""
-    levels_4T = torch.zeros(SLOTS, latent_frame_count(made))
+def known_levels(known: Sequence[Keyframe], made: int, grid: LatentGrid = WAN) -> Tensor:
+    """How firmly each frame is known: shape (grid.step, latent frames), from 0, unknown, to 1."""
+    levels_ST = torch.zeros(grid.step, grid.latent_frames(made))
     for keyframe in known:
-        latent_frame, slot = place_of(keyframe.frame)
-        levels_4T[slice(None) if keyframe.frame == 0 else slot, latent_frame] = keyframe.strength
-    return levels_4T
+        latent_frame, slot = grid.place_of(keyframe.frame)
+        levels_ST[slice(None) if keyframe.frame == 0 else slot, latent_frame] = keyframe.strength
+    return levels_ST
 
 
-def pinned_frames(keyframes: KeyframeSet) -> dict[int, Keyframe]:
+def pinned_frames(keyframes: KeyframeSet, grid: LatentGrid = WAN) -> dict[int, Keyframe]:
     """The keyframe of each latent frame to pin, for a model that is given whole latent frames only.
 
     Raises:
@@ -123,12 +112,12 @@ def pinned_frames(keyframes: KeyframeSet) -> dict[int, Keyframe]:
     """
     pinned: dict[int, Keyframe] = {}
     for keyframe in keyframes.keyframes:
-        latent_frame, _ = place_of(keyframe.frame)
+        latent_frame, _ = grid.place_of(keyframe.frame)
         if latent_frame in pinned:
-            first = frame_at(latent_frame, 0)
+            held = grid.frames_of(latent_frame)
             raise InbetweenError(
                 f"keyframes stand at frames {pinned[latent_frame].frame} and {keyframe.frame}, but this model is given "
-                f"frames {first} to {first + SLOTS - 1} as one; move one of them out, or use a Wan model that is no "
+                f"frames {held[0]} to {held[-1]} as one; move one of them out, or use a Wan model that is no "
                 "TI2V-5B."
             )
         pinned[latent_frame] = keyframe
@@ -146,3 +135,20 @@ def _in_a_row(frames: Sequence[int], start: int, step: int) -> set[int]:
 
 def _weakened(keyframe: Keyframe, share: float) -> Keyframe:
     return replace(keyframe, strength=share * keyframe.strength)
+
+
+# ------------------------------------------------------------------------------- until the sound files use WAN
+
+RULE = WAN.rule
+SLOTS = WAN.step
+FEWEST_FRAMES = WAN.frames(2)
+
+
+def latent_frame_count(frame_count: int) -> int:
+    """How many latent frames hold so many frames; `frame_count` is 4n+1."""
+    return WAN.latent_frames(frame_count)
+
+
+def frame_at(latent_frame: int, slot: int) -> int:
+    """The frame that has this slot; frame 0 has all slots of latent frame 0."""
+    return WAN.frames_of(latent_frame)[slot if latent_frame else 0]

@@ -13,20 +13,19 @@ from torch import Tensor
 
 from ..core.errors import InbetweenError
 from ..core.keyframes import Keyframe, KeyframeSet, check_multiple
+from ..core.latent_grid import ANY, LatentGrid
 from ..core.reports import report_text
 from ..core.wan_layout import (
     LONGEST_TRAINED,
-    SLOTS,
     OtherLengths,
-    frame_at,
     frames_made,
     guidance_clip,
     known_frames,
     known_levels,
-    latent_frame_count,
     pinned_frames,
 )
 from .clip_images import ClipImages, as_clip_output, clip_tokens, joined_tokens, shown_images
+from .latent_grids import grid_of_vae
 from .lora_mixture import has_mixture
 from .wan import WanKind, wan_kind
 
@@ -81,12 +80,12 @@ def condition_on_keyframes(
     """
     kind, made, mode = check_keyframes(model, vae, keyframes, clip_vision, settings)
     warnings = _warnings(kind, keyframes)
-    described = f"{kind.name}: {made} frames in {latent_frame_count(made)} latent frames"
+    described = f"{kind.name}: {made} frames in {kind.grid.latent_frames(made)} latent frames"
     if made != keyframes.frame_count:
         described += f", {keyframes.frame_count} wanted, so Finish Frames trims {made - keyframes.frame_count}"
     if kind.pins:
-        latent = _pinned_latent(model, vae, keyframes, made, settings.batch_size)
-        places = ", ".join(f"{frame} (with its latent frame: {_span(frame)})" for frame in keyframes.frames)
+        latent = _pinned_latent(model, kind, vae, keyframes, made, settings.batch_size)
+        places = ", ".join(f"{frame} (with its latent frame: {_span(kind, frame)})" for frame in keyframes.frames)
         report = report_text([f"{described}. Keyframes at {places}."], warnings)
         return WanConditioned(positive, negative, latent, positive, negative, report, warnings)
 
@@ -97,11 +96,11 @@ def condition_on_keyframes(
         shown["clip_vision_output"] = as_clip_output(tokens_1ND)
     high, low = _known_in_both(keyframes, made, settings.low_noise_strength)
     latent = _empty_latent(kind, vae, keyframes, made, settings.batch_size)
-    on_high = _with_values((positive, negative), shown | _guidance(vae, high, made, keyframes))
+    on_high = _with_values(positive, negative, shown | _guidance(kind, vae, high, made, keyframes))
     on_low = on_high
     described += f". Keyframes at {_listed(keyframes)}. {_seen(mode)}."
     if low is not high:
-        on_low = _with_values((positive, negative), shown | _guidance(vae, low, made, keyframes))
+        on_low = _with_values(positive, negative, shown | _guidance(kind, vae, low, made, keyframes))
         described += f" For the low-noise model inner keyframes at {settings.low_noise_strength:g} of their strength."
     return WanConditioned(*on_high, latent, *on_low, report_text([described], warnings), warnings)
 
@@ -116,19 +115,24 @@ def check_keyframes(
     """
     kind = wan_kind(model)
     _check_fit(kind, vae, keyframes)
-    made = frames_made(keyframes.frame_count, settings.other_lengths)
+    made = frames_made(keyframes.frame_count, settings.other_lengths, kind.grid)
     if kind.pins:
-        pinned_frames(keyframes)
+        pinned_frames(keyframes, kind.grid)
     count = len(keyframes.keyframes)
     return kind, made, _clip_mode(kind, settings.clip_images, has_mixture(model), clip_vision is not None, count)
 
 
 def _check_fit(kind: WanKind, vae: VAE, keyframes: KeyframeSet) -> None:
+    file = "wan2.2_vae" if kind.pins else "wan_2.1_vae"
     if vae.latent_channels != kind.latent_channels:
-        file = "wan2.2_vae" if kind.pins else "wan_2.1_vae"
         raise InbetweenError(
             f"the VAE makes latents of {vae.latent_channels} channels but {kind.name} needs {kind.latent_channels}; "
             f"load {file} in Load VAE."
+        )
+    grid = grid_of_vae(vae)
+    if grid is not None and grid != kind.grid:
+        raise InbetweenError(
+            f"the VAE packs {_packing(grid)} but {kind.name} needs {_packing(kind.grid)}; load {file} in Load VAE."
         )
     check_multiple(keyframes, kind.multiple_of, kind.name)
 
@@ -167,12 +171,14 @@ def _known_in_both(
     return high, high if [each.strength for each in high] == [each.strength for each in low] else low
 
 
-def _guidance(vae: VAE, known: tuple[Keyframe, ...], made: int, keyframes: KeyframeSet) -> dict[str, Tensor]:
+def _guidance(
+    kind: WanKind, vae: VAE, known: tuple[Keyframe, ...], made: int, keyframes: KeyframeSet
+) -> dict[str, Tensor]:
     """Encoded clip and mask; in the mask the host wants 0 for what is known."""
     encoded = vae.encode(guidance_clip(known, made, keyframes.height, keyframes.width))
-    unknown_14T11 = (1 - known_levels(known, made))[None, :, :, None, None]
+    unknown_1ST11 = (1 - known_levels(known, made, kind.grid))[None, :, :, None, None]
     size = _latent_size(vae, keyframes)
-    return {"concat_latent_image": encoded, "concat_mask": unknown_14T11.expand(-1, -1, -1, *size).contiguous()}
+    return {"concat_latent_image": encoded, "concat_mask": unknown_1ST11.expand(-1, -1, -1, *size).contiguous()}
 
 
 def _latent_size(vae: VAE, keyframes: KeyframeSet) -> tuple[int, int]:
@@ -181,28 +187,31 @@ def _latent_size(vae: VAE, keyframes: KeyframeSet) -> tuple[int, int]:
 
 
 def _empty_latent(kind: WanKind, vae: VAE, keyframes: KeyframeSet, made: int, batch_size: int) -> dict[str, Tensor]:
-    shape = [batch_size, kind.latent_channels, latent_frame_count(made), *_latent_size(vae, keyframes)]
+    shape = [batch_size, kind.latent_channels, kind.grid.latent_frames(made), *_latent_size(vae, keyframes)]
     return {"samples": torch.zeros(shape, device=model_management.intermediate_device())}
 
 
-def _with_values(conditions: tuple[Conditioning, ...], values: dict[str, Any]) -> list[Conditioning]:
-    return [node_helpers.conditioning_set_values(each, values) for each in conditions]
+def _with_values(
+    positive: Conditioning, negative: Conditioning, values: dict[str, Any]
+) -> tuple[Conditioning, Conditioning]:
+    set_values = node_helpers.conditioning_set_values
+    return set_values(positive, values), set_values(negative, values)
 
 
 def _pinned_latent(
-    model: ModelPatcher, vae: VAE, keyframes: KeyframeSet, made: int, batch_size: int
+    model: ModelPatcher, kind: WanKind, vae: VAE, keyframes: KeyframeSet, made: int, batch_size: int
 ) -> dict[str, Tensor]:
     """An empty latent with the latent frames of keyframes in place, and the noise mask that keeps them.
 
-    A latent frame after the first holds four frames: there the picture stands still for those four.
+    A latent frame after the first holds several frames: there the picture stands still for all of them.
     """
     device = model_management.intermediate_device()
     samples = torch.zeros(
-        [1, vae.latent_channels, latent_frame_count(made), *_latent_size(vae, keyframes)], device=device
+        [1, vae.latent_channels, kind.grid.latent_frames(made), *_latent_size(vae, keyframes)], device=device
     )
     mask = torch.ones([1, 1, *samples.shape[2:]], device=device)
-    for latent_frame, keyframe in pinned_frames(keyframes).items():
-        still_THWC = keyframe.image_HWC[None].expand(1 + SLOTS if latent_frame else 1, -1, -1, -1)
+    for latent_frame, keyframe in pinned_frames(keyframes, kind.grid).items():
+        still_THWC = keyframe.image_HWC[None].expand(kind.grid.frames(2 if latent_frame else 1), -1, -1, -1)
         samples[:, :, latent_frame] = vae.encode(still_THWC)[:, :, -1]
         mask[:, :, latent_frame] = 1 - keyframe.strength
     empty = model.get_model_object("latent_format").process_out(torch.zeros_like(samples))
@@ -229,15 +238,19 @@ def _warnings(kind: WanKind, keyframes: KeyframeSet) -> tuple[str, ...]:
     if kind.pins and (inner or last.frame or first.frame):
         found.append(
             f"{kind.name} was trained with the first frame given alone; it takes other keyframes, each as a still of "
-            f"{SLOTS} frames."
+            f"{kind.grid.step} frames."
         )
     return tuple(found)
 
 
-def _span(frame: int) -> str:
-    latent_frame = (frame + SLOTS - 1) // SLOTS
-    first, last = frame_at(latent_frame, 0), frame_at(latent_frame, SLOTS - 1)
-    return str(first) if first == last else f"{first} to {last}"
+def _packing(grid: LatentGrid) -> str:
+    return "single frames" if grid.rule == ANY else f"{grid.rule} frames"
+
+
+def _span(kind: WanKind, frame: int) -> str:
+    latent_frame, _ = kind.grid.place_of(frame)
+    held = kind.grid.frames_of(latent_frame)
+    return str(held[0]) if len(held) == 1 else f"{held[0]} to {held[-1]}"
 
 
 def _listed(keyframes: KeyframeSet) -> str:

@@ -1,36 +1,25 @@
 """Clip Context: what stands around a gap, for the clip that is to fill it."""
 
-from fractions import Fraction
+from collections.abc import Mapping
+from typing import Any
 
 from comfy_api.latest import io
 
-from ..core.clip_context import (
-    ContextSettings,
-    Gap,
-    GapSound,
-    clip_context,
-    frame_at_seconds,
-    gap_between,
-    gap_in,
-    whole_sound,
-)
+from ..core.clip_context import ContextSettings, context_of
 from ..core.frames import FRAME_RULES, exact
-from ..core.waveforms import sound_of
+from ..core.gap_sound import NONE, OF_GAP, PART, WHOLE
+from ..core.gaps import BETWEEN, BETWEEN_SECONDS, WITHIN, WITHIN_SECONDS
 from ..host.runtime import show_report
 from .audio_inputs import fps_input
 from .types import Keyframes
 from .validation import verdict
-
-BETWEEN, BETWEEN_SECONDS = "frames between two clips", "seconds between two clips"
-WITHIN, WITHIN_SECONDS = "frames of one clip", "seconds of one clip"
-NONE, WHOLE, OF_GAP, PART = "none", "of the whole", "of the gap", "part of it"
 
 
 class InbetweenClipContext(io.ComfyNode):
     """Takes what is around a gap out of the clips."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         audio = io.Audio.Input("audio", tooltip="The audio.")
         return io.Schema(
             node_id="InbetweenClipContext",
@@ -70,8 +59,8 @@ class InbetweenClipContext(io.ComfyNode):
                     "frame_rule",
                     options=list(FRAME_RULES),
                     default="4n+1",
-                    tooltip="Which lengths the engine can make: 4n+1 for Wan, any for others. Up to three more frames "
-                    "of the clips are taken in for that.",
+                    tooltip="Which lengths the engine can make: 4n+1 for Wan, 8n+1 for LTX-Video, any for others. "
+                    "To fit them, the new clip includes up to 3 or 7 more frames of the clips.",
                 ),
                 io.Int.Input(
                     "context_frames",
@@ -127,14 +116,24 @@ class InbetweenClipContext(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, fps=None, gap=None, sound=None):  # dynamic ones come without their values
+    def validate_inputs(cls, fps: float | None = None, gap: object = None, sound: object = None) -> bool | str:
+        # Dynamic inputs come without their values.
         return verdict(lambda: fps is None or exact(fps, "fps"))
 
     @classmethod
-    def execute(cls, gap, fps, sound, frame_rule, context_frames, caption_frames, caption_size, audio_context):
-        rate, wanted = exact(fps, "fps"), _gap(gap, fps)
+    def execute(
+        cls,
+        gap: Mapping[str, Any],
+        fps: float,
+        sound: Mapping[str, Any],
+        frame_rule: str,
+        context_frames: int,
+        caption_frames: int,
+        caption_size: int,
+        audio_context: float,
+    ) -> io.NodeOutput:
         settings = ContextSettings(context_frames, frame_rule, caption_frames, caption_size, audio_context)
-        known = clip_context(wanted, rate, _sound(sound, wanted, rate), settings)
+        known = context_of(gap, fps, sound, settings)
         show_report(known.report)
         return io.NodeOutput(
             known.keyframes,
@@ -179,24 +178,3 @@ def _part_inputs() -> list[io.Float.Input]:
         io.Float.Input("from_seconds", default=1.0, tooltip="Where in the audio the gap begins.", **options),
         io.Float.Input("to_seconds", default=2.0, tooltip="Where in the audio the gap ends.", **options),
     ]
-
-
-def _gap(given: dict, fps: float) -> Gap:
-    if given["gap"] in (BETWEEN, BETWEEN_SECONDS):
-        missing = given["frames"] if given["gap"] == BETWEEN else frame_at_seconds(given["seconds"], fps)
-        return gap_between(given["clip_before"], given["clip_after"], missing)
-    if given["gap"] == WITHIN:
-        return gap_in(given["clip"], given["first"], given["end"])
-    return gap_in(given["clip"], *(frame_at_seconds(given[name], fps) for name in ("from_seconds", "to_seconds")))
-
-
-def _sound(given: dict, gap: Gap, fps: Fraction) -> GapSound | None:
-    if given["sound"] == NONE:
-        return None
-    sound = sound_of(given["audio"])
-    if given["sound"] == WHOLE:
-        return whole_sound(sound, gap, fps)
-    if given["sound"] == OF_GAP:
-        return GapSound(sound, Fraction(0), ends_with_gap=True)
-    begin, end = (exact(given[name], name, positive=False) for name in ("from_seconds", "to_seconds"))
-    return GapSound(sound, begin, gap_seconds=end - begin)

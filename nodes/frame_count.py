@@ -1,8 +1,11 @@
 """Frame Count: how many frames a duration needs."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from comfy_api.latest import io
 
-from ..core.frames import FRAME_RULES, ROUNDINGS, audio_seconds, count_frames, exact
+from ..core.frames import FRAME_RULES, ROUNDINGS, Rounding, audio_seconds, count_frames, exact
 from ..host.runtime import show_report
 from .validation import verdict
 
@@ -11,7 +14,7 @@ class InbetweenFrameCount(io.ComfyNode):
     """Frames from seconds, or from the length of a piece of audio."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         seconds = io.Float.Input(
             "seconds", default=3.0, min=0.0, max=86400.0, step=0.01, tooltip="How long the result shall last."
         )
@@ -21,7 +24,7 @@ class InbetweenFrameCount(io.ComfyNode):
             display_name="Frame Count",
             category="in-between",
             description="How many frames a number of seconds, or a piece of audio, needs: a count the engine can make.",
-            search_aliases=["frames from seconds", "duration", "length", "4n+1", "audio length", "fps"],
+            search_aliases=["frames from seconds", "duration", "length", "4n+1", "8n+1", "audio length", "fps"],
             inputs=[
                 io.DynamicCombo.Input(
                     "duration",
@@ -40,7 +43,8 @@ class InbetweenFrameCount(io.ComfyNode):
                     "frame_rule",
                     options=list(FRAME_RULES),
                     default="any",
-                    tooltip="Which frame counts the engine can make: any, or 4n+1 (5, 9, ... 81) for Wan.",
+                    tooltip="Which frame counts the engine can make: any, 4n+1 (5, 9, ... 81) for Wan, or 8n+1 (9, 17, "
+                    "... 257) for LTX-Video.",
                 ),
                 io.Combo.Input(
                     "rounding",
@@ -58,11 +62,12 @@ class InbetweenFrameCount(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, fps=None, duration=None):  # the host always passes on what is dynamic, without its values
+    def validate_inputs(cls, fps: float | None = None, duration: object = None) -> bool | str:
+        # The host always passes on what is dynamic, without its values.
         return verdict(lambda: fps is None or exact(fps, "fps"))
 
     @classmethod
-    def execute(cls, duration, fps, frame_rule, rounding):
+    def execute(cls, duration: Mapping[str, Any], fps: float, frame_rule: str, rounding: Rounding) -> io.NodeOutput:
         if duration["duration"] == "audio":
             audio = duration["audio"]
             seconds = audio_seconds(audio["waveform"].shape[-1], audio["sample_rate"])

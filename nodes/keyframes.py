@@ -1,13 +1,16 @@
 """Keyframes: the images to go through, and where."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..core.errors import InbetweenError
-from ..core.fit import FITS, fit_images, target_size
+from ..core.fit import FITS, Fit
 from ..core.frames import FRAME_RULES, check_frame_count
-from ..core.images import check_image
-from ..core.keyframes import check_image_count, place_keyframes
-from ..core.positions import parse_positions, read_positions, resolve_positions
+from ..core.keyframes import keyframes_of
+from ..core.positions import parse_positions, resolve_positions
+from .trained_lengths import trained_lengths
 from .types import Keyframes
 from .validation import verdict
 
@@ -16,7 +19,7 @@ class InbetweenKeyframes(io.ComfyNode):
     """Images on a time line."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         image = io.Image.Input(
             "image", optional=True, tooltip="One image, or a batch whose images become keyframes one after the other."
         )
@@ -51,7 +54,9 @@ class InbetweenKeyframes(io.ComfyNode):
                     options=list(FRAME_RULES),
                     default="any",
                     advanced=True,
-                    tooltip="Which frame counts the engine can make: any, or 4n+1 (5, 9, ... 81) for Wan.",
+                    extra_dict={"trained_lengths": trained_lengths()},  # for the timeline
+                    tooltip="Which frame counts the engine can make: any, 4n+1 (5, 9, ... 81) for Wan, or 8n+1 (9, 17, "
+                    "... 257) for LTX-Video.",
                 ),
                 io.Int.Input(
                     "width",
@@ -98,10 +103,19 @@ class InbetweenKeyframes(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, frame_count=None, frame_rule=None, loop=None, positions=None, images=None):
-        def check():
+    def validate_inputs(
+        cls,
+        frame_count: int | None = None,
+        frame_rule: str | None = None,
+        loop: bool | None = None,
+        positions: str | None = None,
+        images: object = None,
+    ) -> bool | str:
+        def check() -> None:
             if frame_rule is not None and frame_rule not in FRAME_RULES:
-                raise InbetweenError(f'frame_rule is "{frame_rule}"; choose {" or ".join(FRAME_RULES)}.')
+                raise InbetweenError(
+                    f'frame_rule is "{frame_rule}"; choose {", ".join(FRAME_RULES[:-1])} or {FRAME_RULES[-1]}.'
+                )
             if frame_count is not None:
                 check_frame_count(frame_count, frame_rule or "any")
             if positions is not None:
@@ -112,13 +126,20 @@ class InbetweenKeyframes(io.ComfyNode):
         return verdict(check)
 
     @classmethod
-    def execute(cls, images, frame_count, fit, frame_rule, width, height, multiple_of, loop=False, positions=""):
+    def execute(
+        cls,
+        images: Mapping[str, Any],
+        frame_count: int,
+        fit: Fit,
+        frame_rule: str,
+        width: int,
+        height: int,
+        multiple_of: int,
+        loop: bool = False,
+        positions: str = "",
+    ) -> io.NodeOutput:
         images_HWC = [image_HWC for batch_THWC in images.values() for image_HWC in batch_THWC]
-        check_image_count(len(images_HWC), loop)
-        for number, image_HWC in enumerate(images_HWC, start=1):
-            check_image(image_HWC, f"image {number}")
-        placed = read_positions(positions, len(images_HWC), frame_count, loop)
-        size = target_size(images_HWC[0], width, height, multiple_of)
-        keyframes = place_keyframes(fit_images(images_HWC, size, fit), placed, frame_count, frame_rule, loop)
+        size = {"width": width, "height": height, "multiple_of": multiple_of}
+        keyframes = keyframes_of(images_HWC, positions, frame_count, frame_rule, loop, fit=fit, **size)
         # What only a run knows: the length through a link, and how many images the batches hold. For the timeline.
         return io.NodeOutput(keyframes, ui={"frame_count": [frame_count], "image_count": [len(images_HWC)]})

@@ -1,9 +1,14 @@
 """Wan Keyframe Conditioning: keyframes at any frames, told to a Wan image-to-video model."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from comfy_api.latest import io
 
+from ..core.keyframes import KeyframeSet
+from ..core.wan_layout import OtherLengths
 from ..host.runtime import show_report
-from ..host.wan_conditioning import WanSettings, condition_on_keyframes
+from ..host.wan_conditioning import Conditioning, WanSettings, condition_on_keyframes
 from .types import Keyframes
 from .wan_inputs import clip_images_input, low_noise_strength_input, other_lengths_input
 
@@ -12,7 +17,7 @@ class InbetweenWanConditioning(io.ComfyNode):
     """Conditions a Wan model on keyframes."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InbetweenWanConditioning",
             display_name="Wan Keyframe Conditioning",
@@ -84,17 +89,17 @@ class InbetweenWanConditioning(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        model,
-        positive,
-        negative,
-        vae,
-        keyframes,
-        clip_images,
-        other_lengths,
-        low_noise_strength,
-        batch_size,
-        clip_vision=None,
-    ):
+        model: Any,
+        positive: Conditioning,
+        negative: Conditioning,
+        vae: Any,
+        keyframes: KeyframeSet,
+        clip_images: Mapping[str, Any],
+        other_lengths: OtherLengths,
+        low_noise_strength: float,
+        batch_size: int,
+        clip_vision: Any = None,
+    ) -> io.NodeOutput:
         settings = WanSettings(
             clip_images["clip_images"],
             clip_images.get("end_share", 0.5),

@@ -162,6 +162,14 @@ def test_the_length_and_the_rule_are_followed(timeline, page):
     assert "latent frame 5 of 0 to 20" in timeline.status
     timeline.press("Shift+ArrowRight")
     assert timeline.text == "0, 20, -1"
+    page.set_widget(KEYFRAMES, "frame_rule", "8n+1")
+    timeline.settle()
+    titles = [each.get_attribute("title") for each in timeline.element.query_selector_all(".inbetween-segment")]
+    assert titles == ["21 frames: within the 257 of LTX-Video", "61 frames: within the 257 of LTX-Video"]
+    timeline.focus(1)
+    assert "latent frame 3 of 0 to 10" in timeline.status
+    timeline.press("Shift+ArrowLeft")
+    assert timeline.text == "0, 16, -1"
 
 
 def test_a_loop_shows_its_first_image_again_at_the_end(timeline, page):

@@ -6,19 +6,14 @@ from fractions import Fraction
 import pytest
 import torch
 from comfyui_inbetween.core.clip_context import (
-    Around,
     ContextSettings,
-    Gap,
-    GapSound,
     clip_context,
-    frame_at_seconds,
-    frames_around,
-    gap_between,
-    gap_in,
-    whole_sound,
+    context_of,
 )
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.finish import finish_frames
+from comfyui_inbetween.core.gap_sound import GapSound, whole_sound
+from comfyui_inbetween.core.gaps import gap_between, gap_in
 from comfyui_inbetween.core.join import join_clips
 from comfyui_inbetween.core.waveforms import Sound
 
@@ -65,32 +60,6 @@ def test_a_segment_made_anew_leaves_all_else_as_it_was():
 
 def sample_at(piece, seconds):
     return piece.waveform_CT[0, int(seconds * piece.rate + Fraction(1, 2))].item()
-
-
-@pytest.mark.parametrize(
-    ("gap", "context_frames", "rule", "expected"),
-    [
-        (3, 1, "4n+1", Around(1, 1)),
-        (7, 1, "4n+1", Around(1, 1)),
-        (8, 1, "4n+1", Around(1, 4)),
-        (9, 1, "4n+1", Around(1, 3)),
-        (1, 1, "4n+1", Around(1, 3)),
-        (8, 5, "4n+1", Around(5, 4)),
-        (7, 5, "4n+1", Around(5, 5)),
-        (7, 9, "4n+1", Around(9, 9)),
-        (8, 1, "any", Around(1, 1)),
-        (8, 6, "any", Around(6, 6)),
-    ],
-)
-def test_frames_around_a_gap(gap, context_frames, rule, expected):
-    """Context frames before fill latent frames of their own; real frames after bring the length to 4n+1."""
-    found = frames_around(Gap(numbered(20), numbered(20), gap), context_frames, rule)
-    assert found == expected
-    assert rule == "any" or (found.before + gap + found.after) % 4 == 1
-
-
-def test_where_the_clip_after_is_too_short_the_clip_before_gives_more():
-    assert frames_around(Gap(numbered(20), numbered(1), 8), 1, "4n+1") == Around(4, 1)
 
 
 def test_known_frames_are_those_of_the_clips():
@@ -166,6 +135,21 @@ def test_without_sound_there_is_silence_of_the_right_length():
     assert not known.sound.waveform_CT.any()
 
 
+def test_what_is_chosen_makes_the_same_context():
+    """As sockets and widgets say it: a part of one clip in seconds, with the sound of the whole."""
+    clip, whole = numbered(40), sound(4, 8000)
+    settings = ContextSettings(5)
+    given = {"gap": "seconds of one clip", "clip": clip, "from_seconds": 1.0, "to_seconds": 1.8}
+    audio = {"waveform": whole.waveform_CT[None], "sample_rate": whole.rate}
+    chosen = context_of(given, 10.0, {"sound": "of the whole", "audio": audio}, settings)
+    gap = gap_in(clip, 10, 18)
+    known = clip_context(gap, Fraction(10), whole_sound(whole, gap, Fraction(10)), settings)
+    assert chosen.keyframes.frames == known.keyframes.frames
+    assert chosen.report == known.report
+    assert chosen.audio_start == known.audio_start
+    assert torch.equal(chosen.sound.waveform_CT, known.sound.waveform_CT)
+
+
 def test_clips_are_not_written_to():
     clip = numbered(40)
     known = clip_context(gap_in(clip, 10, 18), Fraction(25), None, ContextSettings(caption_size=4))
@@ -174,24 +158,8 @@ def test_clips_are_not_written_to():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "fps", "frame"), [(1.0, 24.0, 24), (0.1, 30.0, 3), (0.02, 25.0, 1), (1.0, 23.976, 24)]
-)
-def test_frames_of_seconds(seconds, fps, frame):
-    assert frame_at_seconds(seconds, fps) == frame
-
-
-@pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda: gap_in(numbered(10), 0, 4), "frames 0 to 4 .* of a clip of 10; it must begin at 1 or later, end at 9"),
-        (lambda: gap_in(numbered(10), 4, 10), "it must begin at 1 or later, end at 9 or earlier"),
-        (lambda: gap_in(numbered(10), 4, 4), "frames 4 to 4"),
-        (lambda: gap_between(numbered(10), numbered(10), 0), "the gap is 0 frames; it needs 1 or more"),
-        (lambda: gap_between(numbered(10), numbered(10, 8), 3), "clip_after is 6x8 but clip_before is 6x4"),
-        (lambda: around(3, 4, "4n+1"), "context_frames 4 breaks the rule 4n.1; use 1 or 5"),
-        (lambda: around(3, 0, "any"), "context_frames is 0; give 1 or more"),
-        (lambda: around(3, 13, "4n+1"), "clip before the gap has 10 frames, but context_frames 13 needs 13 of it"),
-        (lambda: frames_around(Gap(numbered(1), numbered(1), 8), 1, "4n+1"), "use a gap of 11 frames, or longer clips"),
         (lambda: context(caption_frames=3), "caption_frames is 3; give 4 to 8"),
         (lambda: context(caption_frames=9), "caption_frames is 9; give 4 to 8"),
         (
@@ -208,10 +176,6 @@ def test_what_cannot_be(make, told):
     with pytest.raises(InbetweenError, match=told) as error:
         make()
     assert "\n" not in str(error.value)
-
-
-def around(gap, context_frames, rule):
-    return frames_around(Gap(numbered(10), numbered(10), gap), context_frames, rule)
 
 
 def context(**settings):

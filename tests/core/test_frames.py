@@ -12,9 +12,8 @@ from comfyui_inbetween.core.frames import (
     check_frame_count,
     count_frames,
     exact,
-    follows_rule,
-    neighbours,
 )
+from comfyui_inbetween.core.latent_grid import LatentGrid
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +31,8 @@ from hypothesis import strategies as st
         (2.5, 1, "any", "nearest", 3),  # ties go up
         (0, 24, "4n+1", "nearest", 1),
         (7, 1, "4n+1", "nearest", 9),  # half-way between 5 and 9
+        (5, 24, "8n+1", "nearest", 121),  # 120 lies between 113 and 121
+        (1, 24, "6n+2", "down", 20),
         (Fraction(1001, 30000), 30, "any", "up", 2),
     ],
 )
@@ -49,31 +50,22 @@ def test_report_says_how_the_count_came_about():
 @given(
     st.decimals(0, 100, places=3),
     st.decimals("0.01", 240, places=3),
-    st.sampled_from(FRAME_RULES),
+    st.sampled_from([*FRAME_RULES, "6n+2"]),
     st.sampled_from(ROUNDINGS),
 )
 def test_the_count_is_valid_and_on_the_right_side(seconds, fps, rule, rounding):
     wanted = Fraction(seconds) * Fraction(fps)
     count = count_frames(float(seconds), float(fps), rule, rounding).frame_count
-    step = {"any": 1, "4n+1": 4}[rule]
-    assert follows_rule(count, rule)
+    grid = LatentGrid.of_rule(rule)
+    assert grid.fits(count)
     if rounding == "up":
         assert count >= wanted
-        assert count - step < wanted or count == 1
+        assert count - grid.step < wanted or count == grid.first
     elif rounding == "down":
-        assert count <= max(wanted, 1)
-        assert count + step > wanted
+        assert count <= max(wanted, grid.first)
+        assert count + grid.step > wanted
     else:
-        assert abs(count - wanted) <= Fraction(step, 2) or count == 1
-
-
-@given(st.integers(1, 10_000), st.sampled_from(FRAME_RULES))
-def test_neighbours_enclose_and_are_valid(count, rule):
-    below, above = neighbours(count, rule)
-    assert below <= count <= above
-    assert follows_rule(below, rule)
-    assert follows_rule(above, rule)
-    assert (below == above) == follows_rule(count, rule)
+        assert abs(count - wanted) <= Fraction(grid.step, 2) or count == grid.first
 
 
 def test_a_count_that_breaks_the_rule_names_the_nearest():
@@ -84,6 +76,8 @@ def test_a_count_that_breaks_the_rule_names_the_nearest():
         check_frame_count(1)
     with pytest.raises(InbetweenError, match=r"frame_count is 1000000000; at most 100000"):
         check_frame_count(10**9)
+    with pytest.raises(InbetweenError, match=r"frame_count 100 breaks the rule 8n\+1; use 97 or 105\."):
+        check_frame_count(100, "8n+1")
 
 
 @pytest.mark.parametrize("fps", [0, 0.0, -1, math.nan, math.inf])

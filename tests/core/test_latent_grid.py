@@ -1,11 +1,15 @@
 """Which frames share a latent frame."""
 
+import json
+
 import pytest
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.latent_grid import LatentGrid
 from hypothesis import given
 from hypothesis import strategies as st
+from project_paths import TESTS
 
+CASES = json.loads((TESTS / "core" / "latent_grid_cases.json").read_text(encoding="utf-8"))
 GRIDS = st.integers(1, 12).flatmap(lambda step: st.builds(LatentGrid, st.integers(1, step), st.just(step)))
 
 
@@ -25,10 +29,25 @@ def test_a_rule_is_a_grid(rule, grid, counts):
     assert [grid.frames(number) for number in (1, 2, 3, 4)] == counts
 
 
-@pytest.mark.parametrize("rule", ["", "4n", "4n+5", "0n+0", "n+1", "4N+1", "4n+1 ", "-4n+1"])
-def test_another_rule_is_refused(rule):
-    with pytest.raises(InbetweenError):
-        LatentGrid.of_rule(rule)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["rule"])
+def test_cases(case):
+    """The page reads the same table, in tests/web/latent_grid.test.mjs."""
+    if case["grid"] is None:
+        with pytest.raises(InbetweenError, match=r'^frame_rule is "[^"\n]*"; use "any", or a rule such as "4n\+1"\.$'):
+            LatentGrid.of_rule(case["rule"])
+        return
+    grid = LatentGrid.of_rule(case["rule"])
+    assert [grid.first, grid.step] == case["grid"]
+    for length, count in case["counts"]:
+        assert grid.neighbours(length)[1] == count
+    for frame, latent_frame in case["places"]:
+        assert grid.place_of(frame)[0] == latent_frame
+
+
+@pytest.mark.parametrize(("first", "step"), [(0, 4), (5, 4), (-1, -1)])
+def test_a_grid_that_cannot_be(first, step):
+    with pytest.raises(InbetweenError, match="needs 1 <= first <= step"):
+        LatentGrid(first, step)
 
 
 def test_the_nearest_counts_of_wan():

@@ -4,15 +4,14 @@ import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
+from comfyui_inbetween.core.latent_grid import LatentGrid
 from comfyui_inbetween.core.wan_layout import (
-    frame_at,
+    WAN,
     frames_made,
     guidance_clip,
     known_frames,
     known_levels,
-    latent_frame_count,
     pinned_frames,
-    place_of,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,23 +41,11 @@ def keys(frame_count, *frames, **options):
 
 @pytest.mark.parametrize("frame", MEASURED_PLACES)
 def test_places_are_those_measured(frame):
-    assert place_of(frame) == MEASURED_PLACES[frame]
+    assert WAN.place_of(frame) == MEASURED_PLACES[frame]
 
 
-def test_the_first_frame_has_a_latent_frame_of_its_own():
-    assert place_of(0) == (0, 0)
-    assert {frame_at(0, slot) for slot in range(4)} == {0}
-
-
-@given(st.integers(0, 10_000))
-def test_places_go_both_ways(frame):
-    assert frame_at(*place_of(frame)) == frame
-    assert place_of(frame)[0] < latent_frame_count(frames_made(max(frame + 1, 5), "snap up"))
-
-
-@given(st.integers(1, 2_000), st.integers(0, 3))
-def test_every_slot_is_that_of_its_frame(latent_frame, slot):
-    assert place_of(frame_at(latent_frame, slot)) == (latent_frame, slot)
+def test_the_first_frame_has_all_slots_of_its_latent_frame():
+    assert known_levels([key(0, 0.5)], 9).tolist() == [[0.5, 0, 0]] * 4
 
 
 # ------------------------------------------------------------------------------------- lengths
@@ -83,6 +70,20 @@ def test_too_few_frames_are_refused(frame_count, other_lengths):
         frames_made(frame_count, other_lengths)
 
 
+def test_a_model_with_another_grid():
+    """Lengths, levels and pinned frames follow the grid that is given."""
+    grid = LatentGrid(1, 8)
+    assert frames_made(10, "snap up", grid) == 17
+    with pytest.raises(InbetweenError, match=r"Wan makes 9 frames or more \(9, 17, 25, ...\)"):
+        frames_made(8, grid=grid)
+    levels_8T = known_levels([key(9)], 17, grid)
+    assert levels_8T.shape == (8, 3)
+    assert levels_8T.nonzero().tolist() == [[0, 2]]
+    assert list(pinned_frames(keys(17, 0, 8, 9), grid)) == [0, 1, 2]
+    with pytest.raises(InbetweenError, match="frames 3 and 8, but this model is given frames 1 to 8 as one"):
+        pinned_frames(keys(17, 0, 3, 8), grid)
+
+
 # ------------------------------------------------------------------------------------- what the model is told
 
 
@@ -101,7 +102,7 @@ def test_first_and_last_are_as_published(count):
 def test_a_keyframe_between_is_one_slot_and_one_frame(frame):
     known = known_frames(keys(33, 0, frame, 32), 33)
     levels_4T = known_levels(known, 33)
-    latent_frame, slot = place_of(frame)
+    latent_frame, slot = WAN.place_of(frame)
     only = known_levels(known_frames(keys(33, 0, 32), 33), 33)
     only[slot, latent_frame] = 1
     assert torch.equal(levels_4T, only)
@@ -120,10 +121,10 @@ def test_any_set_of_keyframes(frame_count, data):
     known = known_frames(placed, frame_count)
     levels_4T, clip_THWC = known_levels(known, frame_count), guidance_clip(known, frame_count, 1, 1)
     by_frame = {each.frame: each for each in placed.keyframes}
-    for latent_frame in range(latent_frame_count(frame_count)):
-        for slot in range(4):
-            found = by_frame.get(frame_at(latent_frame, slot))
-            assert levels_4T[slot, latent_frame] == (found.strength if found else 0)
+    for latent_frame in range(WAN.latent_frames(frame_count)):
+        held = WAN.frames_of(latent_frame) if latent_frame else 4 * [0]
+        strengths = [by_frame[frame].strength if frame in by_frame else 0 for frame in held]
+        assert levels_4T[:, latent_frame].tolist() == strengths
     for frame in range(frame_count):
         found = by_frame.get(frame)
         expected = 0.5 + found.strength * (found.image_HWC - 0.5) if found else torch.full((1, 1, 3), 0.5)

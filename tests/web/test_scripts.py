@@ -4,13 +4,18 @@ import json
 import random
 import re
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import playwright
 import pytest
 from comfyui_inbetween.core.errors import InbetweenError
+from comfyui_inbetween.core.lora_mixture import Expert, LoraMixture
 from comfyui_inbetween.core.positions import read_positions
+from comfyui_inbetween.core.wan_layout import WAN
+from comfyui_inbetween.networks.lora_files import SEMFI_FRAME_COUNTS
 from project_paths import ROOT, TESTS
+from torch import Tensor
 
 SCRIPTS = sorted((ROOT / "web" / "js").glob("*.js"))
 DRIVER = Path(playwright.__file__).parent / "driver"  # Playwright brings a Node.js of its own
@@ -80,6 +85,26 @@ def test_any_text_is_read_in_the_page_as_in_python():
             expected, found = (re.sub(r'"[^;]*"', "", text) for text in (expected, found))
         assert found == expected, case
     assert CASES_COUNT / 10 < read < CASES_COUNT * 9 / 10
+
+
+@dataclass(frozen=True)
+class NamedLora:
+    """A LoRA of which nothing is read."""
+
+    name: str = "expert"
+    model: str = ""
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {}
+
+
+def test_the_page_names_the_expert_that_python_takes():
+    mixture = LoraMixture(experts=tuple(Expert(count, NamedLora()) for count in SEMFI_FRAME_COUNTS))
+    lengths = list(range(2, 130))
+    named = json.loads(
+        run_node("tests/web/name_segments.mjs", given=json.dumps({"rule": WAN.rule, "lengths": lengths}))
+    )
+    assert named == [f"expert {mixture.nearest(length).frame_count}" for length in lengths]
 
 
 @pytest.mark.parametrize("file", SCRIPTS, ids=lambda file: file.name)

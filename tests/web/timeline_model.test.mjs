@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { gridOf } from '../../web/js/latent_grid.js'
 import { formatPositions, readPositions } from '../../web/js/positions.js'
 import {
   freeFrame,
-  latentFrame,
   placeKeys,
   rulerFrames,
   segments,
@@ -16,6 +16,9 @@ import {
   withStrength,
   withoutKey
 } from '../../web/js/timeline_model.js'
+import { trainedLengths } from './node_facts.mjs'
+
+const [ANY, WAN, LTX, TWO_FIRST] = ['any', '4n+1', '8n+1', '6n+2'].map(gridOf)
 
 const place = (text, given = {}) =>
   placeKeys({ text, imageCount: 3, exactCount: true, frameCount: 25, loop: false, ...given })
@@ -134,29 +137,32 @@ test('whatever is done, the text stays one that Python reads', () => {
   }
 })
 
-test('marks are latent frames for 4n+1 and tens otherwise', () => {
-  assert.equal(snapToMark(9.4, '4n+1'), 8)
-  assert.equal(snapToMark(10.1, '4n+1'), 12)
-  assert.equal(snapToMark(14, 'any'), 10)
-  assert.equal(snapToMark(8, '4n+1', 1), 12)
-  assert.equal(snapToMark(8, '4n+1', -1), 4)
-  assert.equal(snapToMark(9, '4n+1', 1), 12)
-  assert.equal(snapToMark(9, '4n+1', -1), 8)
-})
-
-test('latent frame 0 holds frame 0 alone, every other four frames', () => {
-  assert.deepEqual([0, 1, 4, 5, 8, 9, 80].map(latentFrame), [0, 1, 1, 2, 2, 3, 20])
+test('marks are the last frames of latent frames, and tens without those', () => {
+  assert.equal(snapToMark(9.4, WAN), 8)
+  assert.equal(snapToMark(10.1, WAN), 12)
+  assert.equal(snapToMark(14, ANY), 10)
+  assert.equal(snapToMark(8, WAN, 1), 12)
+  assert.equal(snapToMark(8, WAN, -1), 4)
+  assert.equal(snapToMark(9, WAN, 1), 12)
+  assert.equal(snapToMark(9, WAN, -1), 8)
+  assert.equal(snapToMark(9, LTX), 8)
+  assert.equal(snapToMark(8, LTX, 1), 16)
+  assert.equal(snapToMark(9, TWO_FIRST), 7)
+  assert.equal(snapToMark(7, TWO_FIRST, 1), 13)
+  assert.equal(snapToMark(7, TWO_FIRST, -1), 1)
 })
 
 test('the ruler names round frames or ends of latent frames, and always the last', () => {
-  assert.deepEqual(rulerFrames(25, 300, 'any'), [0, 5, 10, 15, 20, 24])
-  assert.deepEqual(rulerFrames(25, 300, '4n+1'), [0, 4, 8, 12, 16, 20, 24])
-  assert.deepEqual(rulerFrames(81, 300, '4n+1'), [0, 16, 32, 48, 64, 80])
-  assert.deepEqual(rulerFrames(2, 300, 'any'), [0, 1])
-  for (const rule of ['any', '4n+1'])
+  assert.deepEqual(rulerFrames(25, 300, ANY), [0, 5, 10, 15, 20, 24])
+  assert.deepEqual(rulerFrames(25, 300, WAN), [0, 4, 8, 12, 16, 20, 24])
+  assert.deepEqual(rulerFrames(81, 300, WAN), [0, 16, 32, 48, 64, 80])
+  assert.deepEqual(rulerFrames(25, 300, LTX), [0, 8, 16, 24])
+  assert.deepEqual(rulerFrames(20, 300, TWO_FIRST), [1, 7, 13, 19])
+  assert.deepEqual(rulerFrames(2, 300, ANY), [0, 1])
+  for (const grid of [ANY, WAN, LTX])
     for (const frameCount of [2, 3, 10, 82, 1000, 100000])
       for (const width of [0, 60, 300, 1200]) {
-        const named = rulerFrames(frameCount, width, rule)
+        const named = rulerFrames(frameCount, width, grid)
         assert.equal(named.at(-1), frameCount - 1)
         assert.equal(new Set(named).size, named.length)
         assert.ok(named.length <= Math.max(width / 34, 1) + 2, `${named.length} labels on ${width} pixels`)
@@ -164,29 +170,39 @@ test('the ruler names round frames or ends of latent frames, and always the last
 })
 
 test('segments take the nearest expert on 4n+1, the shorter of two as near', () => {
-  const names = (text, frameCount) =>
-    segments(keysOf(text, { frameCount, imageCount: text.split(',').length }), frameCount, '4n+1', false)
+  const named = (text, frameCount) =>
+    segments(keysOf(text, { frameCount, imageCount: text.split(',').length }), frameCount, false, WAN, trainedLengths['4n+1'])
   // Published: up to 7 frames expert 5, to 13 expert 9, to 25 expert 17, to 49 expert 33, to 73 expert 65, then 81,
   // all of the count rounded up to 4n+1.
   const expected = [[5, 5], [6, 9], [7, 9], [9, 9], [13, 9], [14, 17], [25, 17], [26, 33], [49, 33], [50, 65], [73, 65], [74, 81], [81, 81], [200, 81]]
   for (const [length, expert] of expected) {
-    const [segment] = names('0, -1', length)
+    const [segment] = named('0, -1', length)
     assert.equal(segment.name, `expert ${expert}`, `${length} frames`)
     assert.equal(segment.length, length)
   }
-  assert.match(names('0, -1', 6)[0].about, /^6 frames, made as 9: expert for 9$/)
-  assert.deepEqual(names('-1, 0, 16', 81).map(({ from, to, length }) => [from, to, length]), [[0, 16, 17], [16, 80, 65]])
+  assert.match(named('0, -1', 6)[0].about, /^6 frames, made as 9: expert for 9$/)
+  assert.deepEqual(named('-1, 0, 16', 81).map(({ from, to, length }) => [from, to, length]), [[0, 16, 17], [16, 80, 65]])
 })
 
-test('other segments name the first engine trained for their length', () => {
-  const name = (frameCount) => segments(keysOf('', { frameCount, imageCount: 2 }), frameCount, 'any', false)[0].name
-  assert.deepEqual([2, 14, 15, 25, 26, 81, 82].map(name), ['SVD', 'SVD', 'SVD-XT', 'SVD-XT', 'Wan', 'Wan', 'long'])
+test('other segments name the first model trained for their length', () => {
+  const made = (frameCount) =>
+    segments(keysOf('', { frameCount, imageCount: 2 }), frameCount, false, ANY, trainedLengths.any)[0]
+  const names = [2, 14, 15, 25, 26, 81, 82].map((frameCount) => made(frameCount).name)
+  assert.deepEqual(names, ['SVD', 'SVD', 'SVD-XT', 'SVD-XT', 'Wan', 'Wan', 'long'])
+  assert.equal(made(15).about, '15 frames: within the 25 of SVD-XT')
+  const ltx = segments(keysOf('', { frameCount: 257, imageCount: 2 }), 257, false, LTX, trainedLengths['8n+1'])
+  assert.equal(ltx[0].about, '257 frames: within the 257 of LTX-Video')
+})
+
+test('where nothing is known of a rule a segment has its length alone', () => {
+  const [segment] = segments(keysOf('', { imageCount: 2 }), 25, false, gridOf('6n+1'))
+  assert.deepEqual(segment, { from: 0, to: 24, length: 25, kind: 0, name: '', about: '25 frames' })
 })
 
 test('a loop has a segment back to its first image, and keys that stand nowhere have none', () => {
-  const loop = segments(keysOf('0, 12', { imageCount: 2, loop: true }), 25, 'any', true)
+  const loop = segments(keysOf('0, 12', { imageCount: 2, loop: true }), 25, true, ANY, trainedLengths.any)
   assert.deepEqual(loop.map(({ from, to }) => [from, to]), [[0, 12], [12, 24]])
-  const broken = segments(keysOf('0, 40, 12'), 25, 'any', false)
+  const broken = segments(keysOf('0, 40, 12'), 25, false, ANY, trainedLengths.any)
   assert.deepEqual(broken.map(({ from, to }) => [from, to]), [[0, 12]])
 })
 

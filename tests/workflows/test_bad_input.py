@@ -121,7 +121,7 @@ def test_one_picture_makes_a_loop(server):
         (graph(keyframes("a", "b", frame_count=82, frame_rule="4n+1")), "82 breaks the rule 4n+1; use 81 or 85"),
         (graph(keyframes("a", "b", frame_count=1)), "frame_count is 1; at least 2 frames are needed"),
         (graph(keyframes("a", "b", frame_count=10**9)), "frame_count is 1000000000; at most 100000"),
-        (graph(keyframes("a", "b", frame_rule="3n")), 'frame_rule is "3n"; choose any or 4n+1'),
+        (graph(keyframes("a", "b", frame_rule="3n")), 'frame_rule is "3n"; choose any, 4n+1 or 8n+1'),
         (graph(keyframes("a", "b", positions="0, -1", loop=True)), "in a loop the last frame, 4, holds the image of"),
         (graph(keyframes("a", "b", positions="1, 3", loop=True)), "begins and ends with the image at frame 0"),
         (joined("a", "a", fps=0), "fps is 0; give a number above 0"),

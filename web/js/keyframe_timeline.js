@@ -7,6 +7,7 @@
 import { api } from '../../../scripts/api.js'
 import { app } from '../../../scripts/app.js'
 import { connectedImages, feedingNode } from './connected_images.js'
+import { SINGLE_FRAMES, gridOf } from './latent_grid.js'
 import { formatPositions } from './positions.js'
 import { freeFrame, placeKeys, withFrame, withNewKey, withStrength, withoutKey } from './timeline_model.js'
 import { TimelineView } from './timeline_view.js'
@@ -118,7 +119,8 @@ class KeyframeTimeline {
       keys: placed.keys.map((key, index) => ({ ...key, url: (isOneEach && this.#images[index].url) || null })),
       isEven: placed.isEven,
       frameCount,
-      rule,
+      grid: gridOf(rule) ?? SINGLE_FRAMES,
+      trained: trainedLengths(this.#node)[rule],
       loop,
       fps: upstreamFps ?? this.#node.properties[FPS_PROPERTY] ?? DEFAULT_FPS,
       ownFps: upstreamFps === null,
@@ -235,6 +237,12 @@ class KeyframeTimeline {
     node.onWidgetChanged?.(name, value, before, widget)
     node.setDirtyCanvas(true, true)
   }
+}
+
+/** The lengths that models were trained for, by frame rule: facts of Python's, which come with the node's definition. */
+function trainedLengths(node) {
+  const [, options] = node.constructor.nodeData?.input?.required?.frame_rule ?? []
+  return options?.trained_lengths ?? {}
 }
 
 /** Calls `after` whenever the host calls a hook, which keeps what it did before. */

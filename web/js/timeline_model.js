@@ -1,19 +1,10 @@
 /** What the timeline shows and how keyframes move on it: plain functions of numbers, without a page. */
 
+import { countFrom, isPacked } from './latent_grid.js'
 import { PositionsError, fromStart, parsePositions, readPositions } from './positions.js'
 
-/** Frames that Wan's VAE packs into one latent frame; the first latent frame holds frame 0 alone. */
-export const LATENT_STEP = 4
-
-// Frame counts of the published experts of SemFi's Mixture-of-LoRA, and the lengths other engines were trained for.
-const EXPERTS = [5, 9, 17, 33, 65, 81]
-const ENGINE_LENGTHS = [
-  { length: 14, name: 'SVD' },
-  { length: 25, name: 'SVD-XT' },
-  { length: 81, name: 'Wan' }
-]
-const NICE_STEPS = [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10000, 20000, 50000]
-const LATENT_STEPS = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536]
+const NICE_STEPS = [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000]
+const PLAIN_MARKS = { start: 0, step: 10 }
 const TICK_PIXELS = 34
 
 /**
@@ -97,49 +88,47 @@ export function withNewKey(keys, index, frameCount, loop) {
   return positions
 }
 
-/** Frames between the marks that a key snaps to: latent frames where the engine has them, else tens. */
-export function markStep(rule) {
-  return rule === '4n+1' ? LATENT_STEP : 10
+/** The marks that a key snaps to, from `start` in steps: the last frame of each latent frame, else tens. */
+export function marksOf(grid) {
+  return isPacked(grid) ? { start: grid.first - 1, step: grid.step } : PLAIN_MARKS
 }
 
 /** The nearest mark to a frame, or with a direction of -1 or 1 the next one on that side. */
-export function snapToMark(frame, rule, direction = 0) {
-  const step = markStep(rule)
-  if (direction > 0) return (Math.floor(frame / step) + 1) * step
-  if (direction < 0) return (Math.ceil(frame / step) - 1) * step
-  return Math.round(frame / step) * step
-}
-
-/** The latent frame that holds a frame, both counted from 0. */
-export function latentFrame(frame) {
-  return Math.ceil(frame / LATENT_STEP)
+export function snapToMark(frame, grid, direction = 0) {
+  const { start, step } = marksOf(grid)
+  const marks = (frame - start) / step
+  if (direction > 0) return start + (Math.floor(marks) + 1) * step
+  if (direction < 0) return start + (Math.ceil(marks) - 1) * step
+  return start + Math.round(marks) * step
 }
 
 /** Frames to label on the ruler of a given width: round numbers, or latent frames' ends, never closer than readable. */
-export function rulerFrames(frameCount, width, rule) {
+export function rulerFrames(frameCount, width, grid) {
   const last = frameCount - 1
   const closest = (TICK_PIXELS * last) / Math.max(width, TICK_PIXELS)
-  const steps = rule === '4n+1' ? LATENT_STEPS : NICE_STEPS
-  const step = steps.find((each) => each >= closest) ?? steps.at(-1)
+  const { start } = marksOf(grid)
+  const step = isPacked(grid) ? doubled(grid.step, closest) : NICE_STEPS.find((each) => each >= closest)
   const frames = []
-  for (let frame = 0; frame <= last - step / 2; frame += step) frames.push(frame)
+  for (let frame = start; frame <= last - step / 2; frame += step) frames.push(frame)
   return [...frames, last]
 }
 
 /**
  * What lies between neighbouring keys: its length with both ends, and who makes it.
  *
+ * @param {{experts?: number[], models?: {name: string, frames: number}[]}} [trained] the lengths that experts or models
+ *     were trained for, ascending; without them there is nobody to name.
  * @returns {{from: number, to: number, length: number, kind: number, name: string, about: string}[]}
  *     kind: 0, 1, ... for the colour, in the order of length.
  */
-export function segments(keys, frameCount, rule, loop) {
+export function segments(keys, frameCount, loop, grid, trained = {}) {
   const frames = keys.filter(({ valid }) => valid).map(({ frame }) => frame)
   if (loop && frames.includes(0)) frames.push(frameCount - 1)
   frames.sort((one, other) => one - other)
   return frames.slice(1).map((to, at) => {
     const from = frames[at]
     const length = to - from + 1
-    return { from, to, length, ...(rule === '4n+1' ? expertOf(length) : engineOf(length)) }
+    return { from, to, length, ...makerOf(length, grid, trained) }
   })
 }
 
@@ -153,22 +142,32 @@ export function timeText(frame, fps) {
   return minutes >= 60 ? `${Math.floor(minutes / 60)}:${tail}` : tail
 }
 
-/** The expert whose length is nearest to that of the segment, rounded up to 4n+1; of two as near, the shorter. */
-function expertOf(length) {
-  const rounded = Math.ceil((length - 1) / LATENT_STEP) * LATENT_STEP + 1
-  const distances = EXPERTS.map((expert) => Math.abs(rounded - expert))
-  const kind = distances.indexOf(Math.min(...distances))
-  const made = rounded === length ? '' : `, made as ${rounded}`
-  return { kind, name: `expert ${EXPERTS[kind]}`, about: `${length} frames${made}: expert for ${EXPERTS[kind]}` }
+function makerOf(length, grid, { experts, models }) {
+  if (experts) return expertOf(length, grid, experts)
+  if (models) return modelOf(length, models)
+  return { kind: 0, name: '', about: `${length} frames` }
 }
 
-/** The first engine that was trained for a length as great. */
-function engineOf(length) {
-  const found = ENGINE_LENGTHS.findIndex((engine) => length <= engine.length)
-  if (found < 0)
-    return { kind: ENGINE_LENGTHS.length, name: 'long', about: `${length} frames: longer than any engine's training` }
-  const { name, length: trained } = ENGINE_LENGTHS[found]
-  return { kind: found, name, about: `${length} frames: within the ${trained} of ${name}` }
+/** The expert whose length is nearest to that of the segment, rounded up to the grid; of two as near, the shorter. */
+function expertOf(length, grid, experts) {
+  const rounded = countFrom(length, grid)
+  const distances = experts.map((expert) => Math.abs(rounded - expert))
+  const kind = distances.indexOf(Math.min(...distances))
+  const made = rounded === length ? '' : `, made as ${rounded}`
+  return { kind, name: `expert ${experts[kind]}`, about: `${length} frames${made}: expert for ${experts[kind]}` }
+}
+
+/** The first model that was trained for a length as great. */
+function modelOf(length, models) {
+  const found = models.findIndex(({ frames }) => length <= frames)
+  if (found < 0) return { kind: models.length, name: 'long', about: `${length} frames: longer than any engine's training` }
+  const { name, frames } = models[found]
+  return { kind: found, name, about: `${length} frames: within the ${frames} of ${name}` }
+}
+
+/** A step, doubled until it is as long as `closest`. */
+function doubled(step, closest) {
+  return step >= closest ? step : doubled(2 * step, closest)
 }
 
 function written(keys, change) {

@@ -1,6 +1,7 @@
 /** The timeline as an element of the page: draws what it is given and tells what the user wants. Knows no graph. */
 
-import { latentFrame, markStep, rulerFrames, segments, snapToMark, timeText } from './timeline_model.js'
+import { isPacked, latentFrame } from './latent_grid.js'
+import { marksOf, rulerFrames, segments, snapToMark, timeText } from './timeline_model.js'
 
 const AXIS_PIXELS = 4 // a press that moves less is a click
 const STRENGTH_PIXELS = 100 // of vertical drag from 0 to 1
@@ -53,8 +54,9 @@ export class TimelineView {
   }
 
   /**
-   * @param {object} shown {keys: [{frame, strength, valid, url}], isEven, frameCount, rule, loop, fps, ownFps, readOnly,
-   *     message, isError}; keys in the order of the images, `url` null where there is no picture.
+   * @param {object} shown {keys: [{frame, strength, valid, url}], isEven, frameCount, grid, trained, loop, fps, ownFps,
+   *     readOnly, message, isError}; keys in the order of the images, `url` null where there is no picture; trained: see
+   *     `segments`.
    */
   show(shown) {
     this.#shown = shown
@@ -72,10 +74,10 @@ export class TimelineView {
   }
 
   #message() {
-    const { keys, frameCount, rule, message, isError } = this.#shown
+    const { keys, frameCount, grid, message, isError } = this.#shown
     const key = keys[this.#selected]
-    if (!key || isError || rule !== '4n+1') return message
-    return `In latent frame ${latentFrame(key.frame)} of 0 to ${latentFrame(frameCount - 1)}. ${message}`
+    if (!key || isError || !isPacked(grid)) return message
+    return `In latent frame ${latentFrame(key.frame, grid)} of 0 to ${latentFrame(frameCount - 1, grid)}. ${message}`
   }
 
   #makeKey(index) {
@@ -120,12 +122,13 @@ export class TimelineView {
   }
 
   #drawSegments() {
-    const { keys, frameCount, rule, loop } = this.#shown
-    const bars = segments(keys, frameCount, rule, loop).map(({ from, to, length, kind, name, about }) => {
+    const { keys, frameCount, grid, trained, loop } = this.#shown
+    const bars = segments(keys, frameCount, loop, grid, trained).map(({ from, to, length, kind, name, about }) => {
       const bar = make('div', `inbetween-segment inbetween-kind-${kind}`, { role: 'listitem', title: about })
       bar.style.left = this.#share(from)
       bar.style.width = this.#share(to - from)
-      bar.append(make('span', 'inbetween-length', {}, `${length}`), make('span', 'inbetween-name', {}, ` · ${name}`))
+      bar.append(make('span', 'inbetween-length', {}, `${length}`))
+      if (name) bar.append(make('span', 'inbetween-name', {}, ` · ${name}`))
       return bar
     })
     this.#segments.replaceChildren(...bars)
@@ -148,16 +151,18 @@ export class TimelineView {
   }
 
   #drawRuler() {
-    const { frameCount, rule } = this.#shown
+    const { frameCount, grid } = this.#shown
     const width = this.#ruler.clientWidth
-    const marks = rulerFrames(frameCount, width, rule).map((frame) => {
+    const marks = rulerFrames(frameCount, width, grid).map((frame) => {
       const mark = make('span', 'inbetween-mark', {}, `${frame}`)
       mark.style.left = this.#share(frame)
       return mark
     })
     this.#ruler.replaceChildren(...marks)
-    const step = (markStep(rule) / Math.max(frameCount - 1, 1)) * width
-    this.#ruler.style.setProperty('--mark-step', step >= 3 ? `${step}px` : '100%')
+    const { start, step } = marksOf(grid)
+    const pixels = width / Math.max(frameCount - 1, 1)
+    this.#ruler.style.setProperty('--mark-start', `${start * pixels}px`)
+    this.#ruler.style.setProperty('--mark-step', step * pixels >= 3 ? `${step * pixels}px` : '100%')
   }
 
   #makeDetails() {
@@ -225,7 +230,7 @@ export class TimelineView {
     const { width, height } = this.#ruler.getBoundingClientRect()
     if (drag.axis === 'frame') {
       const target = drag.frame + (x / width) * (this.#shown.frameCount - 1)
-      this.#intents.move(drag.index, event.shiftKey ? snapToMark(target, this.#shown.rule) : target, 0)
+      this.#intents.move(drag.index, event.shiftKey ? snapToMark(target, this.#shown.grid) : target, 0)
     } else {
       const scale = height / this.#ruler.offsetHeight // of the zoomed page
       const strength = drag.strength - y / scale / STRENGTH_PIXELS
@@ -249,13 +254,13 @@ export class TimelineView {
   }
 
   #pressKey({ key, shiftKey, repeat }, index) {
-    const { keys, frameCount, rule } = this.#shown
+    const { keys, frameCount, grid } = this.#shown
     const { frame, strength } = keys[index]
     if (!repeat) this.#intents.begin()
     const direction = { ArrowLeft: -1, ArrowRight: 1 }[key]
     const louder = { ArrowUp: 1, ArrowDown: -1 }[key]
     if (direction) {
-      this.#intents.move(index, shiftKey ? snapToMark(frame, rule, direction) : frame + direction, direction)
+      this.#intents.move(index, shiftKey ? snapToMark(frame, grid, direction) : frame + direction, direction)
     } else if (louder) {
       this.#intents.strengthen(index, Math.round(strength / STRENGTH_STEP + louder) * STRENGTH_STEP)
     } else if (key === 'Home') {
