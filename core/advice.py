@@ -12,16 +12,16 @@ from itertools import pairwise
 from torch import Tensor
 from torch.nn import functional
 
-from .flow_agreement import Agreement, is_cut
+from .flow_agreement import Consistency
 from .frames import neighbours
 from .keyframes import Keyframe, KeyframeSet
-from .optical_flow import flow_both_ways
+from .optical_flow import flow_both_ways, flow_length
 from .reports import report_text
 from .wan_layout import LONGEST_TRAINED, RULE
 
 MEASURED_SIDE = 640  # longer side at which pictures are compared
-FOLLOWED, DOUBTFUL = 0.014, 0.02  # left of the range 0 to 1; up to these, half of the pairs reached 32 dB, and 25 dB
-LOST = 0.6  # share of the picture that is not found again, from which on there is hardly one scene
+FOLLOWED, DOUBTFUL = 0.014, 0.02  # residuals; up to these, half of the pairs reached 32 dB, and 25 dB
+UNMATCHED = 0.6  # share of the picture that is not found again, from which on there is hardly one scene
 ORDINARY_STEP = 0.005  # of the diagonal from frame to frame: 0.2% to 3% were seen in real clips
 STILL = 0.5  # pixels
 MOVING = 0.95  # quantile of the motion that is told: a few wrong vectors say nothing
@@ -36,27 +36,27 @@ class Gap:
 
     first, last: their frames. motion: 0.95 quantile of the motion from one to the other, in pixels.
     step: the same from frame to frame as a share of the diagonal.
-    left: mean difference that is left when the motion is followed, 0 to 1.
-    lost: share of the picture whose motion there and back does not meet.
+    residual: mean difference that is left when the motion is followed, 0 to 1.
+    unmatched: share of the picture whose motion there and back does not meet.
     """
 
     first: int
     last: int
     motion: float
     step: float
-    left: float
-    lost: float
+    residual: float
+    unmatched: float
     is_cut: bool
 
     @property
     def can_be_followed(self) -> bool:
         """Whether optical flow explains nearly all of the difference."""
-        return self.left < FOLLOWED and not self.is_cut
+        return self.residual < FOLLOWED and not self.is_cut
 
     @property
     def must_be_invented(self) -> bool:
         """Whether it explains too little to be used at all."""
-        return self.left >= DOUBTFUL or self.is_cut
+        return self.residual >= DOUBTFUL or self.is_cut
 
     @property
     def ordinary_frames(self) -> int:
@@ -65,10 +65,12 @@ class Gap:
 
     def line(self) -> str:
         """What was measured, and what it means."""
-        where = f"Frames {self.first} to {self.last}: {self.left:.3f} of the range is left when motion is followed"
+        where = f"Frames {self.first} to {self.last}: {self.residual:.3f} of the range is left when motion is followed"
         if self.must_be_invented:
             why = (
-                "they are of different scenes" if self.is_cut else f"{self.lost:.0%} of the picture is not found again"
+                "they are of different scenes"
+                if self.is_cut
+                else f"{self.unmatched:.0%} of the picture is not found again"
             )
             return f"{where}, and {why}: what lies between must be invented."
         if self.motion < STILL:
@@ -101,19 +103,18 @@ def measure_gaps(keyframes: KeyframeSet, on_gap: Callable[[int], None] | None = 
 def _gap(first: Keyframe, last: Keyframe) -> Gap:
     first_13HW, last_13HW = (_small(each.image_HWC) for each in (first, last))
     forward_2HW, backward_2HW = flow_both_ways(*(each[0].movedim(0, 2) for each in (first_13HW, last_13HW)))
-    forth = Agreement.of(first_13HW, last_13HW, forward_2HW[None], backward_2HW[None])
-    back = Agreement.of(last_13HW, first_13HW, backward_2HW[None], forward_2HW[None])
+    consistency = Consistency.of(first_13HW, last_13HW, forward_2HW[None], backward_2HW[None])
     height, width = first_13HW.shape[2:]
-    lengths_N = forward_2HW.square().sum(0).sqrt().flatten()
+    lengths_N = flow_length(forward_2HW).flatten()
     moved = float(lengths_N.sort().values[int(MOVING * (len(lengths_N) - 1))])
     return Gap(
         first.frame,
         last.frame,
         moved * first.image_HWC.shape[1] / width,
         moved / (height**2 + width**2) ** 0.5 / (last.frame - first.frame),
-        float(forth.mismatch_11HW.mean() + back.mismatch_11HW.mean()) / 2,
-        (forth.stray_share + back.stray_share) / 2,
-        is_cut(first_13HW, last_13HW, forth, back),
+        consistency.residual,
+        consistency.unmatched,
+        consistency.is_cut,
     )
 
 
@@ -137,7 +138,7 @@ def advise(gaps: Sequence[Gap], frame_count: int, has_sound: bool, gpu_gib: floa
     Returns:
         The advice, then a line for each gap, then what deserves attention.
     """
-    hardest = max(gaps, key=lambda gap: (gap.is_cut, gap.left))
+    hardest = max(gaps, key=lambda gap: (gap.is_cut, gap.residual))
     if has_sound:
         advice, warnings = _generative(gpu_gib, _with_sound(gpu_gib), frame_count)
     elif not hardest.must_be_invented:
@@ -167,7 +168,7 @@ def _by_prompt(gpu_gib: float, hardest: Gap) -> str:
         best = "Take Wan2.1-Fun 1.3B with a prompt (graph wan_keyframes_anywhere)"
     else:
         return "Take Wan2.1-Fun 1.3B with a prompt, small and in few frames (graph wan_keyframes_anywhere)."
-    if hardest.is_cut or hardest.lost > LOST or gpu_gib < GIB_DUAL:
+    if hardest.is_cut or hardest.unmatched > UNMATCHED or gpu_gib < GIB_DUAL:
         return f"{best}."
     return f"{best}; without a prompt, {SVD_FRAMES} frames a gap, Generative Inbetweening (generative_inbetweening)."
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from .colour import colour_step, mean_colour
 from .errors import InbetweenError
 from .images import check_frames
-from .optical_flow import LUMA_3, SMALLEST_SIDE, flow_both_ways
+from .optical_flow import LUMA_3, SMALLEST_SIDE, flow_both_ways, flow_length
 from .warping import fetch_along
 
 MEASURED_SIDE = 256  # longer side at which frames are measured; motion is told in pixels of the clip all the same
@@ -88,8 +88,7 @@ def measure_motion(frames_THWC: Tensor, on_frames: Callable[[int], None] | None 
     for frame in range(1, count):
         now_HWC = small(frames_THWC[frame])
         forward_2HW, backward_2HW = flow_both_ways(before_HWC, now_HWC)
-        lengths_HW = (forward_2HW[0].square() + forward_2HW[1].square()).sqrt()
-        motion.append(float(lengths_HW.mean()) * scale)
+        motion.append(float(flow_length(forward_2HW).mean()) * scale)
         colour.append(colour_step(mean_colour(before_HWC), mean_colour(now_HWC)))
         if from_before_THW:
             to_next_HW = _difference(before_HWC, now_HWC, forward_2HW)

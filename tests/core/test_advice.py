@@ -68,8 +68,8 @@ def test_pictures_too_small_for_motion_are_told():
         measure_gaps(keyframes(torch.rand(8, 8, 3), torch.rand(8, 8, 3)))
 
 
-def gap(left: float, lost: float = 0.1, is_cut: bool = False, first: int = 0) -> Gap:
-    return Gap(first, first + 12, 30.0, 0.003, left, lost, is_cut)
+def gap(residual: float, unmatched: float = 0.1, is_cut: bool = False, first: int = 0) -> Gap:
+    return Gap(first, first + 12, 30.0, 0.003, residual, unmatched, is_cut)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def gap(left: float, lost: float = 0.1, is_cut: bool = False, first: int = 0) ->
         ([gap(0.05)], False, 10, r"Take Wan2.1-Fun 1.3B .*anywhere\); without a prompt"),
         ([gap(0.05)], False, 8, r"Take Wan2.1-Fun 1.3B with a prompt \(graph wan_keyframes_anywhere\)\.$"),
         ([gap(0.05)], False, 4, "in few frames"),
-        ([gap(0.05, lost=0.9)], False, 24, r"Take SemFi with a prompt \(graph semfi_first_last\)\.$"),
+        ([gap(0.05, unmatched=0.9)], False, 24, r"Take SemFi with a prompt \(graph semfi_first_last\)\.$"),
         ([gap(0.001, is_cut=True)], False, 24, r"Take SemFi with a prompt \(graph semfi_first_last\)\.$"),
         ([gap(0.005)], True, 24, "audio_guided_inbetween, or context_clips"),
         ([gap(0.005)], True, 8, "EchoMimicV3"),
