@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from torch import Tensor
-from torch.nn import functional
 
 from .flow_agreement import Consistency
 from .frames import neighbours
 from .keyframes import Keyframe, KeyframeSet
 from .optical_flow import flow_both_ways, flow_length
 from .reports import report_text
+from .resize import resized, shrink_scale
 from .wan_layout import LONGEST_TRAINED, RULE
 
 MEASURED_SIDE = 640  # longer side at which pictures are compared
@@ -119,11 +119,13 @@ def _gap(first: Keyframe, last: Keyframe) -> Gap:
 
 
 def _small(image_HWC: Tensor) -> Tensor:
-    image_13HW = image_HWC.cpu().float().movedim(2, 0)[None]
-    scale = MEASURED_SIDE / max(image_13HW.shape[2:])
-    if scale >= 1:
-        return image_13HW
-    return functional.interpolate(image_13HW, scale_factor=scale, mode="area")
+    image_1HWC = image_HWC[None].cpu().float()
+    height, width = image_HWC.shape[:2]
+    scale = shrink_scale(height, width, MEASURED_SIDE)
+    if scale < 1:
+        # Sides are rounded down, as they were for the measurements behind the thresholds.
+        image_1HWC = resized(image_1HWC, max(1, int(height * scale)), max(1, int(width * scale)), "area")
+    return image_1HWC.movedim(3, 1)
 
 
 def advise(gaps: Sequence[Gap], frame_count: int, has_sound: bool, gpu_gib: float) -> str:

@@ -12,6 +12,7 @@ from .frames import FrameRule, exact, neighbours
 from .images import check_frames, size_text
 from .keyframes import Keyframe, KeyframeSet
 from .reports import report_text
+from .resize import resized, shrink_scale
 from .wan_layout import FEWEST_FRAMES, SLOTS
 from .waveforms import Sound, cut, silence
 
@@ -284,12 +285,10 @@ def _evenly(clip_THWC: Tensor, count: int) -> Tensor:
 
 
 def _at_most(frames_THWC: Tensor, longest: int) -> Tensor:
+    """Frames whose longer side is at most `longest` pixels, in memory of their own."""
     height, width = frames_THWC.shape[1:3]
-    share = longest / max(height, width)
-    if share >= 1:
+    scale = shrink_scale(height, width, longest)
+    if scale == 1:
         return frames_THWC.clone()
-    size = max(1, round(height * share)), max(1, round(width * share))
-    small_TCHW = torch.nn.functional.interpolate(
-        frames_THWC.movedim(-1, 1).float(), size, mode="bilinear", antialias=True
-    )
-    return small_TCHW.movedim(1, -1).clamp(0, 1).contiguous()
+    height, width = max(1, round(height * scale)), max(1, round(width * scale))
+    return resized(frames_THWC, height, width, "bilinear").clamp(0, 1).contiguous()

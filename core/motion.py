@@ -12,6 +12,7 @@ from .colour import colour_step, mean_colour
 from .errors import InbetweenError
 from .images import check_frames
 from .optical_flow import LUMA_3, SMALLEST_SIDE, flow_both_ways, flow_length
+from .resize import shrink_scale
 from .warping import fetch_along
 
 MEASURED_SIDE = 256  # longer side at which frames are measured; motion is told in pixels of the clip all the same
@@ -131,7 +132,7 @@ def find_jumps(values: Sequence[float], least: float) -> tuple[int, ...]:
 def small(frame_HWC: Tensor) -> Tensor:
     """The frame at the size at which it is measured, float32, on the CPU; motion can be found from 16 pixels on."""
     height, width = frame_HWC.shape[:2]
-    scale = min(1.0, MEASURED_SIDE / max(height, width))
+    scale = shrink_scale(height, width, MEASURED_SIDE)
     size = tuple(max(SMALLEST_SIDE, round(side * scale)) for side in (width, height))
     resized_HWC = cv2.resize(frame_HWC.float().cpu().numpy(), size, interpolation=cv2.INTER_AREA)
     return torch.from_numpy(resized_HWC)
