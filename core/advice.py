@@ -5,7 +5,7 @@ of real frames 2 to 96 apart it foretold how near the weight-free engine comes t
 correlation with PSNR is -0.92, that of the length of the motion alone -0.80 (`benchmarks/advice.py`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,6 +15,7 @@ from .flow_agreement import Consistency
 from .frames import neighbours
 from .keyframes import Keyframe, KeyframeSet
 from .optical_flow import flow_both_ways, flow_length
+from .progress import ProgressCallback, no_progress
 from .reports import report_text
 from .resize import resized, shrink_scale
 from .wan_layout import LONGEST_TRAINED, RULE
@@ -82,7 +83,7 @@ class Gap:
         return f"{where}: it can be followed{'' if self.can_be_followed else ' in most places'}. {pace}."
 
 
-def measure_gaps(keyframes: KeyframeSet, on_gap: Callable[[int], None] | None = None) -> tuple[Gap, ...]:
+def measure_gaps(keyframes: KeyframeSet, on_gap: ProgressCallback = no_progress) -> tuple[Gap, ...]:
     """Measure what lies between each two neighbouring keyframes.
 
     Args:
@@ -95,8 +96,7 @@ def measure_gaps(keyframes: KeyframeSet, on_gap: Callable[[int], None] | None = 
     gaps = []
     for first, last in pairwise(keyframes.keyframes):
         gaps.append(_gap(first, last))
-        if on_gap is not None:
-            on_gap(1)
+        on_gap(1)
     return tuple(gaps)
 
 

@@ -3,7 +3,6 @@
 Colours after Baker et al., "A Database and Evaluation Methodology for Optical Flow", IJCV 2011 (the Middlebury wheel).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,6 +15,7 @@ from torch.nn import functional
 from .errors import InbetweenError
 from .images import check_frames
 from .optical_flow import flow_both_ways, flow_length
+from .progress import ProgressCallback, no_progress
 from .splatting import SplatGeometry
 
 # Colours of the wheel and how many steps lead from each to the next.
@@ -51,7 +51,7 @@ def view_flow(
     frames_THWC: Tensor,
     longest: float = 0.0,
     legend: bool = True,
-    on_frames: Callable[[int], None] | None = None,
+    on_frames: ProgressCallback = no_progress,
 ) -> FlowView:
     """Show the motion from each frame to the next.
 
@@ -84,8 +84,7 @@ def view_flow(
         length_HW = flow_length(flow_2HW)
         means.append(float(length_HW.mean()))
         peaks.append(_percentile(length_HW))
-        if on_frames is not None:
-            on_frames(1)
+        on_frames(1)
     scale = longest or max(peaks) or 1.0
     pictures_THWC = torch.empty(count, height, width, 3)
     for picture_HWC, flow_2HW in zip(pictures_THWC, flows_T2HW, strict=True):

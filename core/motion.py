@@ -1,6 +1,6 @@
 """How a clip moves from frame to frame, and where it jumps: numbers behind the motion plot."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -12,6 +12,7 @@ from .colour import colour_step, mean_colour
 from .errors import InbetweenError
 from .images import check_frames
 from .optical_flow import LUMA_3, SMALLEST_SIDE, flow_both_ways, flow_length
+from .progress import ProgressCallback, no_progress
 from .resize import shrink_scale
 from .warping import fetch_along
 
@@ -67,7 +68,7 @@ class Motion:
         return "\n".join(lines if self.jumps else [*lines, "No jump found."])
 
 
-def measure_motion(frames_THWC: Tensor, on_frames: Callable[[int], None] | None = None) -> Motion:
+def measure_motion(frames_THWC: Tensor, on_frames: ProgressCallback = no_progress) -> Motion:
     """Measure a clip frame by frame, at a small size.
 
     Args:
@@ -96,8 +97,7 @@ def measure_motion(frames_THWC: Tensor, on_frames: Callable[[int], None] | None 
             flicker.append(float(torch.minimum(from_before_THW.pop(), to_next_HW).mean()))
         from_before_THW.append(_difference(now_HWC, before_HWC, backward_2HW))
         before_HWC = now_HWC
-        if on_frames is not None:
-            on_frames(1)
+        on_frames(1)
     flicker.append(0.0)  # the last frame has one neighbour only
     diagonal = float(np.hypot(*frames_THWC.shape[1:3]))
     flicker_jumps = find_jumps(flicker, LEAST_FLICKER)
