@@ -56,20 +56,27 @@ class Consistency:
 
 
 @torch.no_grad()
-def is_cut(first_HWC: Tensor, second_HWC: Tensor) -> bool:
+def is_cut_between(first_HWC: Tensor, second_HWC: Tensor, device: torch.device | str = "cpu") -> bool:
     """Whether two frames have nothing in common, by the weight-free flow; for engines that find no flow themselves.
 
+    Flow takes longer than some engines take for a frame, so it is found only between frames that differ in their broad
+    layout; the answer is that of `Consistency.is_cut`.
+
     Args:
-        first_HWC, second_HWC: RGB of one size, at least 16 pixels a side, floating, in [0, 1], on any device.
+        first_HWC, second_HWC: RGB of one size, floating, in [0, 1], on any device.
+        device: where frames are compared; the flow itself is always found on the CPU.
 
     Raises:
-        InbetweenError: a side is shorter than 16 pixels.
+        InbetweenError: the layouts differ, and a side is shorter than 16 pixels, so that no flow can be found.
     """
-    flows_12HW = (flow_2HW[None] for flow_2HW in flow_both_ways(first_HWC, second_HWC))
-    frames_13HW = (
-        frame_HWC.to(first_HWC.device, torch.float32).movedim(2, 0)[None] for frame_HWC in (first_HWC, second_HWC)
+    first_13HW, second_13HW = (
+        frame_HWC.to(device, torch.float32).nan_to_num().clamp(0, 1).movedim(2, 0)[None]
+        for frame_HWC in (first_HWC, second_HWC)
     )
-    return Consistency.of(*frames_13HW, *flows_12HW).is_cut
+    if _difference(first_13HW, second_13HW) < CUT_DIFFERENCE or _same_layout(first_13HW, second_13HW):
+        return False
+    flows_12HW = (flow_2HW[None].to(device) for flow_2HW in flow_both_ways(first_HWC, second_HWC))
+    return Consistency.of(first_13HW, second_13HW, *flows_12HW).is_cut
 
 
 def _followed(own_13HW: Tensor, other_13HW: Tensor, flow_12HW: Tensor, flow_back_12HW: Tensor) -> tuple[Tensor, float]:
@@ -81,8 +88,16 @@ def _followed(own_13HW: Tensor, other_13HW: Tensor, flow_12HW: Tensor, flow_back
 
 
 def _is_cut(first_13HW: Tensor, second_13HW: Tensor, residual: float, unmatched: float) -> bool:
-    difference = float((first_13HW - second_13HW).abs().mean())
+    difference = _difference(first_13HW, second_13HW)
     unexplained = residual / max(difference, 1e-6)
     if difference < CUT_DIFFERENCE or unmatched < CUT_UNMATCHED or unexplained < CUT_UNEXPLAINED:
         return False
-    return layout_correlation(first_13HW[0].movedim(0, 2), second_13HW[0].movedim(0, 2)) < CUT_CORRELATION
+    return not _same_layout(first_13HW, second_13HW)
+
+
+def _difference(first_13HW: Tensor, second_13HW: Tensor) -> float:
+    return float((first_13HW - second_13HW).abs().mean())
+
+
+def _same_layout(first_13HW: Tensor, second_13HW: Tensor) -> bool:
+    return layout_correlation(first_13HW[0].movedim(0, 2), second_13HW[0].movedim(0, 2)) >= CUT_CORRELATION
