@@ -13,7 +13,7 @@ from .images import check_frames, size_text
 from .keyframes import KeyframeSet
 from .progress import ProgressCallback, no_progress
 
-PutBack = Literal["off", "replace", "replace and blend"]
+PutBack = Literal["replace", "replace and blend", "off"]
 PUT_BACK_MODES: tuple[PutBack, ...] = get_args(PutBack)
 
 

@@ -27,6 +27,7 @@ from .progress import ProgressCallback, no_progress
 Seam = Literal["cut", "cross-fade"]
 SEAMS: tuple[Seam, ...] = get_args(Seam)
 MatchColour = Literal["fade out", "carry on", "off"]
+MATCH_COLOUR_MODES: tuple[MatchColour, ...] = get_args(MatchColour)
 
 MOST_CLIPS = 50  # sockets of one Join Clips
 SAME_RATE = 1e-4  # files round rates: 23.976 is 24000/1001, but 24 is not
