@@ -7,6 +7,7 @@ correlation with PSNR is -0.92, that of the length of the motion alone -0.80 (`b
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from itertools import pairwise
 
 from torch import Tensor
@@ -29,6 +30,22 @@ MOVING = 0.95  # quantile of the motion that is told: a few wrong vectors say no
 SVD_FRAMES = 25
 # GPU memory for Wan 1.3B, SVD with one direction at a time, Wan 14B in 8 bits, and in 16 with the rest in main memory
 GIB_SMALL, GIB_DUAL, GIB_EIGHT_BITS, GIB_LARGE = 8, 9, 12, 16
+
+
+class Graph(str, Enum):
+    """The shipped graphs that the advice sends people to, by their file names in workflows/."""
+
+    FLOW = "quickstart"
+    PERVFI = "pervfi_interpolate"
+    SEMFI = "semfi_first_last"
+    SEMFI_EIGHT_BITS = "semfi_low_vram"
+    WAN_FUN = "wan_keyframes_anywhere"
+    WAN_LONG = "wan_long"
+    SVD = "generative_inbetweening"
+    SOUND = "audio_guided_inbetween"
+    SOUND_LARGE = "context_clips"
+
+    __str__ = str.__str__
 
 
 @dataclass(frozen=True)
@@ -154,31 +171,31 @@ def advise(gaps: Sequence[Gap], frame_count: int, has_sound: bool, gpu_gib: floa
 
 def _following(hardest: Gap) -> str:
     if hardest.can_be_followed:
-        return "Take the engine without a model (graph quickstart), or PerVFI for sharper detail (pervfi_interpolate)."
+        return f"Take the engine without a model (graph {Graph.FLOW}), or PerVFI for sharper detail ({Graph.PERVFI})."
     return (
-        "Take PerVFI (graph pervfi_interpolate), or put one more keyframe between "
-        f"frames {hardest.first} and {hardest.last} and stay without a model (quickstart)."
+        f"Take PerVFI (graph {Graph.PERVFI}), or put one more keyframe between "
+        f"frames {hardest.first} and {hardest.last} and stay without a model ({Graph.FLOW})."
     )
 
 
 def _by_prompt(gpu_gib: float, hardest: Gap) -> str:
     if gpu_gib >= GIB_LARGE:
-        best = "Take SemFi with a prompt (graph semfi_first_last)"
-    elif gpu_gib >= GIB_EIGHT_BITS:
-        best = "Take Wan2.1-Fun 1.3B with a prompt (graph wan_keyframes_anywhere), or SemFi in 8 bits (semfi_low_vram)"
+        best = f"Take SemFi with a prompt (graph {Graph.SEMFI})"
     elif gpu_gib >= GIB_SMALL:
-        best = "Take Wan2.1-Fun 1.3B with a prompt (graph wan_keyframes_anywhere)"
+        best = f"Take Wan2.1-Fun 1.3B with a prompt (graph {Graph.WAN_FUN})"
+        if gpu_gib >= GIB_EIGHT_BITS:
+            best += f", or SemFi in 8 bits ({Graph.SEMFI_EIGHT_BITS})"
     else:
-        return "Take Wan2.1-Fun 1.3B with a prompt, small and in few frames (graph wan_keyframes_anywhere)."
+        return f"Take Wan2.1-Fun 1.3B with a prompt, small and in few frames (graph {Graph.WAN_FUN})."
     if hardest.is_cut or hardest.unmatched > UNMATCHED or gpu_gib < GIB_DUAL:
         return f"{best}."
-    return f"{best}; without a prompt, {SVD_FRAMES} frames a gap, Generative Inbetweening (generative_inbetweening)."
+    return f"{best}; without a prompt, {SVD_FRAMES} frames a gap, Generative Inbetweening ({Graph.SVD})."
 
 
 def _with_sound(gpu_gib: float) -> str:
     if gpu_gib >= GIB_LARGE:
-        return "Take Wan2.1 with an audio adapter (graph audio_guided_inbetween, or context_clips on the 14B model)."
-    return "Take EchoMimicV3, an audio adapter on the 1.3B model (graph audio_guided_inbetween)."
+        return f"Take Wan2.1 with an audio adapter (graph {Graph.SOUND}, or {Graph.SOUND_LARGE} on the 14B model)."
+    return f"Take EchoMimicV3, an audio adapter on the 1.3B model (graph {Graph.SOUND})."
 
 
 def _generative(gpu_gib: float, advice: str, frame_count: int) -> tuple[str, list[str]]:
@@ -187,7 +204,8 @@ def _generative(gpu_gib: float, advice: str, frame_count: int) -> tuple[str, lis
         warnings.append("there is no GPU here, and this takes hours without one.")
     if frame_count > LONGEST_TRAINED:
         warnings.append(
-            f"{frame_count} frames are more than Wan makes at once, {LONGEST_TRAINED}: use Segments (graph wan_long)."
+            f"{frame_count} frames are more than Wan makes at once, {LONGEST_TRAINED}: "
+            f"use Segments (graph {Graph.WAN_LONG})."
         )
     elif frame_count not in (near := neighbours(frame_count, RULE)):
         warnings.append(f"Wan makes 4n+1 frames: {' or '.join(map(str, near))} instead of {frame_count}.")
