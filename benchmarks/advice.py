@@ -55,7 +55,7 @@ def measure(frames: list[np.ndarray]) -> list[tuple[float, float, float, float]]
             (gap,) = measure_gaps(KeyframeSet(distance + 1, (Keyframe(0, first, 1.0), Keyframe(distance, last, 1.0))))
             made = engine.prepare(first, last).render([0.5]).frames_THWC[0]
             values = [bytes_of(picture) for picture in (made, (first + last) / 2, true)]
-            found.append((gap.left, gap.motion, psnr(values[0], values[2]), psnr(values[1], values[2])))
+            found.append((gap.residual, gap.motion, psnr(values[0], values[2]), psnr(values[1], values[2])))
     return found
 
 

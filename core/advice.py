@@ -5,22 +5,24 @@ of real frames 2 to 96 apart it foretold how near the weight-free engine comes t
 correlation with PSNR is -0.92, that of the length of the motion alone -0.80 (`benchmarks/advice.py`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from itertools import pairwise
 
 from torch import Tensor
-from torch.nn import functional
 
-from .flow_agreement import Agreement, is_cut
+from .flow_agreement import Consistency
 from .keyframes import Keyframe, KeyframeSet
-from .optical_flow import flow_both_ways
+from .optical_flow import flow_both_ways, flow_length
+from .progress import ProgressCallback, no_progress
 from .reports import report_text
+from .resize import resized, shrink_scale
 from .wan_layout import LONGEST_TRAINED, WAN
 
 MEASURED_SIDE = 640  # longer side at which pictures are compared
-FOLLOWED, DOUBTFUL = 0.014, 0.02  # left of the range 0 to 1; up to these, half of the pairs reached 32 dB, and 25 dB
-LOST = 0.6  # share of the picture that is not found again, from which on there is hardly one scene
+FOLLOWED, DOUBTFUL = 0.014, 0.02  # residuals; up to these, half of the pairs reached 32 dB, and 25 dB
+UNMATCHED = 0.6  # share of the picture that is not found again, from which on there is hardly one scene
 ORDINARY_STEP = 0.005  # of the diagonal from frame to frame: 0.2% to 3% were seen in real clips
 STILL = 0.5  # pixels
 MOVING = 0.95  # quantile of the motion that is told: a few wrong vectors say nothing
@@ -29,33 +31,49 @@ SVD_FRAMES = 25
 GIB_SMALL, GIB_DUAL, GIB_EIGHT_BITS, GIB_LARGE = 8, 9, 12, 16
 
 
+class Graph(str, Enum):
+    """The shipped graphs that the advice sends people to, by their file names in workflows/."""
+
+    FLOW = "quickstart"
+    PERVFI = "pervfi_interpolate"
+    SEMFI = "semfi_first_last"
+    SEMFI_EIGHT_BITS = "semfi_low_vram"
+    WAN_FUN = "wan_keyframes_anywhere"
+    WAN_LONG = "wan_long"
+    SVD = "generative_inbetweening"
+    SOUND = "audio_guided_inbetween"
+    SOUND_LARGE = "context_clips"
+
+    __str__ = str.__str__
+
+
 @dataclass(frozen=True)
 class Gap:
     """Two neighbouring keyframes and what lies between them.
 
     first, last: their frames. motion: 0.95 quantile of the motion from one to the other, in pixels.
     step: the same from frame to frame as a share of the diagonal.
-    left: mean difference that is left when the motion is followed, 0 to 1.
-    lost: share of the picture whose motion there and back does not meet.
+    residual: mean difference that is left when the motion is followed, 0 to 1.
+    unmatched: share of the picture whose motion there and back does not meet.
     """
 
     first: int
     last: int
     motion: float
     step: float
-    left: float
-    lost: float
+    residual: float
+    unmatched: float
     is_cut: bool
 
     @property
     def can_be_followed(self) -> bool:
         """Whether optical flow explains nearly all of the difference."""
-        return self.left < FOLLOWED and not self.is_cut
+        return self.residual < FOLLOWED and not self.is_cut
 
     @property
     def must_be_invented(self) -> bool:
         """Whether it explains too little to be used at all."""
-        return self.left >= DOUBTFUL or self.is_cut
+        return self.residual >= DOUBTFUL or self.is_cut
 
     @property
     def ordinary_frames(self) -> int:
@@ -64,10 +82,12 @@ class Gap:
 
     def line(self) -> str:
         """What was measured, and what it means."""
-        where = f"Frames {self.first} to {self.last}: {self.left:.3f} of the range is left when motion is followed"
+        where = f"Frames {self.first} to {self.last}: {self.residual:.3f} of the range is left when motion is followed"
         if self.must_be_invented:
             why = (
-                "they are of different scenes" if self.is_cut else f"{self.lost:.0%} of the picture is not found again"
+                "they are of different scenes"
+                if self.is_cut
+                else f"{self.unmatched:.0%} of the picture is not found again"
             )
             return f"{where}, and {why}: what lies between must be invented."
         if self.motion < STILL:
@@ -79,7 +99,7 @@ class Gap:
         return f"{where}: it can be followed{'' if self.can_be_followed else ' in most places'}. {pace}."
 
 
-def measure_gaps(keyframes: KeyframeSet, on_gap: Callable[[int], None] | None = None) -> tuple[Gap, ...]:
+def measure_gaps(keyframes: KeyframeSet, on_gap: ProgressCallback = no_progress) -> tuple[Gap, ...]:
     """Measure what lies between each two neighbouring keyframes.
 
     Args:
@@ -92,36 +112,36 @@ def measure_gaps(keyframes: KeyframeSet, on_gap: Callable[[int], None] | None = 
     gaps = []
     for first, last in pairwise(keyframes.keyframes):
         gaps.append(_gap(first, last))
-        if on_gap is not None:
-            on_gap(1)
+        on_gap(1)
     return tuple(gaps)
 
 
 def _gap(first: Keyframe, last: Keyframe) -> Gap:
     first_13HW, last_13HW = (_small(each.image_HWC) for each in (first, last))
     forward_2HW, backward_2HW = flow_both_ways(*(each[0].movedim(0, 2) for each in (first_13HW, last_13HW)))
-    forth = Agreement.of(first_13HW, last_13HW, forward_2HW[None], backward_2HW[None])
-    back = Agreement.of(last_13HW, first_13HW, backward_2HW[None], forward_2HW[None])
+    consistency = Consistency.of(first_13HW, last_13HW, forward_2HW[None], backward_2HW[None])
     height, width = first_13HW.shape[2:]
-    lengths_N = forward_2HW.square().sum(0).sqrt().flatten()
+    lengths_N = flow_length(forward_2HW).flatten()
     moved = float(lengths_N.sort().values[int(MOVING * (len(lengths_N) - 1))])
     return Gap(
         first.frame,
         last.frame,
         moved * first.image_HWC.shape[1] / width,
         moved / (height**2 + width**2) ** 0.5 / (last.frame - first.frame),
-        float(forth.mismatch_11HW.mean() + back.mismatch_11HW.mean()) / 2,
-        (forth.stray_share + back.stray_share) / 2,
-        is_cut(first_13HW, last_13HW, forth, back),
+        consistency.residual,
+        consistency.unmatched,
+        consistency.is_cut,
     )
 
 
 def _small(image_HWC: Tensor) -> Tensor:
-    image_13HW = image_HWC.cpu().float().movedim(2, 0)[None]
-    scale = MEASURED_SIDE / max(image_13HW.shape[2:])
-    if scale >= 1:
-        return image_13HW
-    return functional.interpolate(image_13HW, scale_factor=scale, mode="area")
+    image_1HWC = image_HWC[None].cpu().float()
+    height, width = image_HWC.shape[:2]
+    scale = shrink_scale(height, width, MEASURED_SIDE)
+    if scale < 1:
+        # Sides are rounded down, as they were for the measurements behind the thresholds.
+        image_1HWC = resized(image_1HWC, max(1, int(height * scale)), max(1, int(width * scale)), "area")
+    return image_1HWC.movedim(3, 1)
 
 
 def advise(gaps: Sequence[Gap], frame_count: int, has_sound: bool, gpu_gib: float) -> str:
@@ -136,7 +156,7 @@ def advise(gaps: Sequence[Gap], frame_count: int, has_sound: bool, gpu_gib: floa
     Returns:
         The advice, then a line for each gap, then what deserves attention.
     """
-    hardest = max(gaps, key=lambda gap: (gap.is_cut, gap.left))
+    hardest = max(gaps, key=lambda gap: (gap.is_cut, gap.residual))
     if has_sound:
         advice, warnings = _generative(gpu_gib, _with_sound(gpu_gib), frame_count)
     elif not hardest.must_be_invented:
@@ -150,31 +170,31 @@ def advise(gaps: Sequence[Gap], frame_count: int, has_sound: bool, gpu_gib: floa
 
 def _following(hardest: Gap) -> str:
     if hardest.can_be_followed:
-        return "Take the engine without a model (graph quickstart), or PerVFI for sharper detail (pervfi_interpolate)."
+        return f"Take the engine without a model (graph {Graph.FLOW}), or PerVFI for sharper detail ({Graph.PERVFI})."
     return (
-        "Take PerVFI (graph pervfi_interpolate), or put one more keyframe between "
-        f"frames {hardest.first} and {hardest.last} and stay without a model (quickstart)."
+        f"Take PerVFI (graph {Graph.PERVFI}), or put one more keyframe between "
+        f"frames {hardest.first} and {hardest.last} and stay without a model ({Graph.FLOW})."
     )
 
 
 def _by_prompt(gpu_gib: float, hardest: Gap) -> str:
     if gpu_gib >= GIB_LARGE:
-        best = "Take SemFi with a prompt (graph semfi_first_last)"
-    elif gpu_gib >= GIB_EIGHT_BITS:
-        best = "Take Wan2.1-Fun 1.3B with a prompt (graph wan_keyframes_anywhere), or SemFi in 8 bits (semfi_low_vram)"
+        best = f"Take SemFi with a prompt (graph {Graph.SEMFI})"
     elif gpu_gib >= GIB_SMALL:
-        best = "Take Wan2.1-Fun 1.3B with a prompt (graph wan_keyframes_anywhere)"
+        best = f"Take Wan2.1-Fun 1.3B with a prompt (graph {Graph.WAN_FUN})"
+        if gpu_gib >= GIB_EIGHT_BITS:
+            best += f", or SemFi in 8 bits ({Graph.SEMFI_EIGHT_BITS})"
     else:
-        return "Take Wan2.1-Fun 1.3B with a prompt, small and in few frames (graph wan_keyframes_anywhere)."
-    if hardest.is_cut or hardest.lost > LOST or gpu_gib < GIB_DUAL:
+        return f"Take Wan2.1-Fun 1.3B with a prompt, small and in few frames (graph {Graph.WAN_FUN})."
+    if hardest.is_cut or hardest.unmatched > UNMATCHED or gpu_gib < GIB_DUAL:
         return f"{best}."
-    return f"{best}; without a prompt, {SVD_FRAMES} frames a gap, Generative Inbetweening (generative_inbetweening)."
+    return f"{best}; without a prompt, {SVD_FRAMES} frames a gap, Generative Inbetweening ({Graph.SVD})."
 
 
 def _with_sound(gpu_gib: float) -> str:
     if gpu_gib >= GIB_LARGE:
-        return "Take Wan2.1 with an audio adapter (graph audio_guided_inbetween, or context_clips on the 14B model)."
-    return "Take EchoMimicV3, an audio adapter on the 1.3B model (graph audio_guided_inbetween)."
+        return f"Take Wan2.1 with an audio adapter (graph {Graph.SOUND}, or {Graph.SOUND_LARGE} on the 14B model)."
+    return f"Take EchoMimicV3, an audio adapter on the 1.3B model (graph {Graph.SOUND})."
 
 
 def _generative(gpu_gib: float, advice: str, frame_count: int) -> tuple[str, list[str]]:
@@ -183,7 +203,8 @@ def _generative(gpu_gib: float, advice: str, frame_count: int) -> tuple[str, lis
         warnings.append("there is no GPU here, and this takes hours without one.")
     if frame_count > LONGEST_TRAINED:
         warnings.append(
-            f"{frame_count} frames are more than Wan makes at once, {LONGEST_TRAINED}: use Segments (graph wan_long)."
+            f"{frame_count} frames are more than Wan makes at once, {LONGEST_TRAINED}: "
+            f"use Segments (graph {Graph.WAN_LONG})."
         )
     elif frame_count not in (near := WAN.neighbours(frame_count)):
         warnings.append(f"Wan makes {WAN.rule} frames: {' or '.join(map(str, near))} instead of {frame_count}.")

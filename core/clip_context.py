@@ -14,6 +14,7 @@ from .gap_sound import GapSound, check_sound, gap_sound_of, notes_on_sound, soun
 from .gaps import Gap, frames_around, gap_of
 from .keyframes import Keyframe, KeyframeSet
 from .reports import report_text
+from .resize import resized, shrink_scale
 from .waveforms import Sound, silence
 
 FEWEST_CAPTION_FRAMES, MOST_CAPTION_FRAMES = 4, 8
@@ -135,12 +136,10 @@ def _evenly(clip_THWC: Tensor, count: int) -> Tensor:
 
 
 def _at_most(frames_THWC: Tensor, longest: int) -> Tensor:
+    """Frames whose longer side is at most `longest` pixels, in memory of their own."""
     height, width = frames_THWC.shape[1:3]
-    share = longest / max(height, width)
-    if share >= 1:
+    scale = shrink_scale(height, width, longest)
+    if scale == 1:
         return frames_THWC.clone()
-    size = max(1, round(height * share)), max(1, round(width * share))
-    small_TCHW = torch.nn.functional.interpolate(
-        frames_THWC.movedim(-1, 1).float(), size, mode="bilinear", antialias=True
-    )
-    return small_TCHW.movedim(1, -1).clamp(0, 1).contiguous()
+    height, width = max(1, round(height * scale)), max(1, round(width * scale))
+    return resized(frames_THWC, height, width, "bilinear").clamp(0, 1).contiguous()

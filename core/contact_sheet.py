@@ -6,11 +6,11 @@ from collections.abc import Collection
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .errors import InbetweenError
 from .images import check_frames
+from .resize import resized
 
 BACKGROUND = (28, 28, 31)
 TEXT = (217, 217, 217)
@@ -97,6 +97,5 @@ def _columns(count: int, cell_width: int, cell_height: int) -> int:
 
 
 def _thumbnail(frame_HWC: Tensor, height: int, width: int) -> np.ndarray:
-    frame_BCHW = frame_HWC.movedim(-1, 0).unsqueeze(0).to("cpu", torch.float32)
-    small_BCHW = F.interpolate(frame_BCHW, size=(height, width), mode="bilinear", antialias=True, align_corners=False)
-    return small_BCHW[0].movedim(0, -1).mul(255.0).round().clamp(0, 255).to(torch.uint8).numpy()
+    small_HWC = resized(frame_HWC[None].cpu(), height, width, "bilinear")[0]
+    return small_HWC.mul(255.0).round().clamp(0, 255).to(torch.uint8).numpy()

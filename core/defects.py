@@ -3,7 +3,7 @@
 Each score compares a frame with the two beside it, so the first and the last frame have none.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ from .flow_interpolator import FlowInterpolator
 from .images import check_frames
 from .motion import measure_motion, small
 from .optical_flow import LUMA_3
+from .progress import ProgressCallback, no_progress
 
 SCORES = ("flicker", "blur", "ghost")
 
@@ -23,7 +24,7 @@ MOVING_SHARE = 0.002  # of the area below which nothing moves
 FLAT = 1e-4  # mean Laplacian of a picture without detail
 
 
-def score_frames(frames_THWC: Tensor, score: str, on_frames: Callable[[int], None] | None = None) -> list[float]:
+def score_frames(frames_THWC: Tensor, score: str, on_frames: ProgressCallback = no_progress) -> list[float]:
     """Rate every frame of a clip.
 
     Args:
@@ -57,13 +58,12 @@ def worst_frames(scores: list[float], count: int, passed_over: Collection[int] =
     return sorted(sorted(bad, key=lambda frame: -scores[frame])[:count])
 
 
-def _blur(frames_THWC: Tensor, on_frames: Callable[[int], None] | None) -> list[float]:
+def _blur(frames_THWC: Tensor, on_frames: ProgressCallback) -> list[float]:
     detail = []
     for frame_HWC in frames_THWC:
         luma_HW = (frame_HWC.float().cpu() @ torch.tensor(LUMA_3)).numpy()
         detail.append(float(np.abs(cv2.Laplacian(luma_HW, cv2.CV_32F)).mean()))
-        if on_frames is not None:
-            on_frames(1)
+        on_frames(1)
     blur = [0.0] * len(detail)
     for frame in range(1, len(detail) - 1):
         # The less detailed neighbour, or the frame after a blurred one would be blamed for it.
@@ -73,7 +73,7 @@ def _blur(frames_THWC: Tensor, on_frames: Callable[[int], None] | None) -> list[
     return blur
 
 
-def _ghost(frames_THWC: Tensor, on_frames: Callable[[int], None] | None) -> list[float]:
+def _ghost(frames_THWC: Tensor, on_frames: ProgressCallback) -> list[float]:
     interpolator, luma_3 = FlowInterpolator(), torch.tensor(LUMA_3)
     ghost = [0.0] * frames_THWC.shape[0]
     beside = [small(frames_THWC[0]), small(frames_THWC[1])]
@@ -88,8 +88,6 @@ def _ghost(frames_THWC: Tensor, on_frames: Callable[[int], None] | None) -> list
             nearer = float((here_HW - moved_HW).abs()[moving_HW].mean() - (here_HW - faded_HW).abs()[moving_HW].mean())
             ghost[frame] = min(1.0, max(0.0, nearer / max(apart, 1e-3)))
         beside.pop(0)
-        if on_frames is not None:
-            on_frames(1)
-    if on_frames is not None:
-        on_frames(2)
+        on_frames(1)
+    on_frames(2)
     return ghost

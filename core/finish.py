@@ -1,7 +1,6 @@
 """Last touches on generated frames: the right number of them, the keyframes' colours, and the keyframes themselves."""
 
 from bisect import bisect_right
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -12,8 +11,9 @@ from .colour import ColourTransfer, blend_transfers, colour_statistics, colour_s
 from .errors import InbetweenError
 from .images import check_frames, size_text
 from .keyframes import KeyframeSet
+from .progress import ProgressCallback, no_progress
 
-PutBack = Literal["off", "replace", "replace and blend"]
+PutBack = Literal["replace", "replace and blend", "off"]
 PUT_BACK_MODES: tuple[PutBack, ...] = get_args(PutBack)
 
 
@@ -32,7 +32,7 @@ def finish_frames(
     blend_frames: int = 2,
     match_colour: bool = False,
     loop: bool = False,
-    on_frames: Callable[[int], None] | None = None,
+    on_frames: ProgressCallback = no_progress,
 ) -> Finished:
     """Trim to the time line of the keyframes, match the colours to the keyframes, put them back, close the loop.
 
@@ -72,7 +72,7 @@ def finish_frames(
         steps[0] += f", frame {wanted - 1} left out because a loop shows frame 0 again there"
     notes = dict.fromkeys(keyframes.frames, "")
     if match_colour:
-        notes = _match_colours(finished_THWC, keyframes, on_frames or (lambda _: None))
+        notes = _match_colours(finished_THWC, keyframes, on_frames)
         steps.append("colours matched")
     if put_back == "off":
         steps.append("keyframes left as generated")
@@ -115,7 +115,7 @@ def _check(frames_THWC: Tensor, keyframes: KeyframeSet, loop: bool) -> None:
             )
 
 
-def _match_colours(frames_THWC: Tensor, keyframes: KeyframeSet, on_frames: Callable[[int], None]) -> dict[int, str]:
+def _match_colours(frames_THWC: Tensor, keyframes: KeyframeSet, on_frames: ProgressCallback) -> dict[int, str]:
     """Correct the frames in place; says of each keyframe what could not be matched."""
     transfers = [
         colour_transfer(

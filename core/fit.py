@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import Literal, get_args
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .errors import InbetweenError
 from .images import size_text
+from .resize import resized
 
 Fit = Literal["crop", "pad", "stretch", "off"]
 FITS: tuple[Fit, ...] = get_args(Fit)
@@ -82,9 +81,7 @@ def _fit(image_HWC: Tensor, width: int, height: int, fit: Fit) -> Tensor:
 
 
 def _resize(image_HWC: Tensor, width: int, height: int) -> Tensor:
-    image_BCHW = image_HWC.movedim(-1, 0).unsqueeze(0).to(torch.float32)
-    resized_BCHW = F.interpolate(image_BCHW, size=(height, width), mode="bicubic", antialias=True, align_corners=False)
-    return resized_BCHW.clamp_(0.0, 1.0)[0].movedim(0, -1).to(image_HWC.dtype)
+    return resized(image_HWC[None], height, width, "bicubic")[0].clamp_(0.0, 1.0).to(image_HWC.dtype)
 
 
 def _to_multiple(length: int, multiple_of: int) -> int:

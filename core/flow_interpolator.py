@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .flow_agreement import Agreement, is_cut
+from .flow_agreement import Consistency
 from .interpolator import Rendered, RenderSettings
 from .optical_flow import flow_both_ways
 from .splatting import SplatGeometry
 from .warping import distance_outside, fetch_along
 
-# Importance of a pixel's motion where several land on one: exp(-MISMATCH_LOSS * d), where d is the difference in colour
-# between the pixel and what its flow points at.
-MISMATCH_LOSS = 40.0
+# Importance of a pixel's motion where several land on one: exp(-ERROR_LOSS * d), where d is the photometric error: the
+# difference in colour between the pixel and what its flow points at.
+ERROR_LOSS = 40.0
 LOWEST_IMPORTANCE = -18.0
 
 STILL = 0.01  # pixels; below this the frames are cross-faded unwarped, which leaves still pixels exact
@@ -76,11 +76,10 @@ class FlowInterpolator:
         forward_2HW, backward_2HW = flow_both_ways(first_HWC, second_HWC)
         first_13HW, second_13HW = (self._image(frame_HWC) for frame_HWC in (first_HWC, second_HWC))
         forward_12HW, backward_12HW = forward_2HW[None].to(self.device), backward_2HW[None].to(self.device)
-        forth = Agreement.of(first_13HW, second_13HW, forward_12HW, backward_12HW)
-        back = Agreement.of(second_13HW, first_13HW, backward_12HW, forward_12HW)
-        first = _side(first_13HW, forth, forward_12HW, sign=1)
-        second = _side(second_13HW, back, backward_12HW, sign=-1)
-        return FlowPair(first, second, is_cut(first_13HW, second_13HW, forth, back))
+        consistency = Consistency.of(first_13HW, second_13HW, forward_12HW, backward_12HW)
+        first = _side(first_13HW, consistency.first_error_11HW, forward_12HW, sign=1)
+        second = _side(second_13HW, consistency.second_error_11HW, backward_12HW, sign=-1)
+        return FlowPair(first, second, consistency.is_cut)
 
     def _image(self, frame_HWC: Tensor) -> Tensor:
         return frame_HWC.to(self.device, torch.float32).nan_to_num().clamp(0, 1).permute(2, 0, 1)[None].contiguous()
@@ -119,9 +118,9 @@ class FlowPair:
         return Rendered(_as_frames(made_T3HW.clamp(0, 1)), tuple(blended_T.tolist()))
 
 
-def _side(own_13HW: Tensor, agreement: Agreement, flow_12HW: Tensor, sign: int) -> _Side:
-    mismatch_11HW = functional.avg_pool2d(agreement.mismatch_11HW, 3, 1, padding=1, count_include_pad=False)
-    weight_11HW = (-MISMATCH_LOSS * mismatch_11HW).clamp(min=LOWEST_IMPORTANCE).exp()
+def _side(own_13HW: Tensor, error_11HW: Tensor, flow_12HW: Tensor, sign: int) -> _Side:
+    around_11HW = functional.avg_pool2d(error_11HW, 3, 1, padding=1, count_include_pad=False)
+    weight_11HW = (-ERROR_LOSS * around_11HW).clamp(min=LOWEST_IMPORTANCE).exp()
     motion_12HW = sign * flow_12HW
     carried_14HW = torch.cat([motion_12HW * weight_11HW, weight_11HW, torch.ones_like(weight_11HW)], dim=1)
     return _Side(own_13HW, motion_12HW, carried_14HW)

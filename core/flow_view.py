@@ -3,7 +3,6 @@
 Colours after Baker et al., "A Database and Evaluation Methodology for Optical Flow", IJCV 2011 (the Middlebury wheel).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,7 +14,8 @@ from torch.nn import functional
 
 from .errors import InbetweenError
 from .images import check_frames
-from .optical_flow import flow_both_ways
+from .optical_flow import flow_both_ways, flow_length
+from .progress import ProgressCallback, no_progress
 from .splatting import SplatGeometry
 
 # Colours of the wheel and how many steps lead from each to the next.
@@ -51,7 +51,7 @@ def view_flow(
     frames_THWC: Tensor,
     longest: float = 0.0,
     legend: bool = True,
-    on_frames: Callable[[int], None] | None = None,
+    on_frames: ProgressCallback = no_progress,
 ) -> FlowView:
     """Show the motion from each frame to the next.
 
@@ -81,11 +81,10 @@ def view_flow(
         flow_2HW, _ = flow_both_ways(first_HWC, second_HWC)
         flows_T2HW[pair] = flow_2HW
         holes_THW[pair] = _holes(flow_2HW)
-        length_HW = _length(flow_2HW)
+        length_HW = flow_length(flow_2HW)
         means.append(float(length_HW.mean()))
         peaks.append(_percentile(length_HW))
-        if on_frames is not None:
-            on_frames(1)
+        on_frames(1)
     scale = longest or max(peaks) or 1.0
     pictures_THWC = torch.empty(count, height, width, 3)
     for picture_HWC, flow_2HW in zip(pictures_THWC, flows_T2HW, strict=True):
@@ -116,7 +115,7 @@ def flow_colours(flow_2HW: Tensor) -> Tensor:
     below_HW = place_HW.floor().long().clamp(max=len(wheel_N3) - 1)
     above_HW = (below_HW + 1) % len(wheel_N3)
     hue_HW3 = torch.lerp(wheel_N3[below_HW], wheel_N3[above_HW], (place_HW - below_HW)[..., None])
-    length_HW1 = _length(flow_2HW)[..., None]
+    length_HW1 = flow_length(flow_2HW)[..., None]
     return torch.where(length_HW1 <= 1, 1 - length_HW1 * (1 - hue_HW3), hue_HW3 * 0.75)
 
 
@@ -124,10 +123,6 @@ def _holes(flow_2HW: Tensor) -> Tensor:
     arrived_HW = SplatGeometry.of(flow_2HW[None]).splat(torch.ones_like(flow_2HW[None, :1]))[0, 0]
     around_1HW = functional.avg_pool2d(arrived_HW.clamp(max=1)[None], 5, 1, padding=2, count_include_pad=False)
     return (around_1HW[0] < HOLE).float()
-
-
-def _length(flow_2HW: Tensor) -> Tensor:
-    return (flow_2HW[0].square() + flow_2HW[1].square()).sqrt()
 
 
 def _percentile(length_HW: Tensor) -> float:
@@ -144,7 +139,7 @@ def _draw_legend(picture_HWC: Tensor, scale: float) -> None:
     axis = torch.linspace(-1, 1, side)
     wheel_2hw = torch.stack([axis.expand(side, side), axis[:, None].expand(side, side)])
     corner_hwC = picture_HWC[-side - 4 : -4, -side - 4 : -4]
-    inside_hw1 = (_length(wheel_2hw) <= 1)[..., None]
+    inside_hw1 = (flow_length(wheel_2hw) <= 1)[..., None]
     corner_hwC.copy_(torch.where(inside_hw1, flow_colours(wheel_2hw), corner_hwC))
     text, size = f"{scale:.3g} px", side / 110
     (text_width, text_height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)

@@ -1,6 +1,6 @@
 """Join clips that share frames at their ends: nothing twice, nothing lost, no jump of colour at the seam."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -22,10 +22,12 @@ from .errors import InbetweenError
 from .frames import exact
 from .images import check_frames, size_text
 from .likeness import layout_correlation
+from .progress import ProgressCallback, no_progress
 
 Seam = Literal["cut", "cross-fade"]
 SEAMS: tuple[Seam, ...] = get_args(Seam)
 MatchColour = Literal["fade out", "carry on", "off"]
+MATCH_COLOUR_MODES: tuple[MatchColour, ...] = get_args(MatchColour)
 
 MOST_CLIPS = 50  # sockets of one Join Clips
 SAME_RATE = 1e-4  # files round rates: 23.976 is 24000/1001, but 24 is not
@@ -101,7 +103,7 @@ def join_clips(
     seam: Seam = "cut",
     match_colour: MatchColour = "fade out",
     fade_frames: int = 12,
-    on_frames: Callable[[int], None] | None = None,
+    on_frames: ProgressCallback = no_progress,
 ) -> Joined:
     """Join clips one after the other into one result.
 
@@ -133,8 +135,7 @@ def join_clips(
     result_THWC = clips_THWC[0].new_empty((total, *clips_THWC[0].shape[1:]))
     filled = len(clips_THWC[0])
     result_THWC[:filled] = clips_THWC[0]
-    report_progress = on_frames or (lambda _: None)
-    report_progress(filled)
+    on_frames(filled)
     ranges, seams = [f"Clip 1: frames 0 to {filled - 1}."], []
     for number, (before_THWC, clip_THWC) in enumerate(pairwise(clips_THWC), start=2):
         seam_frame, first = filled, filled - overlap
@@ -142,7 +143,7 @@ def join_clips(
         met_THWC = result_THWC[min(first, seam_frame - 1) : seam_frame]
         transfer, notes = _match(met_THWC, clip_THWC[: len(met_THWC)], match_colour, overlap)
         fading = fade_frames if match_colour == "fade out" else None
-        _lay(clip_THWC, result_THWC[first:filled], overlap, seam, transfer, fading, report_progress)
+        _lay(clip_THWC, result_THWC[first:filled], overlap, seam, transfer, fading, on_frames)
         shown_from = first if seam == "cross-fade" else seam_frame
         ranges.append(f"Clip {number}: frames {shown_from} to {filled - 1}.")
         step = colour_step(mean_colour(before_THWC[-1]), mean_colour(clip_THWC[min(overlap, len(clip_THWC) - 1)]))
@@ -171,7 +172,7 @@ def _lay(
     seam: Seam,
     transfer: ColourTransfer,
     fading: int | None,
-    on_frames: Callable[[int], None],
+    on_frames: ProgressCallback,
 ) -> None:
     """Write a clip to its place, whose first `overlap` frames hold the earlier clip; `fading` None never fades."""
     for frame in range(overlap if seam == "cut" else 0, len(clip_THWC)):

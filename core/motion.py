@@ -1,6 +1,6 @@
 """How a clip moves from frame to frame, and where it jumps: numbers behind the motion plot."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -11,7 +11,9 @@ from torch import Tensor
 from .colour import colour_step, mean_colour
 from .errors import InbetweenError
 from .images import check_frames
-from .optical_flow import LUMA_3, SMALLEST_SIDE, flow_both_ways
+from .optical_flow import LUMA_3, SMALLEST_SIDE, flow_both_ways, flow_length
+from .progress import ProgressCallback, no_progress
+from .resize import shrink_scale
 from .warping import fetch_along
 
 MEASURED_SIDE = 256  # longer side at which frames are measured; motion is told in pixels of the clip all the same
@@ -66,7 +68,7 @@ class Motion:
         return "\n".join(lines if self.jumps else [*lines, "No jump found."])
 
 
-def measure_motion(frames_THWC: Tensor, on_frames: Callable[[int], None] | None = None) -> Motion:
+def measure_motion(frames_THWC: Tensor, on_frames: ProgressCallback = no_progress) -> Motion:
     """Measure a clip frame by frame, at a small size.
 
     Args:
@@ -88,16 +90,14 @@ def measure_motion(frames_THWC: Tensor, on_frames: Callable[[int], None] | None 
     for frame in range(1, count):
         now_HWC = small(frames_THWC[frame])
         forward_2HW, backward_2HW = flow_both_ways(before_HWC, now_HWC)
-        lengths_HW = (forward_2HW[0].square() + forward_2HW[1].square()).sqrt()
-        motion.append(float(lengths_HW.mean()) * scale)
+        motion.append(float(flow_length(forward_2HW).mean()) * scale)
         colour.append(colour_step(mean_colour(before_HWC), mean_colour(now_HWC)))
         if from_before_THW:
             to_next_HW = _difference(before_HWC, now_HWC, forward_2HW)
             flicker.append(float(torch.minimum(from_before_THW.pop(), to_next_HW).mean()))
         from_before_THW.append(_difference(now_HWC, before_HWC, backward_2HW))
         before_HWC = now_HWC
-        if on_frames is not None:
-            on_frames(1)
+        on_frames(1)
     flicker.append(0.0)  # the last frame has one neighbour only
     diagonal = float(np.hypot(*frames_THWC.shape[1:3]))
     flicker_jumps = find_jumps(flicker, LEAST_FLICKER)
@@ -132,7 +132,7 @@ def find_jumps(values: Sequence[float], least: float) -> tuple[int, ...]:
 def small(frame_HWC: Tensor) -> Tensor:
     """The frame at the size at which it is measured, float32, on the CPU; motion can be found from 16 pixels on."""
     height, width = frame_HWC.shape[:2]
-    scale = min(1.0, MEASURED_SIDE / max(height, width))
+    scale = shrink_scale(height, width, MEASURED_SIDE)
     size = tuple(max(SMALLEST_SIDE, round(side * scale)) for side in (width, height))
     resized_HWC = cv2.resize(frame_HWC.float().cpu().numpy(), size, interpolation=cv2.INTER_AREA)
     return torch.from_numpy(resized_HWC)

@@ -16,6 +16,7 @@ from torchvision.models.optical_flow import raft_large
 from torchvision.models.optical_flow.raft import RAFT
 
 from ..core.errors import InbetweenError
+from .weight_files import bare_tensors
 
 UPDATES = 12
 STRIDE = 8  # of its features
@@ -86,7 +87,7 @@ def build(loaded: Any, name: str = "the file") -> RAFT:
     """
     if not isinstance(loaded, Mapping):
         raise InbetweenError(f"{name} holds no weights by name; use {WANTED}.")
-    tensors = {str(key).removeprefix("module."): value for key, value in loaded.items() if isinstance(value, Tensor)}
+    tensors = bare_tensors(loaded)
     if any(key.startswith(("fnet.", "cnet.")) for key in tensors):
         tensors = {_torchvision_key(key): tensor for key, tensor in tensors.items() if not _ALIAS.match(key)}
     network = raft_large(weights=None, progress=False)

@@ -13,6 +13,9 @@ from torch import Tensor
 
 from ..core.errors import InbetweenError
 
+WRAPPINGS = ("state_dict", "module", "model", "params")
+PARALLEL = "module."
+
 
 def read_file(path: Path, wanted: str) -> dict[str, Any]:
     """What a .safetensors file, or one that torch saved, holds.
@@ -70,13 +73,26 @@ class TensorFile:
             return torch.load(self.path, map_location="cpu", weights_only=True)  # an old file, not laid out for it
 
 
-def _unwrapped(loaded: Any) -> dict[str, Tensor]:
-    """The tensors of a file that trainers wrapped once or twice; those in groups as `group.name`."""
+def unwrapped(loaded: Any) -> Any:
+    """What trainers put under "state_dict", "module", "model" or "params", once or several times; else what it is."""
     while isinstance(loaded, Mapping):
-        inner = next((loaded[name] for name in ("state_dict", "module", "model") if name in loaded), None)
-        if not isinstance(inner, Mapping):
-            return dict(_by_name(loaded))
+        inner = next((loaded[name] for name in WRAPPINGS if isinstance(loaded.get(name), Mapping)), None)
+        if inner is None:
+            break
         loaded = inner
+    return loaded
+
+
+def bare_tensors(saved: Mapping[Any, Any]) -> dict[str, Tensor]:
+    """The tensors of a network by name, without the "module." that training on several GPUs puts before each."""
+    return {str(name).removeprefix(PARALLEL): value for name, value in saved.items() if isinstance(value, Tensor)}
+
+
+def _unwrapped(loaded: Any) -> dict[str, Tensor]:
+    """The tensors of a file that trainers wrapped; those in groups as `group.name`."""
+    loaded = unwrapped(loaded)
+    if isinstance(loaded, Mapping):
+        return dict(_by_name(loaded))
     raise TypeError("no tensors by name")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..core.finish import finish_frames
+from ..core.finish import PUT_BACK_MODES, finish_frames
 from ..core.keyframes import KeyframeSet
 from ..host.runtime import Progress, show_report
 from .types import Keyframes
@@ -45,9 +45,8 @@ class InbetweenFinish(io.ComfyNode):
                 io.DynamicCombo.Input(
                     "put_back",
                     options=[
-                        io.DynamicCombo.Option("replace", []),
-                        io.DynamicCombo.Option("replace and blend", [blend_frames]),
-                        io.DynamicCombo.Option("off", []),
+                        io.DynamicCombo.Option(mode, [blend_frames] if mode == "replace and blend" else [])
+                        for mode in PUT_BACK_MODES
                     ],
                     tooltip="replace sets each keyframe exactly; replace and blend also spreads its correction over "
                     "the frames beside it; off leaves the frames as generated.",

@@ -5,7 +5,7 @@ from typing import Any
 from comfy_api.latest import Input, io
 
 from ..core.frames import exact
-from ..core.join import MOST_CLIPS, SEAMS, Seam, common_rate, join_clips, joined_length
+from ..core.join import MATCH_COLOUR_MODES, MOST_CLIPS, SEAMS, Seam, common_rate, join_clips, joined_length
 from ..host.runtime import Progress, show_report
 from .validation import verdict
 
@@ -55,9 +55,8 @@ class InbetweenJoin(io.ComfyNode):
                 io.DynamicCombo.Input(
                     "match_colour",
                     options=[
-                        io.DynamicCombo.Option("fade out", [fade_frames]),
-                        io.DynamicCombo.Option("carry on", []),
-                        io.DynamicCombo.Option("off", []),
+                        io.DynamicCombo.Option(mode, [fade_frames] if mode == "fade out" else [])
+                        for mode in MATCH_COLOUR_MODES
                     ],
                     tooltip="The later clip begins in the colours of the earlier one. fade out then returns to its "
                     "own; carry on keeps them to the end, for this clip and those after it. off changes no colour.",

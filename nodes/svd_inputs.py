@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ..host.dual_direction import MEMORY, METHODS, DirectionSettings, Memory, Method
 from ..host.svd_conditioning import CLIP_IMAGE, SVDSettings
+from ..samplers.dual_direction import FUSIONS, Fusion
 
 PUBLISHED, AS_HOST = "as published", "as SVD_img2vid_Conditioning"
 
@@ -78,6 +79,7 @@ def direction_inputs() -> list[io.Input]:
         "first_cfg", default=1.0, tooltip="Guidance at the keyframe that a direction starts from.", **scale
     )
     last_cfg = io.Float.Input("last_cfg", default=3.0, tooltip="Guidance at the frame farthest from it.", **scale)
+    scales: dict[Fusion, list[io.Input]] = {"average": [cfg], "linear by frame": [first_cfg, last_cfg]}
     return [
         io.Combo.Input(
             "method",
@@ -89,10 +91,7 @@ def direction_inputs() -> list[io.Input]:
         ),
         io.DynamicCombo.Input(
             "fusion",
-            options=[
-                io.DynamicCombo.Option("average", [cfg]),
-                io.DynamicCombo.Option("linear by frame", [first_cfg, last_cfg]),
-            ],
+            options=[io.DynamicCombo.Option(fusion, scales[fusion]) for fusion in FUSIONS],
             tooltip="average: both directions count alike everywhere, as in the paper. linear by frame: near a "
             "keyframe its own direction counts more, the published option weighted_average.",
         ),

@@ -1,6 +1,6 @@
 """Run a two-frame interpolator over a sequence, pair by pair, into one preallocated result."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..core.errors import InbetweenError
 from ..core.interpolator import FramePair, Interpolator
+from ..core.progress import ProgressCallback, no_progress
 from ..core.reports import report_text
 from ..core.timing import Instant
 from .halving import check_halvable, half_way, halved
@@ -67,7 +68,7 @@ def interpolate_frames(
     instants: Sequence[Instant],
     interpolator: Interpolator,
     result_THWC: Tensor,
-    on_frames: Callable[[int], None] | None = None,
+    on_frames: ProgressCallback = no_progress,
     batch: int = 1,
     recursive: bool = False,
 ) -> InterpolationReport:
@@ -92,17 +93,16 @@ def interpolate_frames(
         raise InbetweenError(f"{len(instants)} frames were asked for but the result holds {result_THWC.shape[0]}.")
     if recursive:
         check_halvable({instant.time for instant in instants})
-    report_progress = on_frames or (lambda _: None)
 
     def show(frames: list[int], picture_HWC: Tensor) -> None:
         for frame in frames:
             result_THWC[frame].copy_(picture_HWC)
-        report_progress(len(frames))
+        on_frames(len(frames))
 
     batches = _Batches(batch)
     pairs: dict[int, PairReport] = {}
     for source, group in groupby(enumerate(instants), key=lambda numbered: numbered[1].source):
-        report_progress(0)
+        on_frames(0)
         frames_at: dict[Fraction, list[int]] = {}  # a held picture is shown in several frames and made once
         for frame, instant in group:
             frames_at.setdefault(instant.time, []).append(frame)

@@ -1,7 +1,7 @@
 """Make chosen frames of a clip anew from the frames beside them, to take away flicker, blur and ghosts."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..core.errors import InbetweenError
 from ..core.interpolator import Interpolator
+from ..core.progress import ProgressCallback, no_progress
 from ..core.reports import report_text
 
 MOST_LISTED = 40  # frames named one by one in the report
@@ -90,7 +91,7 @@ def refine_frames(
     strength: float,
     keyframes: Sequence[int],
     result_THWC: Tensor,
-    on_frames: Callable[[int], None] | None = None,
+    on_frames: ProgressCallback = no_progress,
 ) -> Refinement:
     """Make frames anew from the nearest frames on both sides that are not chosen, pass by pass.
 
@@ -106,23 +107,22 @@ def refine_frames(
     Returns:
         What was done.
     """
-    report_progress = on_frames or (lambda _: None)
     result_THWC.copy_(frames_THWC)
     fixed, changed, cut = set(keyframes), set(), set()
     for chosen in passes:
         for run in _runs([frame for frame in chosen if frame not in fixed]):
-            report_progress(0)
+            on_frames(0)
             before, after = run[0] - 1, run[-1] + 1
             pair = interpolator.prepare(result_THWC[before].clone(), result_THWC[after].clone())
             if pair.is_cut:
                 cut |= set(run)
-                report_progress(len(run))
+                on_frames(len(run))
                 continue
             for frame in run:
                 made_HWC = pair.render([(frame - before) / (after - before)]).frames_THWC[0].to(result_THWC)
                 result_THWC[frame].copy_(torch.lerp(result_THWC[frame], made_HWC, strength))
                 changed.add(frame)
-                report_progress(1)
+                on_frames(1)
     differences = {
         frame: float((result_THWC[frame] - frames_THWC[frame].to(result_THWC)).abs().mean())
         for frame in sorted(changed)

@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 
 from ...core.errors import InbetweenError
+from ..weight_files import bare_tensors, unwrapped
 from .model import PerVFI
 
 MARKS = {"v00": "condFLownet.blocks.0.invconv.weight", "vb": "generator.tail.weight"}
-WRAPPINGS = ("state_dict", "model", "params")
-PREFIX = "module."
 WANTED = "a PerVFI file, v00.pth or vb.pth of github.com/mulns/PerVFI"
 
 # What other files that end up in the same folder are known by.
@@ -27,8 +26,7 @@ def published_tensors(loaded: Any, name: str = "the file") -> tuple[str, dict[st
     """Unwrap what a file holds.
 
     Args:
-        loaded: a state dict, bare or inside another under "state_dict", "model" or "params", with or without "module."
-            before every key.
+        loaded: a state dict, bare or in one of `weight_files.WRAPPINGS`, with or without "module." before every key.
         name: how errors call the file.
 
     Returns:
@@ -37,12 +35,10 @@ def published_tensors(loaded: Any, name: str = "the file") -> tuple[str, dict[st
     Raises:
         InbetweenError: it is something else; the error says what, where that is known.
     """
-    for wrapping in WRAPPINGS:
-        if isinstance(loaded, Mapping) and isinstance(loaded.get(wrapping), Mapping):
-            loaded = loaded[wrapping]
+    loaded = unwrapped(loaded)
     if not isinstance(loaded, Mapping) or not loaded:
         raise InbetweenError(f"{name} holds no weights by name; use {WANTED}.")
-    tensors = {str(key).removeprefix(PREFIX): value for key, value in loaded.items() if isinstance(value, Tensor)}
+    tensors = bare_tensors(loaded)
     for variant, mark in MARKS.items():
         if mark in tensors:
             return variant, tensors

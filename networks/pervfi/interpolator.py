@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import InbetweenError
-from ...core.flow_agreement import Agreement, is_cut
+from ...core.flow_agreement import Consistency
 from ...core.interpolator import PRIMARY_FRAMES, Rendered, RenderSettings
 from ...core.optical_flow import check_size
 from .front_end import FUSION_HALO, Pair, carried_colours
@@ -80,11 +80,8 @@ class PerVFIInterpolator:
             frame_HWC.to(self.device, torch.float32).clamp(0, 1).movedim(2, 0)[None]
             for frame_HWC in (first_HWC, second_HWC)
         )
-        forth = Agreement.of(first_13HW, second_13HW, forward_12HW, backward_12HW)
-        back = Agreement.of(second_13HW, first_13HW, backward_12HW, forward_12HW)
-        if is_cut(first_13HW, second_13HW, forth, back):
+        if Consistency.of(first_13HW, second_13HW, forward_12HW, backward_12HW).is_cut:
             return PerVFIPair(self, first_13HW, second_13HW, None)
-        del forth, back
         first = self._features(first_HWC, first_13HW)
         second = self._features(second_HWC, second_13HW)
         self._latest = (second_HWC, second)

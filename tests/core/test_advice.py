@@ -1,12 +1,14 @@
 """Advice: what was measured on pictures whose motion is known, and what is made of it."""
 
 import re
+from itertools import product
 
 import pytest
 import torch
-from comfyui_inbetween.core.advice import Gap, advise, measure_gaps
+from comfyui_inbetween.core.advice import Gap, Graph, advise, measure_gaps
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
+from project_paths import WORKFLOWS
 from torch.nn import functional
 
 HEIGHT, WIDTH = 96, 160
@@ -68,8 +70,8 @@ def test_pictures_too_small_for_motion_are_told():
         measure_gaps(keyframes(torch.rand(8, 8, 3), torch.rand(8, 8, 3)))
 
 
-def gap(left: float, lost: float = 0.1, is_cut: bool = False, first: int = 0) -> Gap:
-    return Gap(first, first + 12, 30.0, 0.003, left, lost, is_cut)
+def gap(residual: float, unmatched: float = 0.1, is_cut: bool = False, first: int = 0) -> Gap:
+    return Gap(first, first + 12, 30.0, 0.003, residual, unmatched, is_cut)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def gap(left: float, lost: float = 0.1, is_cut: bool = False, first: int = 0) ->
         ([gap(0.05)], False, 10, r"Take Wan2.1-Fun 1.3B .*anywhere\); without a prompt"),
         ([gap(0.05)], False, 8, r"Take Wan2.1-Fun 1.3B with a prompt \(graph wan_keyframes_anywhere\)\.$"),
         ([gap(0.05)], False, 4, "in few frames"),
-        ([gap(0.05, lost=0.9)], False, 24, r"Take SemFi with a prompt \(graph semfi_first_last\)\.$"),
+        ([gap(0.05, unmatched=0.9)], False, 24, r"Take SemFi with a prompt \(graph semfi_first_last\)\.$"),
         ([gap(0.001, is_cut=True)], False, 24, r"Take SemFi with a prompt \(graph semfi_first_last\)\.$"),
         ([gap(0.005)], True, 24, "audio_guided_inbetween, or context_clips"),
         ([gap(0.005)], True, 8, "EchoMimicV3"),
@@ -108,3 +110,24 @@ def test_the_engine_follows_from_the_hardest_gap(gaps, has_sound, gib, advice):
 def test_what_deserves_attention(gaps, frame_count, gib, attention):
     lines = advise(gaps, frame_count, False, gib).splitlines()
     assert [line.removeprefix("Attention: ") for line in lines if line.startswith("Attention: ")] == attention
+
+
+@pytest.mark.parametrize("graph", Graph)
+def test_every_graph_it_may_name_is_shipped(graph):
+    assert (WORKFLOWS / f"{graph}.json").is_file()
+
+
+def test_it_names_those_graphs_and_no_others():
+    hardest = (gap(0.005), gap(0.017), gap(0.05), gap(0.05, unmatched=0.9), gap(0.001, is_cut=True))
+    texts = [
+        advise([each], frame_count, has_sound, gib)
+        for each, frame_count, has_sound, gib in product(hardest, (25, 24, 83), (False, True), (0, 4, 8, 10, 12, 24))
+    ]
+    named = {
+        name
+        for text in texts
+        for name in re.findall(r"graph (\w+)|\b(\w+_\w+)\b|\((\w+)\)", text)
+        for name in name
+        if name
+    }
+    assert named == {graph.value for graph in Graph}

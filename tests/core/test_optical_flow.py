@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
-from comfyui_inbetween.core.optical_flow import flow_both_ways
+from comfyui_inbetween.core.optical_flow import flow_both_ways, flow_length
 
 
 def texture(height, width, seed=0):
@@ -77,3 +77,9 @@ def test_too_small_is_told(height, width, enough):
     frame = torch.zeros(height, width, 3)
     with pytest.raises(InbetweenError, match=f"{width}x{height}.*at least {enough}"):
         flow_both_ways(frame, frame)
+
+
+@pytest.mark.parametrize("leading", [(), (1,), (2, 3)])
+def test_the_length_of_a_flow_in_any_layout(leading):
+    flow = torch.tensor([3.0, -4.0]).view(2, 1, 1).expand(*leading, 2, 5, 6)
+    assert torch.equal(flow_length(flow), torch.full((*leading, 5, 6), 5.0))

@@ -11,6 +11,7 @@ import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.networks.lora_files import merged_expert, read_lora, read_mixture
 from comfyui_inbetween.networks.lora_names import layers_of, split_name
+from comfyui_inbetween.networks.weight_files import WRAPPINGS
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from semfi_weights import layer_names, seeded_semfi, write_lora, write_semfi
@@ -210,7 +211,7 @@ def test_prefixes_do_not_matter(semfi, tmp_path, prefix, suffix):
     assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
 
 
-@pytest.mark.parametrize("wrapping", ["state_dict", "module"])
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
 @pytest.mark.parametrize("old", [True, False])
 def test_wrapped_and_old_files_are_read(semfi, tmp_path, wrapping, old):
     torch.save({wrapping: seeded_semfi(), "step": 5}, tmp_path / "a.ckpt", _use_new_zipfile_serialization=not old)

@@ -34,8 +34,10 @@ def weights(variant):
         lambda weights: {f"module.{name}": tensor for name, tensor in weights.items()},
         lambda weights: {"state_dict": weights, "epoch": 95},
         lambda weights: {"model": {f"module.{name}": tensor for name, tensor in weights.items()}},
+        lambda weights: {"params": weights},
+        lambda weights: {"model": {"state_dict": weights}, "module": 3},
     ],
-    ids=["bare", "module.", "state_dict", "model, module."],
+    ids=["bare", "module.", "state_dict", "model, module.", "params", "twice"],
 )
 def test_every_wrapping_is_opened(weights, variant, wrapped):
     network = build(wrapped(weights))

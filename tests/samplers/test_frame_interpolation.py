@@ -138,7 +138,7 @@ def test_between_two_equal_pictures_nothing_is_made():
     sources = torch.ones(3, 2, 3, 3)
     sources[2] = 2
     interpolator = CrossFade()
-    values, report = run(sources, moments_by_multiplier(3, 4), interpolator, on_frames=None)
+    values, report = run(sources, moments_by_multiplier(3, 4), interpolator)
     assert values == [1, 1, 1, 1, 1, 1.25, 1.5, 1.75, 2]
     assert len(interpolator.prepared) == 1
     assert report.pairs[0] == PairReport(is_still=True)
