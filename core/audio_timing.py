@@ -61,7 +61,8 @@ def span_of_clip(
         offset_ms: milliseconds by which the sound comes later than the pictures; below 0 earlier.
 
     Raises:
-        InbetweenError: a rate, time or number of frames that there cannot be.
+        InbetweenError: a rate, time or number of frames that there cannot be, or a clip shorter than the 25 ms of one
+            feature.
     """
     if frame_count < FEWEST_FRAMES:
         raise InbetweenError(
@@ -70,7 +71,14 @@ def span_of_clip(
     size = offset_ms if offset_ms > 0 else -offset_ms
     later = exact(size, "offset_ms", positive=False) / 1000 * (-1 if offset_ms < 0 else 1)
     start = exact(start_seconds, "start_seconds", positive=False) - later
-    return Span(start, frame_count, exact(fps, "fps"))
+    span = Span(start, frame_count, exact(fps, "fps"))
+    if span.encoder_samples < FEATURE_SPAN:
+        most = Fraction(frame_count * ENCODER_RATE, FEATURE_SPAN)
+        raise InbetweenError(
+            f"{frame_count} frames at {float(span.fps):g} fps are too short to hear anything in them; set fps to "
+            f"{float(most):g} or less."
+        )
+    return span
 
 
 def feature_count(samples: int) -> int:

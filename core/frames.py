@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Literal, get_args
 
 from .errors import InbetweenError
+from .limits import number_of, shown
 
 FrameRule = Literal["any", "4n+1"]
 Rounding = Literal["nearest", "up", "down"]
@@ -57,11 +58,15 @@ def exact(value: float | Fraction, name: str, positive: bool = True) -> Fraction
         InbetweenError: NaN, infinite, negative, or zero where a positive number is needed.
     """
     allowed = "a number above 0" if positive else "0 or more"
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InbetweenError(f"{name} is {value}; give {allowed}.")
-    number = value if isinstance(value, Fraction) else Fraction(repr(value))
+    if isinstance(value, Fraction):
+        typed, number = float(value), value
+    else:
+        typed = number_of(value, name, False, f"give {allowed}")
+        if not isinstance(typed, int) and not math.isfinite(typed):
+            raise InbetweenError(f"{name} is {typed}; give {allowed}.")
+        number = Fraction(typed) if isinstance(typed, int) else Fraction(repr(typed))
     if number < 0 or (positive and number == 0):
-        raise InbetweenError(f"{name} is {float(number):g}; give {allowed}.")
+        raise InbetweenError(f"{name} is {shown(typed)}; give {allowed}.")
     return number
 
 
@@ -105,8 +110,9 @@ def audio_seconds(sample_count: int, sample_rate: int) -> Fraction:
     Raises:
         InbetweenError: the sample rate is not above 0, or there are no samples.
     """
-    if sample_rate <= 0:
-        raise InbetweenError(f"the audio has a sample rate of {sample_rate}; load it again with a real rate.")
+    rate = number_of(sample_rate, "the sample rate of the audio", True, "load it again with a real rate")
+    if rate <= 0:
+        raise InbetweenError(f"the audio has a sample rate of {rate}; load it again with a real rate.")
     if sample_count <= 0:
         raise InbetweenError("the audio is empty; connect a clip that has sound.")
-    return Fraction(sample_count, sample_rate)
+    return Fraction(sample_count, rate)

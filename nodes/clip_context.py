@@ -18,6 +18,7 @@ from ..core.frames import FRAME_RULES, exact
 from ..core.waveforms import sound_of
 from ..host.runtime import show_report
 from .audio_inputs import fps_input
+from .checked_node import InbetweenNode
 from .types import Keyframes
 from .validation import verdict
 
@@ -26,7 +27,7 @@ WITHIN, WITHIN_SECONDS = "frames of one clip", "seconds of one clip"
 NONE, WHOLE, OF_GAP, PART = "none", "of the whole", "of the gap", "part of it"
 
 
-class InbetweenClipContext(io.ComfyNode):
+class InbetweenClipContext(InbetweenNode):
     """Takes what is around a gap out of the clips."""
 
     @classmethod

@@ -3,10 +3,11 @@
 from comfy_api.latest import io, ui
 
 from ..core.contact_sheet import contact_sheet
+from .checked_node import InbetweenNode
 from .types import Keyframes
 
 
-class InbetweenContactSheet(io.ComfyNode):
+class InbetweenContactSheet(InbetweenNode):
     """Frames in a numbered grid."""
 
     @classmethod

@@ -4,10 +4,11 @@ from comfy_api.latest import io
 
 from ..core.finish import finish_frames
 from ..host.runtime import Progress, show_report
+from .checked_node import InbetweenNode
 from .types import Keyframes
 
 
-class InbetweenFinish(io.ComfyNode):
+class InbetweenFinish(InbetweenNode):
     """Trims generated frames, matches their colours and puts the keyframes back."""
 
     @classmethod

@@ -4,9 +4,10 @@ from comfy_api.latest import io, ui
 
 from ..core.flow_view import view_flow
 from ..host.runtime import Progress, show_report
+from .checked_node import InbetweenNode
 
 
-class InbetweenFlowView(io.ComfyNode):
+class InbetweenFlowView(InbetweenNode):
     """Shows the optical flow of a clip."""
 
     @classmethod

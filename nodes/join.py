@@ -5,10 +5,11 @@ from comfy_api.latest import Input, io
 from ..core.frames import exact
 from ..core.join import MOST_CLIPS, SEAMS, common_rate, join_clips, joined_length
 from ..host.runtime import Progress, show_report
+from .checked_node import InbetweenNode
 from .validation import verdict
 
 
-class InbetweenJoin(io.ComfyNode):
+class InbetweenJoin(InbetweenNode):
     """Puts clips one after the other."""
 
     @classmethod

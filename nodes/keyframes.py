@@ -8,11 +8,12 @@ from ..core.frames import FRAME_RULES, check_frame_count
 from ..core.images import check_image
 from ..core.keyframes import check_image_count, place_keyframes
 from ..core.positions import parse_positions, read_positions, resolve_positions
+from .checked_node import InbetweenNode
 from .types import Keyframes
 from .validation import verdict
 
 
-class InbetweenKeyframes(io.ComfyNode):
+class InbetweenKeyframes(InbetweenNode):
     """Images on a time line."""
 
     @classmethod

@@ -5,10 +5,11 @@ from comfy_api.latest import io, ui
 from ..core.motion import measure_motion
 from ..core.motion_plot import motion_plot
 from ..host.runtime import Progress, show_report
+from .checked_node import InbetweenNode
 from .types import Keyframes
 
 
-class InbetweenMotionPlot(io.ComfyNode):
+class InbetweenMotionPlot(InbetweenNode):
     """Draws motion, flicker and colour step over the frames of a clip."""
 
     @classmethod

@@ -5,11 +5,12 @@ from comfy_api.latest import io
 from ..core.errors import InbetweenError
 from ..core.segments import part_of, segment_ranges, with_context
 from ..host.runtime import show_report
+from .checked_node import InbetweenNode
 from .types import Keyframes
 from .wan_inputs import context_frames_input, cut_input
 
 
-class InbetweenSegment(io.ComfyNode):
+class InbetweenSegment(InbetweenNode):
     """Cuts one segment out of a keyframe set."""
 
     @classmethod
