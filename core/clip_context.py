@@ -18,6 +18,7 @@ from .waveforms import Sound, cut, silence
 FEWEST_CAPTION_FRAMES, MOST_CAPTION_FRAMES = 4, 8
 _SAME_LENGTH = Fraction(1, 4)  # seconds by which audio and video of one file may differ
 _SAME_SHARE = Fraction(1, 50)
+_MOST_SECONDS = 86400  # of a gap with its context: a day
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,6 +192,10 @@ def clip_context(gap: Gap, fps: Fraction, heard: GapSound | None, settings: Cont
         )
     around = frames_around(gap, settings.context_frames, settings.rule)
     length = around.before + gap.frames + around.after
+    if length > _MOST_SECONDS * fps:
+        raise InbetweenError(
+            f"{length} frames at {float(fps):g} fps last longer than a day; set fps to that of the clips."
+        )
     if heard is not None:
         _check_sound(heard, gap, fps)
     first_of_before = len(gap.before_THWC) - around.before

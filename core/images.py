@@ -5,6 +5,8 @@ from torch import Tensor
 
 from .errors import InbetweenError
 
+LARGEST_SIDE = 16384  # of a picture that is drawn or resized, in pixels
+
 
 def size_text(image_HWC: Tensor) -> str:
     """Size as people write it, "width x height", of an HWC image or a THWC batch."""

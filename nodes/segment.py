@@ -43,7 +43,7 @@ class InbetweenSegment(InbetweenNode):
     @classmethod
     def execute(cls, keyframes, segment, cut, context_frames, before=None):
         ranges = segment_ranges(keyframes, cut.get("longest_segment"))
-        if segment > len(ranges):
+        if not 1 <= segment <= len(ranges):
             raise InbetweenError(f"segment is {segment}, but there are {len(ranges)}; give 1 to {len(ranges)}.")
         frames = ranges[segment - 1]
         part = part_of(keyframes, frames)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..core.errors import InbetweenError
 from ..core.interpolator import Interpolator
+from ..core.limits import check_between
 from ..core.reports import report_text
 
 MOST_LISTED = 40  # frames named one by one in the report
@@ -105,7 +106,11 @@ def refine_frames(
 
     Returns:
         What was done.
+
+    Raises:
+        InbetweenError: strength is not 0 to 1.
     """
+    check_between(strength, "strength", 0, 1)
     report_progress = on_frames or (lambda _: None)
     result_THWC.copy_(frames_THWC)
     fixed, changed, cut = set(keyframes), set(), set()
