@@ -113,6 +113,8 @@ class _View:
         loudest = max(float(np.abs(wave).max(initial=0)), SILENT)
         for number, (first, end) in enumerate(pairwise(edges)):
             part = wave[first : max(end, first + 1)] / loudest
+            if not len(part):
+                break  # less than one sample in the whole clip
             rows = [round(middle - half * float(value)) for value in (part.max(), part.min())]
             cv2.line(self.picture_HWC, (left + number, rows[0]), (left + number, rows[1]), CURVE, 1)
         self.write("sound, by the seconds of the audio", left, top)

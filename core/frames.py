@@ -115,4 +115,4 @@ def audio_seconds(sample_count: int, sample_rate: int) -> Fraction:
         raise InbetweenError(f"the audio has a sample rate of {rate}; load it again with a real rate.")
     if sample_count <= 0:
         raise InbetweenError("the audio is empty; connect a clip that has sound.")
-    return Fraction(sample_count, rate)
+    return Fraction(sample_count, int(rate))

@@ -19,7 +19,7 @@ def shown(value: object) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, str):
-        text = " ".join(value.split())
+        text = " ".join(value.splitlines())
         return f'"{text[:_MOST_CHARACTERS]}{"..." if len(text) > _MOST_CHARACTERS else ""}"'
     if isinstance(value, int) and value.bit_length() > 100:
         return f"about {'-' if value < 0 else ''}10^{int(value.bit_length() * math.log10(2))}"
@@ -81,7 +81,7 @@ def check_between(value: float, name: str, least: float | None, most: float | No
         InbetweenError: names the input, the number and the limits.
     """
     inside = (least is None or value >= least) and (most is None or value <= most)
-    if not inside or not math.isfinite(value):
+    if not inside or (isinstance(value, float) and not math.isfinite(value)):
         raise InbetweenError(f"{name} is {shown(value)}; {range_hint(least, most)}.")
 
 

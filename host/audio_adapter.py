@@ -196,7 +196,10 @@ def _region(region_FHW: Tensor | None, span: Span) -> Tensor | None:
             f"the region has {len(region_FHW)} masks; give 1 for the whole clip, or {span.frame_count}, one for each "
             "frame."
         )
-    masks_FHW = region_FHW.clamp(0, 1)
+    masks_FHW = region_FHW if region_FHW.is_floating_point() else region_FHW.float()
+    if not masks_FHW.numel() or not torch.isfinite(masks_FHW).all():
+        raise InbetweenError("the region is empty or holds NaN or infinite values; look at the node that made it.")
+    masks_FHW = masks_FHW.clamp(0, 1)
     if len(masks_FHW) > 1:
         masks_FHW = torch.cat([masks_FHW[:1], masks_FHW[1:].unflatten(0, (-1, SLOTS)).mean(dim=1)])
     return masks_FHW[:, None]
