@@ -22,6 +22,8 @@ FEATURE_STEP = 320  # samples from one feature to the next
 FEATURE_SPAN = 400  # samples that one feature is made of
 FEATURES_PER_SECOND = ENCODER_RATE // FEATURE_STEP
 
+MOST_SECONDS = 7200  # of sound for one clip; more is a slip of the keyboard, and would take all the memory
+
 SPREAD = 4  # features heard on each side beyond the frames of a latent frame
 FIRST_SLOTS, LATER_SLOTS = 5, 8  # features of the first and of later latent frames, one feature for each frame
 
@@ -62,7 +64,7 @@ def span_of_clip(
 
     Raises:
         InbetweenError: a rate, time or number of frames that there cannot be, or a clip shorter than the 25 ms of one
-            feature.
+            feature or longer than two hours.
     """
     if frame_count < FEWEST_FRAMES:
         raise InbetweenError(
@@ -77,6 +79,10 @@ def span_of_clip(
         raise InbetweenError(
             f"{frame_count} frames at {float(span.fps):g} fps are too short to hear anything in them; set fps to "
             f"{float(most):g} or less."
+        )
+    if span.seconds > MOST_SECONDS:
+        raise InbetweenError(
+            f"{frame_count} frames at {float(span.fps):g} fps last longer than two hours; set fps to that of the clip."
         )
     return span
 

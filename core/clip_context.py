@@ -7,6 +7,7 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
+from .audio_timing import MOST_SECONDS
 from .errors import InbetweenError
 from .frames import FrameRule, exact, neighbours
 from .images import check_frames, size_text
@@ -18,7 +19,6 @@ from .waveforms import Sound, cut, silence
 FEWEST_CAPTION_FRAMES, MOST_CAPTION_FRAMES = 4, 8
 _SAME_LENGTH = Fraction(1, 4)  # seconds by which audio and video of one file may differ
 _SAME_SHARE = Fraction(1, 50)
-_MOST_SECONDS = 86400  # of a gap with its context: a day
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,9 +192,9 @@ def clip_context(gap: Gap, fps: Fraction, heard: GapSound | None, settings: Cont
         )
     around = frames_around(gap, settings.context_frames, settings.rule)
     length = around.before + gap.frames + around.after
-    if length > _MOST_SECONDS * fps:
+    if length > MOST_SECONDS * fps:
         raise InbetweenError(
-            f"{length} frames at {float(fps):g} fps last longer than a day; set fps to that of the clips."
+            f"{length} frames at {float(fps):g} fps last longer than two hours; set fps to that of the clips."
         )
     if heard is not None:
         _check_sound(heard, gap, fps)

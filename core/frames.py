@@ -19,6 +19,7 @@ FRAME_RULES: tuple[FrameRule, ...] = get_args(FrameRule)
 ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
 
 MOST_FRAMES = 100_000  # more is a slip of the keyboard: over an hour at 24 fps
+MOST_SAMPLES_A_SECOND = 1_000_000  # more is no recording, and would take all the memory
 
 _STEP: dict[FrameRule, int] = {"any": 1, "4n+1": 4}
 
@@ -108,11 +109,11 @@ def audio_seconds(sample_count: int, sample_rate: int) -> Fraction:
     """Length of a piece of audio, exact.
 
     Raises:
-        InbetweenError: the sample rate is not above 0, or there are no samples.
+        InbetweenError: the sample rate is not above 0 or is above a million, or there are no samples.
     """
     rate = number_of(sample_rate, "the sample rate of the audio", True, "load it again with a real rate")
-    if rate <= 0:
-        raise InbetweenError(f"the audio has a sample rate of {rate}; load it again with a real rate.")
+    if not 0 < rate <= MOST_SAMPLES_A_SECOND:
+        raise InbetweenError(f"the audio has a sample rate of {shown(rate)}; load it again with a real rate.")
     if sample_count <= 0:
         raise InbetweenError("the audio is empty; connect a clip that has sound.")
     return Fraction(sample_count, int(rate))

@@ -49,12 +49,17 @@ WAVE = torch.zeros(1, 1, 99)
         ),
         (
             lambda: clip_context(gap_between(CLIP_THWC, CLIP_THWC, 3), exact(1e-30, "fps"), None, FILLED),
-            "5 frames at 1e-30 fps last longer than a day; set fps to that of the clips.",
+            "5 frames at 1e-30 fps last longer than two hours; set fps to that of the clips.",
         ),
         (
             lambda: span_of_clip(9, 1000),
             "9 frames at 1000 fps are too short to hear anything in them; set fps to 360 or less.",
         ),
+        (
+            lambda: span_of_clip(1001, 0.1),
+            "1001 frames at 0.1 fps last longer than two hours; set fps to that of the clip.",
+        ),
+        (lambda: audio_seconds(9, 10**9), "the audio has a sample rate of 1000000000; load it again with a real rate."),
         (lambda: with_context(KEYFRAMES, CLIP_THWC, 0), "context_frames is 0; give 1 or more."),
         (lambda: with_context(KEYFRAMES, CLIP_THWC[..., :1], 2), "the clip before has 1 channels but 3 (RGB) are need"),
         (lambda: audio_seconds(9, 16000.5), "the sample rate of the audio is 16000.5, but has to be a whole number;"),
