@@ -22,6 +22,8 @@ FEATURE_STEP = 320  # samples from one feature to the next
 FEATURE_SPAN = 400  # samples that one feature is made of
 FEATURES_PER_SECOND = ENCODER_RATE // FEATURE_STEP
 
+MOST_SECONDS = 7200  # of sound for one clip; more is a slip of the keyboard, and would take all the memory
+
 SPREAD = 4  # features heard on each side beyond the frames of a latent frame
 FIRST_SLOTS, LATER_SLOTS = 5, 8  # features of the first and of later latent frames, one feature for each frame
 
@@ -61,7 +63,8 @@ def span_of_clip(
         offset_ms: milliseconds by which the sound comes later than the pictures; below 0 earlier.
 
     Raises:
-        InbetweenError: a rate, time or number of frames that there cannot be.
+        InbetweenError: a rate, time or number of frames that there cannot be, or a clip shorter than the 25 ms of one
+            feature or longer than two hours.
     """
     if frame_count < FEWEST_FRAMES:
         raise InbetweenError(
@@ -70,7 +73,18 @@ def span_of_clip(
     size = offset_ms if offset_ms > 0 else -offset_ms
     later = exact(size, "offset_ms", positive=False) / 1000 * (-1 if offset_ms < 0 else 1)
     start = exact(start_seconds, "start_seconds", positive=False) - later
-    return Span(start, frame_count, exact(fps, "fps"))
+    span = Span(start, frame_count, exact(fps, "fps"))
+    if span.encoder_samples < FEATURE_SPAN:
+        most = Fraction(frame_count * ENCODER_RATE, FEATURE_SPAN)
+        raise InbetweenError(
+            f"{frame_count} frames at {float(span.fps):g} fps are too short to hear anything in them; set fps to "
+            f"{float(most):g} or less."
+        )
+    if span.seconds > MOST_SECONDS:
+        raise InbetweenError(
+            f"{frame_count} frames at {float(span.fps):g} fps last longer than two hours; set fps to that of the clip."
+        )
+    return span
 
 
 def feature_count(samples: int) -> int:

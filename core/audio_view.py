@@ -11,6 +11,8 @@ from torch import Tensor
 
 from .audio_timing import Span, Windows
 from .contact_sheet import BACKGROUND, KEYFRAME, TEXT
+from .images import LARGEST_SIDE
+from .limits import check_between
 from .motion_plot import CURVE, FONT, GRID, PANEL, tick_step
 from .wan_layout import SLOTS, frame_at, latent_frame_count
 from .waveforms import SILENT, Sound, cut
@@ -48,11 +50,16 @@ def audio_view(
         span: of the clip.
         stretches: from where to where each latent frame hears, in seconds from frame 0.
         keyframes: frame numbers to mark.
-        width, height: of the picture in pixels, at least 480x360.
+        width, height: of the picture in pixels, at least 480x360, at most 16384 each.
 
     Returns:
         One image of shape (1, H, W, 3), float32 in [0, 1].
+
+    Raises:
+        InbetweenError: the picture would be larger.
     """
+    check_between(width, "width", None, LARGEST_SIDE)
+    check_between(height, "height", None, LARGEST_SIDE)
     width, height = max(width, SMALLEST_WIDTH), max(height, SMALLEST_HEIGHT)
     view = _View(np.full((height, width, 3), BACKGROUND, dtype=np.uint8), span)
     view.draw_wave(cut(sound, span.start, span.seconds), round(0.07 * height), round(0.42 * height))
@@ -106,6 +113,8 @@ class _View:
         loudest = max(float(np.abs(wave).max(initial=0)), SILENT)
         for number, (first, end) in enumerate(pairwise(edges)):
             part = wave[first : max(end, first + 1)] / loudest
+            if not len(part):
+                break  # less than one sample in the whole clip
             rows = [round(middle - half * float(value)) for value in (part.max(), part.min())]
             cv2.line(self.picture_HWC, (left + number, rows[0]), (left + number, rows[1]), CURVE, 1)
         self.write("sound, by the seconds of the audio", left, top)

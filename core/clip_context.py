@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .audio_timing import MOST_SECONDS
 from .errors import InbetweenError
 from .frames import exact
 from .gap_sound import GapSound, check_sound, gap_sound_of, notes_on_sound, sound_around
@@ -86,6 +87,10 @@ def clip_context(gap: Gap, fps: Fraction, heard: GapSound | None, settings: Cont
         )
     around = frames_around(gap, settings.context_frames, settings.rule)
     length = around.before + gap.frames + around.after
+    if length > MOST_SECONDS * fps:
+        raise InbetweenError(
+            f"{length} frames at {float(fps):g} fps last longer than two hours; set fps to that of the clips."
+        )
     if heard is not None:
         check_sound(heard, gap, fps)
     first_of_before = len(gap.before_THWC) - around.before

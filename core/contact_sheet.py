@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from .errors import InbetweenError
-from .images import check_frames
+from .images import LARGEST_SIDE, check_frames
+from .limits import check_between
 from .resize import resized
 
 BACKGROUND = (28, 28, 31)
@@ -17,7 +18,6 @@ TEXT = (217, 217, 217)
 KEYFRAME = (255, 184, 38)
 GAP = 6  # pixels around every picture
 CAPTION = 20  # pixels below every picture
-LARGEST_SIDE = 16384
 
 
 def choose_frames(frame_count: int, most: int, always: Collection[int] = ()) -> list[int]:
@@ -57,9 +57,12 @@ def contact_sheet(
         One image of shape (1, H, W, 3), float32 in [0, 1], in steps of 1/255.
 
     Raises:
-        InbetweenError: the sheet would be larger than 16384 pixels on a side.
+        InbetweenError: the sheet would be larger than 16384 pixels on a side, or a number is out of its range.
     """
     check_frames(frames_THWC, "images")
+    check_between(columns, "columns", 0, None)
+    check_between(thumbnail_width, "thumbnail_width", 1, LARGEST_SIDE)
+    check_between(most_frames, "most_frames", 2, None)
     shown = choose_frames(frames_THWC.shape[0], most_frames, [frame for frame in keyframes if frame < len(frames_THWC)])
     thumbnail_height = max(1, round(thumbnail_width * frames_THWC.shape[1] / frames_THWC.shape[2]))
     cell_width, cell_height = thumbnail_width + 2 * GAP, thumbnail_height + 2 * GAP + CAPTION

@@ -7,7 +7,7 @@ from .errors import InbetweenError
 
 
 def check_finite(latent_NCHW: Tensor, what: str) -> None:
-    """Refuse a latent with NaN or infinite values.
+    """Refuse a latent that is empty or has NaN or infinite values.
 
     Args:
         latent_NCHW: frames first.
@@ -16,6 +16,8 @@ def check_finite(latent_NCHW: Tensor, what: str) -> None:
     Raises:
         InbetweenError: names the first frame with such values, and what usually brings them.
     """
+    if not latent_NCHW.numel():
+        raise InbetweenError(f"{what} is empty, of shape {tuple(latent_NCHW.shape)}; connect the one of a sampler.")
     bad = (~torch.isfinite(latent_NCHW).flatten(1).all(dim=1)).nonzero().flatten().tolist()
     if not bad:
         return

@@ -6,7 +6,8 @@ from typing import Literal, get_args
 from torch import Tensor
 
 from .errors import InbetweenError
-from .images import size_text
+from .images import LARGEST_SIDE, size_text
+from .limits import check_between
 from .resize import resized
 
 Fit = Literal["crop", "pad", "stretch", "off"]
@@ -23,12 +24,23 @@ def target_size(image_HWC: Tensor, width: int = 0, height: int = 0, multiple_of:
 
     Returns:
         (width, height) in pixels.
+
+    Raises:
+        InbetweenError: a size below 0 or above 16384 that was given or follows from the one given, or a multiple
+            below 1.
     """
+    check_between(width, "width", 0, LARGEST_SIDE)
+    check_between(height, "height", 0, LARGEST_SIDE)
+    check_between(multiple_of, "multiple_of", 1, None)
     own_height, own_width = image_HWC.shape[:2]
     if width and not height:
         height = max(1, round(own_height * width / own_width))
     elif height and not width:
         width = max(1, round(own_width * height / own_height))
+    if max(width, height) > LARGEST_SIDE:
+        raise InbetweenError(
+            f"the keyframes would be {width}x{height}, more than {LARGEST_SIDE} on a side; set both width and height."
+        )
     width, height = width or own_width, height or own_height
     return _to_multiple(width, multiple_of), _to_multiple(height, multiple_of)
 

@@ -31,6 +31,7 @@ HOLE = 0.5  # a hole is where less than this share of a pixel's surroundings rec
 SHARE_BELOW = 0.995  # of the motion lies within the scale that is found; a few wild pixels must not set it
 MOST_SAMPLES = 100_000
 TEXT = (40, 40, 40)
+_SHORTEST = 1e-3  # pixels that a length can have the full colour of; with less nothing else could be seen
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def view_flow(
     count = frames_THWC.shape[0] - 1
     if count < 1:
         raise InbetweenError("images holds one frame; connect a clip of 2 or more.")
-    if not 0 <= longest < float("inf"):
+    if not (longest == 0 or _SHORTEST <= longest < float("inf")):
         raise InbetweenError(f"longest is {longest:g}; give 0 (found by itself) or a number of pixels.")
     height, width = frames_THWC.shape[1:3]
     flows_T2HW = torch.empty(count, 2, height, width, dtype=torch.float16)

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from .errors import InbetweenError
 from .latent_grid import ANY, LatentGrid
+from .limits import number_of, shown
 
 Rounding = Literal["nearest", "up", "down"]
 
@@ -18,6 +19,7 @@ FRAME_RULES = (ANY, "4n+1", "8n+1")  # those that nodes offer; the arithmetic ta
 ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
 
 MOST_FRAMES = 100_000  # more is a slip of the keyboard: over an hour at 24 fps
+MOST_SAMPLES_A_SECOND = 1_000_000  # more is no recording, and would take all the memory
 
 
 def check_frame_count(frame_count: int, rule: str = ANY, minimum: int = 2) -> None:
@@ -47,11 +49,15 @@ def exact(value: float | Fraction, name: str, positive: bool = True) -> Fraction
         InbetweenError: NaN, infinite, negative, or zero where a positive number is needed.
     """
     allowed = "a number above 0" if positive else "0 or more"
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InbetweenError(f"{name} is {value}; give {allowed}.")
-    number = value if isinstance(value, Fraction) else Fraction(repr(value))
+    if isinstance(value, Fraction):
+        typed, number = float(value), value
+    else:
+        typed = number_of(value, name, False, f"give {allowed}")
+        if not isinstance(typed, int) and not math.isfinite(typed):
+            raise InbetweenError(f"{name} is {typed}; give {allowed}.")
+        number = Fraction(typed) if isinstance(typed, int) else Fraction(repr(typed))
     if number < 0 or (positive and number == 0):
-        raise InbetweenError(f"{name} is {float(number):g}; give {allowed}.")
+        raise InbetweenError(f"{name} is {shown(typed)}; give {allowed}.")
     return number
 
 
@@ -95,10 +101,11 @@ def audio_seconds(sample_count: int, sample_rate: int) -> Fraction:
     """Length of a piece of audio, exact.
 
     Raises:
-        InbetweenError: the sample rate is not above 0, or there are no samples.
+        InbetweenError: the sample rate is not above 0 or is above a million, or there are no samples.
     """
-    if sample_rate <= 0:
-        raise InbetweenError(f"the audio has a sample rate of {sample_rate}; load it again with a real rate.")
+    rate = number_of(sample_rate, "the sample rate of the audio", True, "load it again with a real rate")
+    if not 0 < rate <= MOST_SAMPLES_A_SECOND:
+        raise InbetweenError(f"the audio has a sample rate of {shown(rate)}; load it again with a real rate.")
     if sample_count <= 0:
         raise InbetweenError("the audio is empty; connect a clip that has sound.")
-    return Fraction(sample_count, sample_rate)
+    return Fraction(sample_count, int(rate))

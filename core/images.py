@@ -5,6 +5,8 @@ from torch import Tensor
 
 from .errors import InbetweenError
 
+LARGEST_SIDE = 16384  # of a picture that is drawn or resized, in pixels
+
 
 def size_text(image_HWC: Tensor) -> str:
     """Size as people write it, "width x height", of an HWC image or a THWC batch."""
@@ -22,7 +24,7 @@ def check_image(image_HWC: Tensor, name: str) -> None:
 
 
 def check_frames(frames_THWC: Tensor, name: str) -> None:
-    """Raise InbetweenError unless this is a non-empty, finite RGB batch of shape (T, H, W, 3).
+    """Raise InbetweenError unless this is a non-empty, finite RGB batch of shape (T, H, W, 3), of any float type.
 
     Args:
         frames_THWC: the batch.
@@ -40,6 +42,9 @@ def check_frames(frames_THWC: Tensor, name: str) -> None:
     if channels != 3:
         mend = "take its RGB with Split Image with Alpha" if channels == 4 else "convert it to RGB"
         raise InbetweenError(f"{name} has {channels} channels but 3 (RGB) are needed; {mend}.")
+    if not frames_THWC.is_floating_point():
+        kind = str(frames_THWC.dtype).removeprefix("torch.")
+        raise InbetweenError(f"{name} holds {kind} values; connect an IMAGE, which holds fractions from 0 to 1.")
     bad = sum(not torch.isfinite(frame_HWC).all().item() for frame_HWC in frames_THWC)
     if bad:
         of = f" in {bad} of {frames_THWC.shape[0]} frames" if frames_THWC.shape[0] > 1 else ""

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from .contact_sheet import BACKGROUND, KEYFRAME, TEXT
+from .images import LARGEST_SIDE
+from .limits import check_between
 from .motion import Motion
 
 PANEL = (40, 40, 44)
@@ -25,11 +27,16 @@ def motion_plot(motion: Motion, keyframes: Collection[int] = (), width: int = 12
     Args:
         motion: from `core.motion.measure_motion`.
         keyframes: frame numbers to mark.
-        width, height: of the picture in pixels, at least 320x240.
+        width, height: of the picture in pixels, at least 320x240, at most 16384 each.
 
     Returns:
         One image of shape (1, H, W, 3), float32 in [0, 1].
+
+    Raises:
+        InbetweenError: the picture would be larger.
     """
+    check_between(width, "width", None, LARGEST_SIDE)
+    check_between(height, "height", None, LARGEST_SIDE)
     width, height = max(width, SMALLEST_WIDTH), max(height, SMALLEST_HEIGHT)
     plot_HWC = np.full((height, width, 3), BACKGROUND, dtype=np.uint8)
     size = min(width / 1200, height / 720)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from torch import Tensor
 
 from .errors import InbetweenError
-from .images import size_text
+from .images import check_frames, size_text
 from .join import MOST_CLIPS
 from .keyframes import Keyframe, KeyframeSet
 
@@ -159,9 +159,13 @@ def with_context(keyframes: KeyframeSet, before_THWC: Tensor, context_frames: in
         A time line longer by `context_frames - 1`. The segment's own keyframes are kept, not the frames made there.
 
     Raises:
-        InbetweenError: the clip before is too short or of another size.
+        InbetweenError: the clip before is too short, of another size, not RGB or not finite, or context_frames is
+            below 1.
     """
+    if context_frames < 1:
+        raise InbetweenError(f"context_frames is {context_frames}; give 1 or more.")
     earlier = context_frames - 1
+    check_frames(before_THWC[-context_frames:], "the clip before")
     if len(before_THWC) < context_frames:
         raise InbetweenError(
             f"the clip before has {len(before_THWC)} frames, and {context_frames} are to be carried on; "

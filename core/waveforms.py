@@ -56,6 +56,11 @@ def sound_of(audio: Mapping[str, Any]) -> Sound:
     audio_seconds(samples, rate)
     if clips != 1 or channels < 1:
         raise InbetweenError(f"the audio holds {clips} clips of {channels} channels; connect one clip of 1 or more.")
+    if not waveform.is_floating_point():
+        raise InbetweenError(
+            f"the audio holds {str(waveform.dtype).removeprefix('torch.')} values, not fractions from -1 to 1; load it "
+            "again."
+        )
     if not torch.isfinite(waveform).all():
         raise InbetweenError("the audio holds numbers that are not finite; load it again.")
     return Sound(waveform[0].float(), int(rate))

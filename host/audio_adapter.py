@@ -39,6 +39,7 @@ _NOT_LEVELLED = (
     "AudioEncoderEncode does not level the audio as the adapter was trained, so quiet audio may move the mouth "
     "less; set sound to audio for that."
 )
+SMALLEST_SIDE = 16  # of a picture that Wan's VAE encodes, in pixels
 _RATE_OFF = Fraction(1, 10)  # of the rate an adapter was trained at, from which it is worth telling
 
 
@@ -179,6 +180,11 @@ def _check_ends(adapter: AudioAdapter, keyframes: KeyframeSet | None, vae: VAE |
     if adapter.wants_ends and (keyframes is None or vae is None):
         missing = " and ".join(name for name, given in (("keyframes", keyframes), ("vae", vae)) if given is None)
         raise InbetweenError(f"{adapter.rules.name} looks at how the ends of the clip differ; connect {missing}, too.")
+    if adapter.wants_ends and keyframes and min(keyframes.width, keyframes.height) < SMALLEST_SIDE:
+        raise InbetweenError(
+            f"the keyframes are {keyframes.width}x{keyframes.height}, too small to encode; give {SMALLEST_SIDE} pixels "
+            "or more on each side."
+        )
 
 
 def _region(region_FHW: Tensor | None, span: Span) -> Tensor | None:
@@ -190,7 +196,10 @@ def _region(region_FHW: Tensor | None, span: Span) -> Tensor | None:
             f"the region has {len(region_FHW)} masks; give 1 for the whole clip, or {span.frame_count}, one for each "
             "frame."
         )
-    masks_FHW = region_FHW.clamp(0, 1)
+    masks_FHW = region_FHW if region_FHW.is_floating_point() else region_FHW.float()
+    if not masks_FHW.numel() or not torch.isfinite(masks_FHW).all():
+        raise InbetweenError("the region is empty or holds NaN or infinite values; look at the node that made it.")
+    masks_FHW = masks_FHW.clamp(0, 1)
     if len(masks_FHW) > 1:
         masks_FHW = torch.cat([masks_FHW[:1], masks_FHW[1:].unflatten(0, (-1, SLOTS)).mean(dim=1)])
     return masks_FHW[:, None]

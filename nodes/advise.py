@@ -5,10 +5,11 @@ from comfy_api.latest import io
 from ..core.advice import advise, measure_gaps
 from ..core.keyframes import KeyframeSet
 from ..host.runtime import Progress, gpu_memory_gib, show_report
+from .checked_node import InbetweenNode
 from .types import Keyframes
 
 
-class InbetweenAdvise(io.ComfyNode):
+class InbetweenAdvise(InbetweenNode):
     """Measures the keyframes and says which graph to take."""
 
     @classmethod

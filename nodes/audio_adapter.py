@@ -6,13 +6,14 @@ from ..core.frames import exact
 from ..host.audio_adapter import GUIDANCE_FORMS, LEVELS, AudioSettings, Source, apply_audio
 from ..host.runtime import show_report
 from .audio_inputs import fps_input, offset_input, start_input
+from .checked_node import InbetweenNode
 from .types import Keyframes, ModelPatch
 from .validation import verdict
 
 FROM_AUDIO, FROM_ENCODED = "audio", "encoded audio"
 
 
-class InbetweenAudioAdapter(io.ComfyNode):
+class InbetweenAudioAdapter(InbetweenNode):
     """Lets a Wan model hear."""
 
     @classmethod

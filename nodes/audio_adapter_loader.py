@@ -3,11 +3,12 @@
 from comfy_api.latest import io
 
 from ..host.audio_library import adapter_files, check_adapter_file, load_adapter
+from .checked_node import InbetweenNode
 from .types import ModelPatch
 from .validation import verdict
 
 
-class InbetweenAudioAdapterLoader(io.ComfyNode):
+class InbetweenAudioAdapterLoader(InbetweenNode):
     """Opens an audio adapter."""
 
     @classmethod

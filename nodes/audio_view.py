@@ -7,13 +7,14 @@ from ..core.frames import exact
 from ..host.audio_view import draw_audio
 from ..host.runtime import show_report
 from .audio_inputs import fps_input, offset_input, start_input
+from .checked_node import InbetweenNode
 from .types import Keyframes, ModelPatch
 from .validation import verdict
 
 BY_COUNT, BY_KEYFRAMES = "frame count", "keyframes"
 
 
-class InbetweenAudioView(io.ComfyNode):
+class InbetweenAudioView(InbetweenNode):
     """Draws audio over the frames of a clip."""
 
     @classmethod

@@ -11,11 +11,12 @@ from ..core.gap_sound import NONE, OF_GAP, PART, WHOLE
 from ..core.gaps import BETWEEN, BETWEEN_SECONDS, WITHIN, WITHIN_SECONDS
 from ..host.runtime import show_report
 from .audio_inputs import fps_input
+from .checked_node import InbetweenNode
 from .types import Keyframes
 from .validation import verdict
 
 
-class InbetweenClipContext(io.ComfyNode):
+class InbetweenClipContext(InbetweenNode):
     """Takes what is around a gap out of the clips."""
 
     @classmethod

@@ -5,10 +5,11 @@ from torch import Tensor
 
 from ..core.contact_sheet import contact_sheet
 from ..core.keyframes import KeyframeSet
+from .checked_node import InbetweenNode
 from .types import Keyframes
 
 
-class InbetweenContactSheet(io.ComfyNode):
+class InbetweenContactSheet(InbetweenNode):
     """Frames in a numbered grid."""
 
     @classmethod

@@ -6,11 +6,12 @@ from comfy_api.latest import io
 
 from ..core import reverse_motion as learned
 from ..host.dual_direction import dual_direction_guider
+from .checked_node import InbetweenNode
 from .svd_inputs import direction_inputs, direction_settings
 from .types import ReverseMotion
 
 
-class InbetweenDualDirectionGuider(io.ComfyNode):
+class InbetweenDualDirectionGuider(InbetweenNode):
     """Guides the sampler by both directions of an SVD."""
 
     @classmethod

@@ -8,10 +8,11 @@ from torch import Tensor
 from ..core.finish import PUT_BACK_MODES, finish_frames
 from ..core.keyframes import KeyframeSet
 from ..host.runtime import Progress, show_report
+from .checked_node import InbetweenNode
 from .types import Keyframes
 
 
-class InbetweenFinish(io.ComfyNode):
+class InbetweenFinish(InbetweenNode):
     """Trims generated frames, matches their colours and puts the keyframes back."""
 
     @classmethod

@@ -5,9 +5,10 @@ from torch import Tensor
 
 from ..core.flow_view import view_flow
 from ..host.runtime import Progress, show_report
+from .checked_node import InbetweenNode
 
 
-class InbetweenFlowView(io.ComfyNode):
+class InbetweenFlowView(InbetweenNode):
     """Shows the optical flow of a clip."""
 
     @classmethod

@@ -7,10 +7,11 @@ from comfy_api.latest import io
 
 from ..core.frames import FRAME_RULES, ROUNDINGS, Rounding, audio_seconds, count_frames, exact
 from ..host.runtime import show_report
+from .checked_node import InbetweenNode
 from .validation import verdict
 
 
-class InbetweenFrameCount(io.ComfyNode):
+class InbetweenFrameCount(InbetweenNode):
     """Frames from seconds, or from the length of a piece of audio."""
 
     @classmethod

@@ -10,6 +10,7 @@ from ..core.keyframes import KeyframeSet
 from ..core.timing import locate, moments_by_count, moments_by_multiplier, moments_by_rate, moments_by_times
 from ..host.interpolation import interpolate
 from ..host.runtime import show_report
+from .checked_node import InbetweenNode
 from .render_settings import settings_inputs
 from .types import Interpolator, Keyframes
 
@@ -18,7 +19,7 @@ BEZIER = "bezier"
 DIRECT, RECURSIVE = "direct", "recursive"
 
 
-class InbetweenInterpolate(io.ComfyNode):
+class InbetweenInterpolate(InbetweenNode):
     """Makes frames between the frames of a clip, or between keyframes."""
 
     @classmethod

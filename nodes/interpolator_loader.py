@@ -4,11 +4,12 @@ from comfy_api.latest import io
 
 from ..host.interp_model import as_interp_model
 from ..host.interpolation import check_interpolator, interpolator_names, load_interpolator
+from .checked_node import InbetweenNode
 from .types import InterpModel, Interpolator, OpticalFlow
 from .validation import verdict
 
 
-class InbetweenInterpolatorLoader(io.ComfyNode):
+class InbetweenInterpolatorLoader(InbetweenNode):
     """Chooses a two-frame interpolator."""
 
     @classmethod

@@ -7,10 +7,11 @@ from comfy_api.latest import Input, io
 from ..core.frames import exact
 from ..core.join import MATCH_COLOUR_MODES, MOST_CLIPS, SEAMS, Seam, common_rate, join_clips, joined_length
 from ..host.runtime import Progress, show_report
+from .checked_node import InbetweenNode
 from .validation import verdict
 
 
-class InbetweenJoin(io.ComfyNode):
+class InbetweenJoin(InbetweenNode):
     """Puts clips one after the other."""
 
     @classmethod

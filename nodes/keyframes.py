@@ -10,12 +10,13 @@ from ..core.fit import FITS, Fit
 from ..core.frames import FRAME_RULES, check_frame_count
 from ..core.keyframes import keyframes_of
 from ..core.positions import parse_positions, resolve_positions
+from .checked_node import InbetweenNode
 from .trained_lengths import trained_lengths
 from .types import Keyframes
 from .validation import verdict
 
 
-class InbetweenKeyframes(io.ComfyNode):
+class InbetweenKeyframes(InbetweenNode):
     """Images on a time line."""
 
     @classmethod

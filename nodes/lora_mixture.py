@@ -5,10 +5,11 @@ from comfy_api.latest import io
 from ..core.wan_layout import frames_made
 from ..host.lora_mixture import METHODS, MixtureSettings, apply_mixture
 from ..host.runtime import show_report
+from .checked_node import InbetweenNode
 from .types import Keyframes, LoraMixture
 
 
-class InbetweenLoraMixture(io.ComfyNode):
+class InbetweenLoraMixture(InbetweenNode):
     """Puts the right expert of a mixture on a model."""
 
     @classmethod

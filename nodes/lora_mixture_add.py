@@ -4,11 +4,12 @@ from comfy_api.latest import io
 
 from ..core.lora_mixture import LoraMixture as Mixture
 from ..host.lora_library import check_lora_file, load_lora, lora_files
+from .checked_node import InbetweenNode
 from .types import LoraMixture
 from .validation import verdict
 
 
-class InbetweenLoraMixtureAdd(io.ComfyNode):
+class InbetweenLoraMixtureAdd(InbetweenNode):
     """Adds a LoRA to a mixture."""
 
     @classmethod

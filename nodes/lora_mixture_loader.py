@@ -3,11 +3,12 @@
 from comfy_api.latest import io
 
 from ..host.lora_library import check_mixture_file, load_mixture, lora_files
+from .checked_node import InbetweenNode
 from .types import LoraMixture
 from .validation import verdict
 
 
-class InbetweenLoraMixtureLoader(io.ComfyNode):
+class InbetweenLoraMixtureLoader(InbetweenNode):
     """Opens a mixture that is one file."""
 
     @classmethod

@@ -7,10 +7,11 @@ from ..core.keyframes import KeyframeSet
 from ..core.motion import measure_motion
 from ..core.motion_plot import motion_plot
 from ..host.runtime import Progress, show_report
+from .checked_node import InbetweenNode
 from .types import Keyframes
 
 
-class InbetweenMotionPlot(io.ComfyNode):
+class InbetweenMotionPlot(InbetweenNode):
     """Draws motion, flicker and colour step over the frames of a clip."""
 
     @classmethod

@@ -3,11 +3,12 @@
 from comfy_api.latest import io
 
 from ..host.pervfi import FLOW_FOLDER, check_optical_flow, files_of, load_optical_flow
+from .checked_node import InbetweenNode
 from .types import OpticalFlow
 from .validation import verdict
 
 
-class InbetweenOpticalFlowLoader(io.ComfyNode):
+class InbetweenOpticalFlowLoader(InbetweenNode):
     """Loads a RAFT optical flow model."""
 
     @classmethod

@@ -9,11 +9,12 @@ from ..core.interpolator import RenderSettings
 from ..host.refinement import find_worst, refine
 from ..host.runtime import show_report
 from ..samplers.refinement import every_other, listed_frames
+from .checked_node import InbetweenNode
 from .render_settings import settings_inputs
 from .types import Interpolator, Keyframes
 
 
-class InbetweenRefine(io.ComfyNode):
+class InbetweenRefine(InbetweenNode):
     """Makes chosen frames anew from the frames beside them."""
 
     @classmethod

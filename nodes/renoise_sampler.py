@@ -4,10 +4,11 @@ from comfy_api.latest import io
 
 from ..host.renoise_sampler import RenoiseSampler
 from ..samplers.renoise import Renoising
+from .checked_node import InbetweenNode
 from .svd_inputs import renoise_inputs
 
 
-class InbetweenRenoiseSampler(io.ComfyNode):
+class InbetweenRenoiseSampler(InbetweenNode):
     """A sampler that goes back and takes its first steps again."""
 
     @classmethod

@@ -13,13 +13,14 @@ from ..host.reverse_motion_library import (
     load_tuned,
 )
 from ..host.runtime import show_report
+from .checked_node import InbetweenNode
 from .types import ReverseMotion
 from .validation import verdict
 
 FROM_TUNED, FROM_CHANGE = "tuned UNet and its base", "change alone"
 
 
-class InbetweenReverseMotionLoader(io.ComfyNode):
+class InbetweenReverseMotionLoader(InbetweenNode):
     """Opens the files of Generative Inbetweening."""
 
     @classmethod

@@ -5,11 +5,12 @@ from comfy_api.latest import io
 from ..core.errors import InbetweenError
 from ..core.segments import part_of, segment_ranges, with_context
 from ..host.runtime import show_report
+from .checked_node import InbetweenNode
 from .types import Keyframes
 from .wan_inputs import context_frames_input, cut_input
 
 
-class InbetweenSegment(io.ComfyNode):
+class InbetweenSegment(InbetweenNode):
     """Cuts one segment out of a keyframe set."""
 
     @classmethod
@@ -42,7 +43,7 @@ class InbetweenSegment(io.ComfyNode):
     @classmethod
     def execute(cls, keyframes, segment, cut, context_frames, before=None):
         ranges = segment_ranges(keyframes, cut.get("longest_segment"))
-        if segment > len(ranges):
+        if not 1 <= segment <= len(ranges):
             raise InbetweenError(f"segment is {segment}, but there are {len(ranges)}; give 1 to {len(ranges)}.")
         frames = ranges[segment - 1]
         part = part_of(keyframes, frames)

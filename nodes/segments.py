@@ -6,6 +6,7 @@ from ..core.segments import counted_seeds, cut_segments, describe, prompt_lines,
 from ..host.runtime import show_report
 from ..host.segments import SAMPLERS, SCHEDULERS, Sampling, build_segments, check_before_sampling
 from ..host.wan_conditioning import WanSettings, check_keyframes
+from .checked_node import InbetweenNode
 from .expansion import flat_widgets, input_links
 from .segment_inputs import joined_outputs, match_colour_input, seed_inputs
 from .types import Keyframes, LoraMixture
@@ -18,7 +19,7 @@ from .wan_inputs import (
 )
 
 
-class InbetweenSegments(io.ComfyNode):
+class InbetweenSegments(InbetweenNode):
     """Makes all segments of a keyframe set and joins them."""
 
     @classmethod

@@ -7,11 +7,12 @@ from comfy_api.latest import io
 from ..core.keyframes import KeyframeSet
 from ..host.runtime import show_report
 from ..host.svd_conditioning import condition_svd
+from .checked_node import InbetweenNode
 from .svd_inputs import picture_inputs, svd_settings
 from .types import Keyframes
 
 
-class InbetweenSVDConditioning(io.ComfyNode):
+class InbetweenSVDConditioning(InbetweenNode):
     """Conditions both directions of an SVD."""
 
     @classmethod

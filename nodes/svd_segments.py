@@ -7,13 +7,14 @@ from ..host.dual_direction import check_directions
 from ..host.runtime import show_report
 from ..host.svd_conditioning import check_encoders, check_ends
 from ..host.svd_segments import SVDWidgets, build_svd_segments
+from .checked_node import InbetweenNode
 from .expansion import flat_widgets, input_links
 from .segment_inputs import joined_outputs, match_colour_input, seed_inputs
 from .svd_inputs import chunk_input, direction_inputs, direction_settings, picture_inputs, renoise_inputs
 from .types import Keyframes, ReverseMotion
 
 
-class InbetweenSVDSegments(io.ComfyNode):
+class InbetweenSVDSegments(InbetweenNode):
     """Makes all segments of a keyframe set with SVD and joins them."""
 
     @classmethod

@@ -6,10 +6,11 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..host.video_decode import decode_in_chunks
+from .checked_node import InbetweenNode
 from .svd_inputs import chunk_input
 
 
-class InbetweenVideoDecode(io.ComfyNode):
+class InbetweenVideoDecode(InbetweenNode):
     """Decodes a video so many frames at a time."""
 
     @classmethod

@@ -9,11 +9,12 @@ from ..core.keyframes import KeyframeSet
 from ..core.wan_layout import OtherLengths
 from ..host.runtime import show_report
 from ..host.wan_conditioning import Conditioning, WanSettings, condition_on_keyframes
+from .checked_node import InbetweenNode
 from .types import Keyframes
 from .wan_inputs import clip_images_input, low_noise_strength_input, other_lengths_input
 
 
-class InbetweenWanConditioning(io.ComfyNode):
+class InbetweenWanConditioning(InbetweenNode):
     """Conditions a Wan model on keyframes."""
 
     @classmethod

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..core.errors import InbetweenError
 from ..core.interpolator import Interpolator
+from ..core.limits import check_between
 from ..core.progress import ProgressCallback, no_progress
 from ..core.reports import report_text
 
@@ -106,7 +107,11 @@ def refine_frames(
 
     Returns:
         What was done.
+
+    Raises:
+        InbetweenError: strength is not 0 to 1.
     """
+    check_between(strength, "strength", 0, 1)
     result_THWC.copy_(frames_THWC)
     fixed, changed, cut = set(keyframes), set(), set()
     for chosen in passes:

@@ -24,6 +24,12 @@ def columns_with(picture, colour, rows):
     return found.all(dim=-1).any(dim=0).nonzero().flatten().tolist()
 
 
+def test_sound_of_less_than_a_sample_is_drawn_as_none():
+    """A rate of one sample a second, of which none is in the clip."""
+    picture = audio_view(Sound(torch.ones(1, 9), 1), span_of_clip(5, 25, 2.1), [], width=WIDTH, height=HEIGHT)
+    assert columns_with(picture, CURVE, (0.08, 0.41)) == []
+
+
 def click_at(seconds, rate=16000, length=3.0):
     wave = torch.zeros(1, int(length * rate))
     wave[0, int(seconds * rate)] = 1

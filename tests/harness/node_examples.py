@@ -216,7 +216,9 @@ def _segment() -> Iterator[Arguments]:
 
 
 def _segments() -> Iterator[Arguments]:
-    common = {"model": small_wan(), "clip": None, "keyframes": small_keyframes(), "negative": "", **wan_parts()}
+    from tiny_encoders import tiny_umt5
+
+    common = {"model": small_wan(), "clip": tiny_umt5(), "keyframes": small_keyframes(), "negative": "", **wan_parts()}
     common |= {"context_frames": 1, "seed": 1, "own_seeds": "1: 7", "steps": 2, "cfg": 1.0, "sampler_name": "euler"}
     common |= {"scheduler": "simple", "other_lengths": "refuse", "low_noise_strength": 0.5, "match_colour": True}
     shown = {"clip_images": "auto"}
@@ -326,8 +328,9 @@ def _audio_adapter() -> Iterator[Arguments]:
 
 
 def _clip_context() -> Iterator[Arguments]:
-    common = {"fps": 8.0, "context_frames": 1, "caption_frames": 5, "caption_size": 32, "audio_context": 0.5}
-    two, clip = {"clip_before": moving_clip(8), "clip_after": moving_clip(9)}, {"clip": moving_clip(24)}
+    common = {"fps": 8.0, "context_frames": 1, "caption_frames": 5, "caption_size": 64, "audio_context": 0.5}
+    two = {"clip_before": moving_clip(8, 48, 80), "clip_after": moving_clip(9, 48, 80)}
+    clip = {"clip": moving_clip(24, 48, 80)}
     whole, times = {"audio": speech(3.0)}, {"from_seconds": 1.0, "to_seconds": 2.0}
     for gap, sound, rule in (
         ({"gap": "frames between two clips", **two, "frames": 7}, {"sound": "of the whole", **whole}, "4n+1"),

@@ -129,3 +129,8 @@ def test_a_video_vae_of_another_kind_is_refused(decode, latent, wan):
 
     with pytest.raises(InbetweenError, match="for models other than SVD use VAE Decode"):
         decode(latent, 0, vae=nodes.VAELoader().load_vae("wan_vae.safetensors")[0])
+
+
+def test_a_chunk_of_less_than_nothing_is_refused(decode, latent):
+    with pytest.raises(InbetweenError, match=r"frames_per_chunk is -1; give 0 or more\."):
+        decode(latent, -1)

@@ -163,7 +163,22 @@ AS_A_CLIP = {"frames": ["a", 0]}
 @pytest.mark.parametrize(
     ("prompt", "message"),
     [
-        (duration(**{"duration.seconds": math.nan}), "seconds is nan; give 0 or more."),
+        (duration(**{"duration.seconds": math.nan}), "seconds is nan; give 0 to 86400."),
+        (duration(fps=0.001), "fps is 0.001; give 0.01 to 1000."),
+        (duration(duration="minutes"), "duration is missing; choose seconds or audio."),
+        (
+            graph(keyframes("a", "b", multiple_of=["none", 0])) | {"none": node("PrimitiveInt", value=0)},
+            "multiple_of is 0; give 1 to 256.",
+        ),
+        (
+            graph(keyframes("a", "b", frame_count=["one", 0])) | {"one": node("PrimitiveInt", value=1)},
+            "frame_count is 1; give 2 to 100000.",
+        ),
+        (
+            graph(keyframes("a", "b", frame_rule="4n+1", frame_count=["ten", 0]))
+            | {"ten": node("PrimitiveInt", value=10)},
+            "frame_count 10 breaks the rule 4n+1; use 9 or 13.",
+        ),
         (
             with_pervfi(method="recursive", hold=1, **{"timing": "multiplier", "timing.multiplier": 3}),
             "halving a gap reaches 1/2, 1/4, 3/8 and so on, but a frame is wanted at 1/12 of a gap; choose the method "
@@ -171,7 +186,7 @@ AS_A_CLIP = {"frames": ["a", 0]}
         ),
         (
             with_pervfi(temperature=["cold", 0]) | {"cold": node("PrimitiveFloat", value=-0.5)},
-            "temperature is -0.5; give 0 or more (0.3 as published).",
+            "temperature is -0.5; give 0 to 2.",
         ),
         (
             with_pervfi("raft_large.pth"),
@@ -200,7 +215,7 @@ AS_A_CLIP = {"frames": ["a", 0]}
                 keyframes("a", "b"),
                 timing={"timing": "frame rate", "timing.source_fps": math.nan, "timing.target_fps": 60.0},
             ),
-            "source_fps is nan; give a number above 0.",
+            "source_fps is nan; give 0.01 to 1000.",
         ),
         (graph(keyframes("a")), "keyframes need 2 or more images, got 1; connect another image."),
         (graph(keyframes()), "keyframes need 2 or more images, got 0; connect another image."),

@@ -126,11 +126,12 @@ def test_it_stands_after_semfi(apply):
         assert (heard_frames - without).abs().max() > 0.05
 
 
-def test_a_region_for_each_frame_is_brought_to_latent_frames(apply):
+@pytest.mark.parametrize("kind", [torch.float32, torch.float16, torch.bool])
+def test_a_region_for_each_frame_is_brought_to_latent_frames(apply, kind):
     """The first has one frame, the others four."""
     region = torch.zeros(9, 8, 8)
     region[0], region[3] = 1, 1
-    done = apply(region_FHW=region)
+    done = apply(region_FHW=region.to(kind))
     branch = done.model.wrappers["diffusion_model"]["inbetween_audio_1"][0].__self__
     assert branch.listening.region_F1HW[:, 0, 0, 0].tolist() == [1, 0.25, 0]
 
@@ -173,6 +174,8 @@ def test_reports(apply, changes, told):
         ({"frames": 1}, "the clip has 1 frame; audio adapters need 5 or more"),
         ({"start_seconds": 2.0}, "hears 2 to 2.36 s of the audio, which lasts 1 s; change start_seconds"),
         ({"offset_ms": 400}, "hears -0.4 to -0.04 s"),
+        ({"region_FHW": torch.full((9, 8, 8), torch.nan)}, "the region is empty or holds NaN"),
+        ({"region_FHW": torch.ones(9, 0, 8)}, "the region is empty or holds NaN"),
         ({"region_FHW": torch.ones(3, 8, 8)}, "the region has 3 masks; give 1 for the whole clip, or 9"),
         ({"latent": {"samples": torch.zeros(1, 4, 8, 8)}}, r"the latent has shape \(1, 4, 8, 8\), which is no video"),
         ({"file": "bbf.safetensors"}, "BBF looks at how the ends of the clip differ; connect keyframes and vae, too"),

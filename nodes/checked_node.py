@@ -1,0 +1,133 @@
+"""What every node of the pack is: a node whose inputs are checked against its own schema before it runs.
+
+The host holds widgets to their limits when a graph is sent. What comes through a link is known only when the graph
+runs, and the host passes it on as it is. Python that calls `execute` itself is not checked here: the functions of the
+core that it could as well call check what they need.
+"""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..core.errors import InbetweenError
+from ..core.limits import check_between, check_choice, choice_hint, number_of, range_hint, shown
+
+Inputs = dict[str, Any]
+
+
+class InbetweenNode(io.ComfyNode):
+    """A node that refuses, in one line, what its schema does not allow."""
+
+    FUNCTION = "EXECUTE_CHECKED"  # the method that the host calls
+
+    @classmethod
+    def EXECUTE_CHECKED(cls, **given: object) -> io.NodeOutput:  # noqa: N802 - named as the host names its own
+        """Checks all inputs, and then executes.
+
+        Raises:
+            InbetweenError: an input is missing, of another type, outside its limits or not among its options.
+        """
+        inputs = cls.define_schema().inputs
+        readable = _readable(inputs, given)
+        _ask_the_node(cls, readable)
+        _check_choices(inputs, readable)
+        return cls.EXECUTE_NORMALIZED(**readable)
+
+
+def _readable(inputs: Iterable[io.Input], given: Mapping[str, Any]) -> Inputs:
+    """Inputs of the types in the schema: numbers within their limits, nothing in place of an optional one left out.
+
+    Raises:
+        InbetweenError: an input is missing, of another type, outside its limits, or none of the schema.
+    """
+    readable: Inputs = {}
+    for each in inputs:
+        value = given.get(each.id)
+        if value is not None:
+            readable[each.id] = _read(each, value)
+        elif isinstance(each, io.Autogrow.Input):
+            readable[each.id] = {}
+        elif not each.optional:
+            missing = "holds nothing" if each.id in given else "is missing"
+            raise InbetweenError(f"{_name(each)} {missing}; {_hint(each)}.")
+    unknown = [name for name in given if name not in {each.id for each in inputs}]
+    if unknown:
+        raise InbetweenError(f"there is no input {shown(unknown[0])} with what is chosen here; remove its link.")
+    return readable
+
+
+def _read(each: io.Input, value: Any) -> Any:
+    """One value of the type in the schema; one that has it already is passed on as it is."""
+    match each:
+        case io.Int.Input() | io.Float.Input():
+            number = number_of(value, _name(each), isinstance(each, io.Int.Input), _hint(each))
+            check_between(number, _name(each), each.min, each.max)
+            return number
+        case io.Boolean.Input():
+            return value if isinstance(value, bool) else bool(number_of(value, _name(each), False, _hint(each)))
+        case io.String.Input() if not isinstance(value, str):
+            raise InbetweenError(f"{_name(each)} is {shown(value)}, which is no text; {_hint(each)}.")
+        case io.Combo.Input() if not isinstance(value, str | int | float):
+            raise InbetweenError(f"{_name(each)} is {shown(value)}; {_hint(each)}.")
+        case io.DynamicCombo.Input():
+            if not isinstance(value, Mapping):
+                raise InbetweenError(f"{_name(each)} cannot come through a link; {_hint(each)} on the node.")
+            check_choice(value.get(each.id), _name(each), [option.key for option in each.options])
+            nested = {name: inner for name, inner in value.items() if name != each.id}
+            return {each.id: value[each.id], **_readable(_chosen(each, value), nested)}
+        case io.Autogrow.Input():
+            template = {inner.id: inner for inner in each.template.get_all()}
+            empty = next((name for name in value if value[name] is None or name not in template), None)
+            if empty is not None:
+                raise InbetweenError(f"nothing came in at {shown(empty)}; connect something else, or remove its link.")
+            return {name: _read(template[name], inner) for name, inner in value.items()}
+    return value
+
+
+def _ask_the_node(cls: type[io.ComfyNode], inputs: Inputs) -> None:
+    """What the node itself has to say of its inputs; the host asked it before those through links were known."""
+    own = inspect.getattr_static(cls, "validate_inputs")
+    if own is inspect.getattr_static(io.ComfyNode, "validate_inputs"):
+        return
+    wanted = inspect.signature(cls.validate_inputs).parameters
+    everything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in wanted.values())
+    verdict = cls.validate_inputs(**{name: inputs[name] for name in inputs if everything or name in wanted})
+    if verdict is not True:
+        raise InbetweenError(str(verdict))
+
+
+def _check_choices(inputs: Iterable[io.Input], given: Inputs) -> None:
+    """Hold choices to their options, nested ones too."""
+    for each in inputs:
+        if isinstance(each, io.Combo.Input) and each.id in given:
+            check_choice(given[each.id], _name(each), each.options)
+        elif isinstance(each, io.DynamicCombo.Input) and each.id in given:
+            _check_choices(_chosen(each, given[each.id]), given[each.id])
+
+
+def _chosen(each: io.DynamicCombo.Input, value: Mapping[str, Any]) -> list[io.Input]:
+    """The inputs of the option that is chosen."""
+    return next(option.inputs for option in each.options if option.key == value[each.id])
+
+
+def _name(each: io.Input) -> str:
+    """What the page calls an input."""
+    return each.display_name or each.id
+
+
+def _hint(each: io.Input) -> str:
+    """What an error says of what is allowed."""
+    match each:
+        case io.Int.Input() | io.Float.Input():
+            return range_hint(each.min, each.max)
+        case io.Combo.Input():
+            return choice_hint(each.options)
+        case io.DynamicCombo.Input():
+            return choice_hint([option.key for option in each.options])
+        case io.Boolean.Input():
+            return "give true or false"
+        case io.String.Input():
+            return "give a text"
+    return "connect it"
