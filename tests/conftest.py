@@ -1,17 +1,22 @@
 """What every test can ask for: the host in this process, tiny models, one real server, the pack's nodes."""
 
+from __future__ import annotations
+
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
-from comfy_page import ComfyPage, open_browser
-from comfy_server import ComfyServer
-from playwright.sync_api import Browser
 from project_paths import SAMPLE_INPUTS
 from real_host import boot_host, comfyui_path
-from sample_media import write_short_sound, write_small_video
+
+if TYPE_CHECKING:  # imported where they are needed: most tests need neither the server nor the page
+    from comfy_page import ComfyPage
+    from comfy_server import ComfyServer
+    from playwright.sync_api import Browser
 
 # The test server's pack: a package the host imports, not a folder of tests.
 collect_ignore = ["harness/test_pack"]
@@ -41,8 +46,44 @@ PUBLISHED_MODELS = {
     "optical_flow/raft_large_C_T_SKHT_V1-22a6c225.pth": "optical_flow/raft_large.pth",
 }
 
+# How fast a machine is, and what else it does, decides no test.
+hypothesis.settings.register_profile("any machine", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("any machine")
+
+# What a test needs, by the fixtures that it uses, in the order in which tests run.
+KINDS = ("pure", "host", "server", "page")
+FIXTURES_OF_KINDS = {"host": {"comfyui", "host"}, "server": {"server"}, "page": {"browser"}}
+
 HOST_DIRECTORY = pytest.StashKey[Path]()
 NO_HOST = "no host"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kinds", metavar="KIND,...", help=f"run only tests of these kinds: {', '.join(KINDS)}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for kind in KINDS:
+        config.addinivalue_line("markers", f"{kind}: set by the fixtures that a test uses")
+
+
+def kind_of(item: pytest.Item) -> str:
+    """The last of KINDS one of whose fixtures a test uses, itself or through others."""
+    used = set(getattr(item, "fixturenames", ()))
+    return next((kind for kind in reversed(KINDS) if used & FIXTURES_OF_KINDS.get(kind, set())), KINDS[0])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Marks every test with its kind, runs the quick kinds first, and leaves out those that are not asked for."""
+    kinds = {item: kind_of(item) for item in items}
+    for item, kind in kinds.items():
+        item.add_marker(kind)
+    wanted = (config.getoption("kinds") or ",".join(KINDS)).split(",")
+    if unknown := set(wanted) - set(KINDS):
+        raise pytest.UsageError(f"--kinds: there is no kind {', '.join(sorted(unknown))}; there are {', '.join(KINDS)}")
+    config.hook.pytest_deselected(items=[item for item in items if kinds[item] not in wanted])
+    items[:] = sorted((item for item in items if kinds[item] in wanted), key=lambda item: KINDS.index(kinds[item]))
 
 
 def booted_host(config: pytest.Config) -> Path:
@@ -117,6 +158,9 @@ def tiny_models(host, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def server(comfyui, tiny_models, tmp_path_factory) -> Iterator[ComfyServer]:
     """One real server for the whole run, with the sample images and the models that shipped workflows ask for."""
+    from comfy_server import ComfyServer
+    from sample_media import write_short_sound, write_small_video
+
     with ComfyServer(comfyui, tmp_path_factory.mktemp("server")) as running:
         media = tmp_path_factory.mktemp("media")
         for file in (*sorted(SAMPLE_INPUTS.glob("*")), write_small_video(media), write_short_sound(media)):
@@ -130,6 +174,8 @@ def server(comfyui, tiny_models, tmp_path_factory) -> Iterator[ComfyServer]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Headless Chromium; closed after each module, since its event loop would stay in the way of `asyncio.run`."""
+    from comfy_page import open_browser
+
     with open_browser() as running:
         yield running
 
@@ -137,6 +183,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def open_page(browser, server) -> Callable[..., ComfyPage]:
     """Opens the real page with the renderer of a name of RENDERERS, without the files of an address pattern."""
+    from comfy_page import ComfyPage
 
     def opened(renderer: str, without: str | None = None) -> ComfyPage:
         context = browser.new_context(viewport={"width": 1600, "height": 1000})
