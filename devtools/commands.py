@@ -16,8 +16,14 @@ from .user_folder import prepare_user_folder
 from .workplace import Workplace
 
 LONGEST_DEMO = 1800  # seconds
-QUICK_KINDS = "pure,host"  # as tests/conftest.py names them
-TWO_WORKERS = ("--numprocesses", "auto", "--dist", "loadgroup")  # tests/conftest.py says when there are two
+QUICK_KINDS = "pure,host"  # as tests/harness/kinds.py names them
+TWO_WORKERS = (
+    "--numprocesses",
+    "auto",
+    "--dist",
+    "loadgroup",
+    "--no-loadscope-reorder",
+)  # tests/conftest.py says when there are two
 NOTHING_COLLECTED = 5  # pytest's exit code
 TYPED = ("core", "samplers", "networks", "convert.py", "pipelines")
 

@@ -10,6 +10,13 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+from kinds import (  # noqa: F401 - hooks of pytest
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_itemcollected,
+    pytest_xdist_auto_num_workers,
+)
 from project_paths import SAMPLE_INPUTS
 from real_host import boot_host, comfyui_path
 
@@ -50,40 +57,8 @@ PUBLISHED_MODELS = {
 hypothesis.settings.register_profile("any machine", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("any machine")
 
-# What a test needs, by the fixtures that it uses, in the order in which tests run.
-KINDS = ("pure", "host", "server", "page")
-FIXTURES_OF_KINDS = {"host": {"comfyui", "host"}, "server": {"server"}, "page": {"browser"}}
-
 HOST_DIRECTORY = pytest.StashKey[Path]()
 NO_HOST = "no host"
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kinds", metavar="KIND,...", help=f"run only tests of these kinds: {', '.join(KINDS)}")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    for kind in KINDS:
-        config.addinivalue_line("markers", f"{kind}: set by the fixtures that a test uses")
-
-
-def kind_of(item: pytest.Item) -> str:
-    """The last of KINDS one of whose fixtures a test uses, itself or through others."""
-    used = set(getattr(item, "fixturenames", ()))
-    return next((kind for kind in reversed(KINDS) if used & FIXTURES_OF_KINDS.get(kind, set())), KINDS[0])
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks every test with its kind, runs the quick kinds first, and leaves out those that are not asked for."""
-    kinds = {item: kind_of(item) for item in items}
-    for item, kind in kinds.items():
-        item.add_marker(kind)
-    wanted = (config.getoption("kinds") or ",".join(KINDS)).split(",")
-    if unknown := set(wanted) - set(KINDS):
-        raise pytest.UsageError(f"--kinds: there is no kind {', '.join(sorted(unknown))}; there are {', '.join(KINDS)}")
-    config.hook.pytest_deselected(items=[item for item in items if kinds[item] not in wanted])
-    items[:] = sorted((item for item in items if kinds[item] in wanted), key=lambda item: KINDS.index(kinds[item]))
 
 
 def booted_host(config: pytest.Config) -> Path:
