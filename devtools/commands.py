@@ -83,6 +83,8 @@ def test(workplace: Workplace, arguments: Sequence[str], quick: bool) -> int:
     layout, environment = workplace.layout, workplace.environment
     pytest = environment.script("pytest")
     env = {**os.environ, "COMFYUI_PATH": str(workplace.host)}
+    # The suite starts Python a dozen times; without compiled files each of them would compile the host anew.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     if quick:
         arguments = ["--kinds", QUICK_KINDS, *arguments]
     elif found := installed_chromium(env):

@@ -17,8 +17,14 @@ KIND = pytest.StashKey[str]()
 
 
 def kind_of(item: pytest.Item) -> str:
-    """The last of KINDS one of whose fixtures a test uses, itself or through others."""
+    """
+    The last of KINDS one of whose fixtures a test uses, itself or through others.
+
+    A test that starts a server of its own has the mark `server` instead.
+    """
     used = set(getattr(item, "fixturenames", ()))
+    if item.get_closest_marker("server"):
+        used |= FIXTURES["server"]
     return next((kind for kind in reversed(KINDS) if used & FIXTURES.get(kind, set())), KINDS[0])
 
 
@@ -29,6 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     for kind in KINDS:
         config.addinivalue_line("markers", f"{kind}: set by the fixtures that a test uses")
+    if hasattr(config, "workerinput"):  # before torch is imported: processes that share cores slow each other down
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
     asked_for = (config.getoption("kinds") or ",".join(KINDS)).split(",")
     if unknown := set(asked_for) - set(KINDS):
         raise pytest.UsageError(f"--kinds: there is no kind {', '.join(sorted(unknown))}; there are {', '.join(KINDS)}")

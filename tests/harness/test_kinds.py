@@ -73,6 +73,12 @@ def test_only_the_kinds_that_are_asked_for_run(suite, asked, kept):
     assert "deselected" in lines[-1]
 
 
+def test_a_server_of_its_own_makes_it_a_test_of_the_server(suite):
+    (suite / "tests" / "test_second.py").write_text("import pytest\n@pytest.mark.server\ndef test_own(host): pass\n")
+    _, lines = run(suite, "-v", "--kinds", "server", "tests/test_second.py")
+    assert names(lines) == ["test_own"]
+
+
 def test_a_kind_can_be_asked_for_as_a_mark(suite):
     _, lines = run(suite, "-v", "-m", "server and not page")
     assert set(names(lines)) == {"test_server"}
@@ -89,13 +95,17 @@ def test_where_nothing_is_left_the_exit_code_says_so(suite):
     assert run(suite, "--kinds", "pure", "tests/test_second.py")[0] == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
+THREADS = """
+import os
+def test_host(host): assert int(os.environ["OMP_NUM_THREADS"]) == max(1, os.cpu_count() // 2)
+"""
 TWO = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core")
 def test_two_processes_share_the_suite_file_by_file_the_slow_kinds_first(suite):
     (suite / "tests" / "test_first.py").write_text("def test_pure(): pass\ndef test_both(): assert False\n")
-    (suite / "tests" / "test_third.py").write_text("def test_host(host): pass\n")
+    (suite / "tests" / "test_third.py").write_text(THREADS)
     code, lines = run(suite, *TWO, "-v", "-rf")
     assert code == pytest.ExitCode.TESTS_FAILED
     process = {line.split()[-1]: line.split()[0] for line in lines if line.startswith("[gw") and "%]" in line}
@@ -103,7 +113,6 @@ def test_two_processes_share_the_suite_file_by_file_the_slow_kinds_first(suite):
     assert set(process.values()) == {"[gw0]", "[gw1]"}
     for file in ("test_first.py", "test_second.py"):  # what a module shares is made once
         assert len({process[name] for name in process if file in name}) == 1
-    assert names(lines)[0] == "test_page"
     assert process["tests/test_third.py::test_host"] != process["tests/test_second.py::test_page"]
     assert [line.split()[1] for line in lines if line.startswith("FAILED")] == ["tests/test_first.py::test_both"]
 
