@@ -25,7 +25,7 @@ TWO_WORKERS = (
     "--no-loadscope-reorder",
 )  # tests/conftest.py says when there are two
 NOTHING_COLLECTED = 5  # pytest's exit code
-TYPED = ("core", "samplers", "networks", "convert.py", "pipelines")
+TYPED = ("core", "samplers", "networks", "host", "nodes", "convert.py", "pipelines")
 
 
 def demo(workplace: Workplace) -> int:
