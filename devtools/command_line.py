@@ -1,14 +1,12 @@
 """Reads the command line, and turns every failure into one line."""
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from . import commands
-from .chromium import find_chromium
 from .disk import is_disk_full
 from .layout import Layout
 from .messages import DevError
@@ -45,11 +43,12 @@ def parser() -> argparse.ArgumentParser:
         return subparsers.add_parser(name, help=text, description=text, parents=[common], allow_abbrev=False)
 
     add("demo", "make a video from the sample keyframes with the quickstart workflow")
-    add("test", "run the tests; everything else on the line is passed to pytest")
+    test = add("test", "run the tests; everything else on the line is passed to pytest")
+    test.add_argument("--quick", action="store_true", help="only tests that need neither the server nor the page")
     serve = add("serve", "open ComfyUI's page with the pack in it, until Ctrl-C")
     serve.add_argument("--port", type=int, default=DEFAULT_PORT, help="port of the page (default: %(default)s)")
     serve.add_argument("--open", action="store_true", help="open the page in the browser")
-    add("lint", "run the linter and the type checker")
+    add("lint", "check style, format and types")
     bench = add("bench", "run a benchmark, or list them; everything else on the line is passed to it")
     bench.add_argument("name", nargs="?", help="benchmark")
     return whole
@@ -85,8 +84,7 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
             require_free_port(options.port)
             return commands.serve(prepare(layout, choices), options.port, options.open)
         case "test":
-            chromium = find_chromium(os.environ)
-            return commands.test(prepare(layout, choices), rest, chromium)
+            return commands.test(prepare(layout, choices), rest, options.quick)
         case "lint":
             return commands.lint(prepare(layout, choices))
     if options.name is None:

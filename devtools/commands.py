@@ -4,18 +4,28 @@ import ast
 import os
 import time
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from .chromium import installed_chromium, provide_chromium
 from .layout import Layout
 from .messages import DevError, say
-from .processes import run_in_foreground
+from .processes import run_in_foreground, run_into_log
 from .server import free_port, printed, running_server
 from .user_folder import prepare_user_folder
 from .workplace import Workplace
 
 LONGEST_DEMO = 1800  # seconds
-TYPED = ("core", "samplers", "networks", "convert.py", "pipelines")
+QUICK_KINDS = "pure,host"  # as tests/harness/kinds.py names them
+TWO_WORKERS = (
+    "--numprocesses",
+    "auto",
+    "--dist",
+    "loadgroup",
+    "--no-loadscope-reorder",
+)  # tests/conftest.py says when there are two
+NOTHING_COLLECTED = 5  # pytest's exit code
+TYPED = ("core", "samplers", "networks", "host", "nodes", "convert.py", "pipelines")
 
 
 def demo(workplace: Workplace) -> int:
@@ -58,23 +68,50 @@ def open_page(url: str) -> None:
         say(f"no browser was found: open {url} yourself")
 
 
-def test(workplace: Workplace, arguments: Sequence[str], chromium: Path) -> int:
+def test(workplace: Workplace, arguments: Sequence[str], quick: bool) -> int:
     """
     Runs the tests; the exit code is pytest's.
 
     Its program is called, not `python -m pytest`: that would put the clone on the path, where our `nodes` hides the
     host's.
+
+    Args:
+        workplace: host and environment.
+        arguments: what is passed to pytest.
+        quick: whether to leave out tests that need the server or the page.
     """
-    env = {**os.environ, "COMFYUI_PATH": str(workplace.host), "CHROMIUM": str(chromium)}
-    return run_in_foreground([workplace.environment.script("pytest"), *arguments], workplace.layout.root, env)
+    layout, environment = workplace.layout, workplace.environment
+    pytest = environment.script("pytest")
+    env = {**os.environ, "COMFYUI_PATH": str(workplace.host)}
+    # The suite starts Python a dozen times; without compiled files each of them would compile the host anew.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    if quick:
+        arguments = ["--kinds", QUICK_KINDS, *arguments]
+    elif found := installed_chromium(env):
+        env["CHROMIUM"] = str(found)
+    elif _reaches_the_page(pytest, arguments, layout, env):
+        env["CHROMIUM"] = str(provide_chromium(layout, environment.python, env))
+    code = run_in_foreground([pytest, *TWO_WORKERS, *arguments], layout.root, env)
+    if quick and code == NOTHING_COLLECTED:
+        say("--quick leaves out what needs the server or the page, and no other test was asked for: try without it")
+    return code
+
+
+def _reaches_the_page(pytest: Path, arguments: Sequence[str], layout: Layout, env: Mapping[str, str]) -> bool:
+    """Whether a test that is asked for needs the browser; for anything but the whole suite pytest is asked."""
+    if not arguments:
+        return True
+    command = [pytest, *arguments, "--collect-only", "--quiet", "--kinds", "page"]
+    return run_into_log(command, layout.root, env, layout.logs / "collected.log") == 0
 
 
 def lint(workplace: Workplace) -> int:
-    """Runs the linter and the type checker; the exit code is the first that is not 0."""
+    """Checks style, format and types, all three whatever the first ones find; the exit code is the first not 0."""
     root = workplace.layout.root
+    checks = (("ruff", ["check"]), ("ruff", ["format", "--check"]), ("mypy", TYPED))
     codes = [
         run_in_foreground([workplace.environment.script(program), *arguments], root, os.environ)
-        for program, arguments in (("ruff", ["check"]), ("mypy", TYPED))
+        for program, arguments in checks
     ]
     return next((code for code in codes if code), 0)
 

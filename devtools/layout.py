@@ -31,6 +31,11 @@ class Layout:
         return self.dev / "host"
 
     @property
+    def browsers(self) -> Path:
+        """Playwright's own build of Chromium, where no other browser could be had."""
+        return self.dev / "browsers"
+
+    @property
     def logs(self) -> Path:
         """What pip and the server printed."""
         return self.dev / "logs"

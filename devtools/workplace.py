@@ -19,10 +19,11 @@ from .virtual_environment import (
 
 HOST_MODULES = ("torch", "torchvision", "torchaudio", "aiohttp", "av", "comfyui_frontend_package")
 PACK_MODULES = ("cv2", "einops", "numpy", "safetensors")
+TEST_MODULES = ("comfy_cli", "hypothesis", "playwright", "pytest", "xdist")
 MODULES_OF_COMMANDS = {
     "demo": (*HOST_MODULES, *PACK_MODULES, "comfy_cli"),
     "serve": (*HOST_MODULES, *PACK_MODULES),
-    "test": (*HOST_MODULES, *PACK_MODULES, "comfyui_inbetween", "comfy_cli", "hypothesis", "playwright", "pytest"),
+    "test": (*HOST_MODULES, *PACK_MODULES, "comfyui_inbetween", *TEST_MODULES),
     "lint": ("mypy", "ruff"),
     "bench": (*HOST_MODULES, *PACK_MODULES, "comfyui_inbetween"),
 }

@@ -1,17 +1,29 @@
 """What every test can ask for: the host in this process, tiny models, one real server, the pack's nodes."""
 
+from __future__ import annotations
+
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
-from comfy_page import ComfyPage, open_browser
-from comfy_server import ComfyServer
-from playwright.sync_api import Browser
+from kinds import (  # noqa: F401 - hooks of pytest
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_itemcollected,
+    pytest_xdist_auto_num_workers,
+)
 from project_paths import SAMPLE_INPUTS
 from real_host import boot_host, comfyui_path
-from sample_media import write_short_sound, write_small_video
+
+if TYPE_CHECKING:  # imported where they are needed: most tests need neither the server nor the page
+    from comfy_page import ComfyPage
+    from comfy_server import ComfyServer
+    from playwright.sync_api import Browser
 
 # The test server's pack: a package the host imports, not a folder of tests.
 collect_ignore = ["harness/test_pack"]
@@ -40,6 +52,10 @@ PUBLISHED_MODELS = {
     "frame_interpolation/vb.pth": "frame_interpolation/vb.pth",
     "optical_flow/raft_large_C_T_SKHT_V1-22a6c225.pth": "optical_flow/raft_large.pth",
 }
+
+# How fast a machine is, and what else it does, decides no test.
+hypothesis.settings.register_profile("any machine", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("any machine")
 
 HOST_DIRECTORY = pytest.StashKey[Path]()
 NO_HOST = "no host"
@@ -117,6 +133,9 @@ def tiny_models(host, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def server(comfyui, tiny_models, tmp_path_factory) -> Iterator[ComfyServer]:
     """One real server for the whole run, with the sample images and the models that shipped workflows ask for."""
+    from comfy_server import ComfyServer
+    from sample_media import write_short_sound, write_small_video
+
     with ComfyServer(comfyui, tmp_path_factory.mktemp("server")) as running:
         media = tmp_path_factory.mktemp("media")
         for file in (*sorted(SAMPLE_INPUTS.glob("*")), write_small_video(media), write_short_sound(media)):
@@ -130,6 +149,8 @@ def server(comfyui, tiny_models, tmp_path_factory) -> Iterator[ComfyServer]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Headless Chromium; closed after each module, since its event loop would stay in the way of `asyncio.run`."""
+    from comfy_page import open_browser
+
     with open_browser() as running:
         yield running
 
@@ -137,6 +158,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def open_page(browser, server) -> Callable[..., ComfyPage]:
     """Opens the real page with the renderer of a name of RENDERERS, without the files of an address pattern."""
+    from comfy_page import ComfyPage
 
     def opened(renderer: str, without: str | None = None) -> ComfyPage:
         context = browser.new_context(viewport={"width": 1600, "height": 1000})

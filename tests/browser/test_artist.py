@@ -4,7 +4,7 @@ import io
 import os
 import re
 
-from comfy_page import ComfyPage
+from comfy_page import RUN_MS, ComfyPage
 from comfy_server import PACK_FOLDER
 from golden_files import UPDATE
 from PIL import Image
@@ -17,7 +17,7 @@ FILM = ROOT / "assets" / "first_graph.webp"
 FILM_SIZE = (960, 600)
 MOST_BYTES = 600_000
 WHOLE = 0.47  # the zoom at which the whole graph is seen
-FADE_MS = 1200  # in which a thumbnail appears
+FADE_MS = 1200  # in which a thumbnail appears; only for the pictures of the film, as is every other pause here
 PERCENT = re.compile(r"\[(\d+)%\] InbetweenInterpolate")
 
 
@@ -129,7 +129,7 @@ def watched(page: ComfyPage) -> list[int]:
             window.app.api.addEventListener(kind, () => (window.ended = kind), { once: true })
     }""")
     page.page.get_by_role("button", name="Run", exact=True).first.click()
-    page.page.wait_for_function("() => window.ended", timeout=120_000)
+    page.page.wait_for_function("() => window.ended", timeout=RUN_MS)
     assert page.page.evaluate("() => window.ended") == "execution_success"
     titles = page.page.evaluate("() => window.titles")
     return [int(found[1]) for title in titles if (found := PERCENT.search(title))]

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from comfy_page import LOAD_MS
 from timeline_driver import KEYFRAMES, sent_positions
 
 CONTRAST = """(element) => {
@@ -16,9 +17,13 @@ CONTRAST = """(element) => {
     return [ground, (Math.max(text, ground) + 0.05) / (Math.min(text, ground) + 0.05)]
 }"""
 
+# Colours change by a transition.
+THEME_IS_THERE = f"""([element, light]) => ({CONTRAST})(element)[0] > 0.5 === light
+    && !document.getAnimations().some((each) => each instanceof CSSTransition)"""
+
 
 def test_keys_stand_at_their_frames_with_their_pictures(timeline):
-    timeline.page.page.wait_for_timeout(300)
+    timeline.wait_for_pictures()
     assert timeline.frames == [0, 16, 24]
     assert timeline.pictures == [True, True, True]
     for index, frame in enumerate(timeline.frames):
@@ -199,8 +204,7 @@ def test_the_wheel_and_the_middle_button_work_as_beside_it(timeline, page):
     mouse.move(timeline.x_of(8), timeline.point(0)[1])
     before = page.page.evaluate(view)
     mouse.wheel(0, -120)
-    page.page.wait_for_timeout(200)
-    assert page.page.evaluate(view)[0] > before[0]
+    page.page.wait_for_function(f"before => ({view})()[0] > before", arg=before[0], timeout=LOAD_MS)
     timeline.show()
     before = page.page.evaluate(view)
     mouse.down(button="middle")
@@ -248,7 +252,7 @@ def test_the_side_panel_leaves_it_in_the_node(timeline, page, renderer):
 @pytest.mark.parametrize("palette", ["dark", "light"])
 def test_in_the_colours_of_the_theme(timeline, page, palette):
     page.page.evaluate("name => window.app.extensionManager.setting.set('Comfy.ColorPalette', name)", palette)
-    page.page.wait_for_timeout(300)
+    page.page.wait_for_function(THEME_IS_THERE, arg=[timeline.element, palette == "light"], timeout=LOAD_MS)
     ground, contrast = timeline.element.evaluate(CONTRAST)
     page.page.evaluate("() => window.app.extensionManager.setting.set('Comfy.ColorPalette', 'dark')")
     assert contrast > 4.5

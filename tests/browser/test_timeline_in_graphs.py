@@ -86,7 +86,8 @@ def test_in_a_subgraph(timeline, page):
         canvas.openSubgraph(outer.subgraph, outer)
     }""")
     inner = Timeline(page)
-    page.page.wait_for_timeout(300)
+    inner.wait_for_pictures()
+    inner.wait_until_still()
     assert inner.text == "0, 16, -1"
     assert inner.pictures == [True, True, True]
     inner.drag(1, 7)
@@ -118,7 +119,7 @@ def test_pictures_are_found_through_reroutes_and_out_of_subgraphs(timeline, page
         graph.nodes.find((each) => each.subgraph).connect(0, keyframes, 2)
     }""")
     timeline.settle()
-    page.page.wait_for_timeout(300)
+    timeline.wait_for_pictures()
     assert timeline.pictures == [True, True, True]
 
 
@@ -171,7 +172,7 @@ def test_the_renderer_is_switched_while_the_page_is_open(timeline, page, rendere
         page.page.evaluate(switch, RENDERERS[each])
         page.page.wait_for_function("vue => window.LiteGraph.vueNodesMode === vue", arg=RENDERERS[each])
         timeline.show()
-        page.page.wait_for_timeout(300)
+        timeline.wait_until_still()
         assert timeline.element.is_visible()
         timeline.drag(1, frame)
         assert timeline.text == f"0, {frame}, -1"
@@ -197,7 +198,7 @@ def add_image(page, timeline, file) -> None:
 def test_an_image_that_comes_or_goes_has_its_key_follow(timeline, page):
     add_image(page, timeline, SAMPLE_INPUTS / PICTURES[0])
     assert timeline.text == "0, 16, -1, 8"
-    page.page.wait_for_timeout(300)
+    timeline.wait_for_pictures()
     assert timeline.pictures == [True] * 4
     timeline.focus(1)
     timeline.press("Delete")

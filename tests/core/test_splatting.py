@@ -59,7 +59,7 @@ def test_it_is_the_equations(mode, epsilon):
 
 
 @given(sizes, seeds)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_stays_inside_is_all_there(size, seed):
     """Mass conservation: with targets inside the frame, sums before and after are equal."""
     height, width = size
@@ -73,7 +73,7 @@ def test_what_stays_inside_is_all_there(size, seed):
 
 
 @given(sizes, seeds, st.floats(-20, 20), st.floats(-20, 20))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_nothing_is_added(size, seed, move_x, move_y):
     """What partly or wholly leaves the frame only gets less."""
     values = noise(seed, 1, 1, *size).abs()
@@ -82,7 +82,7 @@ def test_nothing_is_added(size, seed, move_x, move_y):
 
 
 @given(sizes, seeds)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_no_motion_changes_nothing(size, seed):
     values, still = noise(seed, 2, 3, *size), torch.zeros(2, 2, *size)
     importance = noise(seed + 1, 2, 1, *size)
@@ -93,7 +93,7 @@ def test_no_motion_changes_nothing(size, seed):
 
 
 @given(st.integers(-9, 9), st.integers(-9, 9), seeds)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_whole_pixels_are_a_shift(right, down, seed):
     values = noise(seed, 1, 2, 6, 7)
     flow = torch.tensor([float(right), float(down)]).view(1, 2, 1, 1).expand(1, 2, 6, 7)

@@ -42,6 +42,7 @@ def test_a_host_that_ends_at_once_is_told_with_what_it_printed(clone, tmp_path):
         pass
 
 
+@pytest.mark.server
 def test_a_pack_that_the_host_cannot_import_is_told_with_the_traceback(clone, comfyui):
     (clone.root / "__init__.py").write_text("from . import core_that_is_not_there\n")
     prepare_user_folder(clone)

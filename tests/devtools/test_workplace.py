@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from devtools import workplace
-from devtools.chromium import find_chromium
 from devtools.environment import venv_python
 from devtools.layout import Layout
 from devtools.messages import DevError
@@ -79,19 +78,3 @@ def test_a_python_that_is_not_there_is_told_in_one_line(clone, tmp_path, make_co
     host = make_comfyui(tmp_path / "Comfy")
     with pytest.raises(DevError, match=r"^--python is .*, and no Python is there"):
         prepare(clone, Choices("demo", comfyui=str(host), python=str(tmp_path / "no python")), {})
-
-
-def test_chromium_is_the_named_one_or_the_installed_one(tmp_path):
-    for name in ("chromium", "chromium.exe"):
-        (tmp_path / name).touch(0o755)
-    with_path = {"PATH": str(tmp_path), "PATHEXT": ".EXE"}
-    assert find_chromium(with_path).stem == "chromium"
-    assert find_chromium({"PATH": "", "CHROMIUM": str(tmp_path / "chromium.exe")}) == tmp_path / "chromium.exe"
-    with pytest.raises(DevError, match=r"^CHROMIUM is /nowhere, and no program is there"):
-        find_chromium({**with_path, "CHROMIUM": "/nowhere"})
-
-
-def test_a_missing_chromium_is_one_line_that_says_how_to_get_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("devtools.chromium.MAC_PLACES", ())
-    with pytest.raises(DevError, match=r"install .*, or set CHROMIUM to its path.$"):
-        find_chromium({"PATH": str(tmp_path)})

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from comfy_server import ComfyServer
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 RENDERERS = {"canvas": False, "nodes 2.0": True}
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -24,9 +24,10 @@ CHROMIUM_FLAGS = (
     "--disable-sync",
 )
 FILE_TYPES = {".json": "application/json", ".mp4": "video/mp4", ".jpg": "image/jpeg"}
-LOAD_MS = 120_000
+# So long that only a page that hangs gets there, however busy the machine is.
+LOAD_MS = 600_000
+RUN_MS = 1_200_000
 DRAFT_MS = 1500  # the page keeps a draft of what is open some time after each change
-RUN_MS = 300_000
 
 # Stored on the server before the page is opened: otherwise a tutorial or a dialog covers the graph.
 QUIET_SETTINGS = {
@@ -44,6 +45,14 @@ PAGE_IS_READY = """() => window.app?.graph && window.app.extensionManager && win
 # The page covers itself while it opens a file and takes the cover away when its animation ends, which on a busy machine
 # without a screen is sometimes never told; without an animation it does so at once.
 NO_ANIMATION = ".p-blockui-mask { animation: none !important; }"
+
+# How deep a draft is wrapped into texts depends on the version of the page: without the backslashes it is all the same.
+DRAFT_IS_KEPT = r"""() => {
+    const plain = (text) => text.replaceAll('\\', '')
+    const drafts = Object.entries(localStorage).filter(([key]) => /draft|^workflow/i.test(key))
+    const values = window.app.graph.serialize().nodes.map((node) => plain(JSON.stringify(node.widgets_values ?? [])))
+    return drafts.some(([, text]) => values.every((value) => plain(text).includes(value)))
+}"""
 
 # Autogrow and other dynamic inputs follow a change in the next frame that is drawn.
 NEXT_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -82,6 +91,8 @@ class ComfyPage:
         self.page = page
         self.server = server
         self.errors: list[str] = []
+        page.set_default_timeout(LOAD_MS)
+        expect.set_options(timeout=LOAD_MS)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.route("**/*", _only_this_machine)
 
@@ -96,7 +107,8 @@ class ComfyPage:
     def reload(self) -> None:
         """Loads the page anew, which opens what was open, changes that were not saved included."""
         before = len(self.node_types())
-        self.page.wait_for_timeout(DRAFT_MS)
+        self.page.wait_for_timeout(DRAFT_MS)  # earlier there may be a draft of other values
+        self.page.wait_for_function(DRAFT_IS_KEPT, timeout=LOAD_MS)
         self.page.reload(wait_until="domcontentloaded")
         self._wait_until_ready()
         self.page.wait_for_function("before => window.app.graph.nodes.length === before", arg=before, timeout=LOAD_MS)

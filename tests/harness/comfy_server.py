@@ -29,8 +29,10 @@ from workflow_graphs import is_saved_by_page, to_prompt
 PACK_FOLDER = "ComfyUI-Inbetween-main"
 NOT_INSTALLED = (".*", "tests", "__pycache__", "build", "dist", "*.egg-info")
 
-START_SECONDS = 180
-RUN_SECONDS = 300
+# So long that only a server that hangs gets there, however busy the machine is.
+START_SECONDS = 900
+RUN_SECONDS = 1200
+ANSWER_SECONDS = 300
 
 
 class PromptRefused(Exception):  # noqa: N818 - what happened, as tests read it
@@ -114,7 +116,7 @@ class ComfyServer:
         self._http.close()
         self._process.terminate()
         try:
-            self._process.wait(20)
+            self._process.wait(60)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -126,14 +128,14 @@ class ComfyServer:
 
     def get(self, path: str, **query: str) -> requests.Response:
         """Answer to a GET; raises requests.HTTPError for anything but success."""
-        answer = self._http.get(self.url + path, params=query, timeout=60)
+        answer = self._http.get(self.url + path, params=query, timeout=ANSWER_SECONDS)
         answer.raise_for_status()
         return answer
 
     def post(self, path: str, value: object) -> requests.Response:
         """Answer to a value posted as JSON, whatever its status; NaN goes through, as the page lets it."""
         headers = {"Content-Type": "application/json"}
-        return requests.post(self.url + path, data=json.dumps(value), headers=headers, timeout=60)
+        return requests.post(self.url + path, data=json.dumps(value), headers=headers, timeout=ANSWER_SECONDS)
 
     @cached_property
     def object_info(self) -> dict:
@@ -143,7 +145,7 @@ class ComfyServer:
     def upload(self, file: Path) -> None:
         """Puts a file into the server's input folder, as the page does when an image is dropped on Load Image."""
         parts = {"image": (file.name, file.read_bytes()), "overwrite": (None, "true")}
-        stored = self._http.post(f"{self.url}/upload/image", files=parts, timeout=60).json()
+        stored = self._http.post(f"{self.url}/upload/image", files=parts, timeout=ANSWER_SECONDS).json()
         assert stored["name"] == file.name, stored
         self.__dict__.pop("object_info", None)  # lists the input files
 

@@ -21,6 +21,18 @@ FIND = """([id, name]) => {
     const node = window.app.canvas.graph.getNodeById(id)
     return node.widgets.find((widget) => widget.name === name)
 }"""
+PICTURES_ARE_LOADED = f"""(given) => [...({FIND})(given).element.querySelectorAll('[role=slider] img')].every(
+    (image) => image.naturalWidth > 0)"""
+STANDS_STILL = f"""async (given) => {{
+    let before, frames = 0
+    while (frames < 15) {{
+        await new Promise(requestAnimationFrame)
+        const {{ x, y, width, height }} = ({FIND})(given).element.getBoundingClientRect()
+        const now = [x, y, width, height].join()
+        frames = width > 0 && now === before ? frames + 1 : 0
+        before = now
+    }}
+}}"""
 SHOW_NODE = """([id, scale]) => {
     const { canvas } = window.app
     const [x, y] = canvas.graph.getNodeById(id).pos
@@ -55,6 +67,15 @@ class Timeline:
         """Lets the page follow: the timeline is drawn in the next frame, its place in the one after."""
         for _ in range(2):
             self.page.page.evaluate(NEXT_FRAMES)
+
+    def wait_for_pictures(self) -> None:
+        """Until every picture of a key is loaded."""
+        given = [self.node_id, "timeline"]
+        self.page.page.wait_for_function(PICTURES_ARE_LOADED, arg=given, timeout=LOAD_MS)
+
+    def wait_until_still(self) -> None:
+        """Until it is on the page and has not moved for some frames."""
+        self.page.page.evaluate(STANDS_STILL, [self.node_id, "timeline"])
 
     @property
     def element(self) -> ElementHandle:

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import torch
+from comfyui_inbetween import convert
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.networks.lora_files import merged_expert, read_lora, read_mixture
 from comfyui_inbetween.networks.lora_names import layers_of, split_name
@@ -293,15 +294,17 @@ def test_one_expert_touches_a_seventh_of_the_file(tmp_path):
 # ------------------------------------------------------------------------------------- conversion
 
 
-def convert(*arguments):
-    """The command as a user gives it."""
-    command = [sys.executable, "-m", "comfyui_inbetween.convert", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def converted(*arguments):
+    """The exit code of the command, run in this process."""
+    return convert.main([*map(str, arguments)])
 
 
 def test_a_converted_expert_is_one_lora(semfi, tmp_path):
+    """By the command as a user gives it."""
     source = write_semfi(tmp_path / "semfi.ckpt")
-    done = convert(source, "--output", tmp_path / "experts", "--frames", "5", "33")
+    arguments = [source, "--output", tmp_path / "experts", "--frames", "5", "33"]
+    command = [sys.executable, "-m", "comfyui_inbetween.convert", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert sorted(file.name for file in (tmp_path / "experts").iterdir()) == [
         "semfi_005_frames.safetensors",
@@ -328,17 +331,17 @@ def test_the_type_of_converted_numbers(semfi):
     }
 
 
-def test_conversion_replaces_nothing_unasked(tmp_path):
+def test_conversion_replaces_nothing_unasked(tmp_path, capsys):
     source = write_semfi(tmp_path / "semfi.ckpt")
     kept = tmp_path / "semfi_081_frames.safetensors"
     kept.write_bytes(b"mine")
-    done = convert(source)
-    assert done.returncode == 1
-    assert done.stderr == (
+    assert converted(source) == 1
+    assert capsys.readouterr().err == (
         "error: semfi_081_frames.safetensors is there already; give --overwrite or another --output.\n"
     )
     assert kept.read_bytes() == b"mine"
-    assert convert(source, "--overwrite").stdout.count("_frames.safetensors") == 6
+    assert converted(source, "--overwrite") == 0
+    assert capsys.readouterr().out.count("_frames.safetensors") == 6
     assert len(load_file(kept)) == 60
     assert not list(tmp_path.glob("*.unfinished"))
 
@@ -351,9 +354,9 @@ def test_conversion_replaces_nothing_unasked(tmp_path):
         (["{semfi}", "--output", "{semfi}"], "cannot be written to"),
     ],
 )
-def test_what_conversion_cannot_do_is_told(tmp_path, arguments, message):
+def test_what_conversion_cannot_do_is_told(tmp_path, capsys, arguments, message):
     source = write_semfi(tmp_path / "semfi.ckpt")
-    done = convert(*(argument.format(semfi=source) for argument in arguments))
-    assert done.returncode == 1
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert converted(*(argument.format(semfi=source) for argument in arguments)) == 1
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert printed.count("\n") == 1

@@ -141,9 +141,9 @@ def test_memory_is_that_of_two_pairs_however_long(networks):
             alive.append(sum(storages.values()))
             return pair
 
-    clip = moving_clip(8, 32, 40)
+    clip = moving_clip(5, 32, 40)
     interpolator = Watched(networks["vb"], DisFlow(), RenderSettings())
-    interpolate_frames(clip, locate(moments_by_multiplier(8, 2), range(8)), interpolator, torch.empty(15, 32, 40, 3))
+    interpolate_frames(clip, locate(moments_by_multiplier(5, 2), range(5)), interpolator, torch.empty(9, 32, 40, 3))
     assert alive[-1] <= 1.01 * alive[1]
 
 
@@ -160,7 +160,7 @@ def test_parts_follow_from_free_memory(networks):
 
 
 def test_out_of_memory_halves_the_parts_until_it_fits(networks, monkeypatch):
-    monkeypatch.setattr(module, "FEWEST_PART_PIXELS", 64 * 64)
+    monkeypatch.setattr(module, "FEWEST_PART_PIXELS", 32 * 32)
     tried = []
     original = module.PerVFIPair._render
 
@@ -170,10 +170,10 @@ def test_out_of_memory_halves_the_parts_until_it_fits(networks, monkeypatch):
             raise torch.OutOfMemoryError
         return original(self, pair, times, parts)
 
-    clip = moving_clip(2, 128, 160)
+    clip = moving_clip(2, 64, 80)
     whole = frame(engine(networks), clip, 0.25, 0.5, 0.75)
     monkeypatch.setattr(module.PerVFIPair, "_render", scarce)
-    result = torch.empty(5, 128, 160, 3)
+    result = torch.empty(5, 64, 80, 3)
     interpolate_frames(clip, locate(moments_by_multiplier(2, 4), range(2)), engine(networks), result, batch=3)
     assert tried == [(3, 1), (1, 1), (1, 2), (1, 4), (1, 4), (1, 4)]
     torch.testing.assert_close(result[1:4], whole, rtol=0, atol=1e-3)

@@ -29,7 +29,7 @@ def quickstart(comfy):
 
 def test_a_prompt_is_run_to_its_end_and_its_files_are_fetched(comfy, server, tmp_path):
     lines: list[str] = []
-    result = comfy.run(comfy.graph(saved(EMPTY)), lines.append, timeout=60)
+    result = comfy.run(comfy.graph(saved(EMPTY)), lines.append, timeout=900)
     assert lines == ["1 of 2: EmptyImage", "2 of 2: Keep"]
     [file] = result.save(tmp_path / "made")
     assert file.parent == tmp_path / "made" / "runs"
@@ -75,7 +75,9 @@ def test_a_run_that_takes_too_long_is_cancelled(comfy, quickstart, server):
     quickstart["Keyframes.frame_count"] = 3000
     with pytest.raises(RunError, match="did not end in time"):
         comfy.run(quickstart, timeout=2)
-    comfy.run(comfy.graph(saved(EMPTY)), timeout=60)  # is not kept waiting
+    comfy.run(comfy.graph(saved(EMPTY)), timeout=900)  # waits until the first is gone
+    ends = [entry["status"]["messages"][-1][0] for entry in server.get("/history", max_items="2").json().values()]
+    assert ends == ["execution_interrupted", "execution_success"]
 
 
 def test_what_is_no_graph_is_told(comfy, tmp_path):

@@ -45,7 +45,7 @@ WHOLE = ["0, 12, -1", "[0, 12, -1]", '[0, {"frame": 12, "strength": 0.25}, -1]',
 def run_node(*arguments: str, given: str | None = None) -> str:
     """What Node.js prints; fails with it if the program fails."""
     node = next(file for name in ("node", "node.exe") if (file := DRIVER / name).is_file())
-    done = subprocess.run([node, *arguments], input=given, capture_output=True, encoding="utf-8", cwd=ROOT, timeout=120)
+    done = subprocess.run([node, *arguments], input=given, capture_output=True, encoding="utf-8", cwd=ROOT, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -1,0 +1,71 @@
+"""
+What a test needs, told by the fixtures that it uses: marks, the order of the run, and the work of two processes.
+
+tests/conftest.py takes over the hooks of this module.
+"""
+
+import os
+
+import pytest
+
+# In the order in which tests run: the quick ones first.
+KINDS = ("pure", "host", "server", "page")
+FIXTURES = {"host": {"comfyui", "host"}, "server": {"server"}, "page": {"browser"}}
+
+ASKED_FOR = pytest.StashKey[set[str]]()
+KIND = pytest.StashKey[str]()
+
+
+def kind_of(item: pytest.Item) -> str:
+    """
+    The last of KINDS one of whose fixtures a test uses, itself or through others.
+
+    A test that starts a server of its own has the mark `server` instead.
+    """
+    used = set(getattr(item, "fixturenames", ()))
+    if item.get_closest_marker("server"):
+        used |= FIXTURES["server"]
+    return next((kind for kind in reversed(KINDS) if used & FIXTURES.get(kind, set())), KINDS[0])
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kinds", metavar="KIND,...", help=f"run only tests of these kinds: {', '.join(KINDS)}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for kind in KINDS:
+        config.addinivalue_line("markers", f"{kind}: set by the fixtures that a test uses")
+    if hasattr(config, "workerinput"):  # before torch is imported: processes that share cores slow each other down
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
+    asked_for = (config.getoption("kinds") or ",".join(KINDS)).split(",")
+    if unknown := set(asked_for) - set(KINDS):
+        raise pytest.UsageError(f"--kinds: there is no kind {', '.join(sorted(unknown))}; there are {', '.join(KINDS)}")
+    config.stash[ASKED_FOR] = set(asked_for)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Marks a test with its kind."""
+    item.stash[KIND] = kind_of(item)
+    item.add_marker(item.stash[KIND])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """
+    Leaves out the kinds that are not asked for, and runs the others in their order.
+
+    Where two processes share the work file by file, the slow kinds come first, so that both end at about the same time.
+    """
+    wanted = [item for item in items if item.stash[KIND] in config.stash[ASKED_FOR]]
+    if len(wanted) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(wanted)])
+    order = KINDS[::-1] if hasattr(config, "workerinput") else KINDS
+    items[:] = sorted(wanted, key=lambda item: order.index(item.stash[KIND]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two processes for the whole suite where there are two cores; none beside this one for chosen files."""
+    chosen = config.args_source is pytest.Config.ArgsSource.ARGS
+    shown_at_once = config.getoption("capture") == "no"
+    return 0 if chosen or shown_at_once or (os.cpu_count() or 1) < 2 else 2
