@@ -16,6 +16,13 @@ from ..core.limits import check_between, check_choice, choice_hint, number_of, r
 
 Inputs = dict[str, Any]
 
+_LOADED = {
+    "MODEL": ("model", "Load Diffusion Model"),
+    "CLIP": ("text encoder", "Load CLIP"),
+    "VAE": ("VAE", "Load VAE"),
+    "CLIP_VISION": ("CLIP vision", "Load CLIP Vision"),
+}
+
 
 class InbetweenNode(io.ComfyNode):
     """A node that refuses, in one line, what its schema does not allow."""
@@ -50,8 +57,7 @@ def _readable(inputs: Iterable[io.Input], given: Mapping[str, Any]) -> Inputs:
         elif isinstance(each, io.Autogrow.Input):
             readable[each.id] = {}
         elif not each.optional:
-            missing = "holds nothing" if each.id in given else "is missing"
-            raise InbetweenError(f"{_name(each)} {missing}; {_hint(each)}.")
+            raise _missing(each, each.id in given)
     unknown = [name for name in given if name not in {each.id for each in inputs}]
     if unknown:
         raise InbetweenError(f"there is no input {shown(unknown[0])} with what is chosen here; remove its link.")
@@ -110,6 +116,14 @@ def _check_choices(inputs: Iterable[io.Input], given: Inputs) -> None:
 def _chosen(each: io.DynamicCombo.Input, value: Mapping[str, Any]) -> list[io.Input]:
     """The inputs of the option that is chosen."""
     return next(option.inputs for option in each.options if option.key == value[each.id])
+
+
+def _missing(each: io.Input, connected: bool) -> InbetweenError:
+    """The error for a required input without a value; a loader gives nothing for what its file does not hold."""
+    if connected and each.get_io_type() in _LOADED:
+        what, loader = _LOADED[each.get_io_type()]
+        return InbetweenError(f"the loaded checkpoint holds no {what}; connect one from {loader}.")
+    return InbetweenError(f"{_name(each)} {'holds nothing' if connected else 'is missing'}; {_hint(each)}.")
 
 
 def _name(each: io.Input) -> str:

@@ -52,6 +52,8 @@ def echo(host):
                     io.Combo.Input("sampler", options=[f"sampler {number}" for number in range(50)], optional=True),
                     io.Int.Input("seed", min=0, max=2**64 - 1, optional=True),
                     io.Model.Input("model", optional=True),
+                    io.Vae.Input("vae"),
+                    io.Mask.Input("region"),
                     file,
                 ],
                 outputs=[io.AnyType.Output("all")],
@@ -67,7 +69,7 @@ def echo(host):
 
     def run(**changes):
         call = make_locked_method_func(Echo, Echo.FUNCTION, Echo.PREPARE_CLASS_CLONE(None))
-        given = {**GIVEN, "file": "a.pth", **changes}
+        given = {**GIVEN, "file": "a.pth", "vae": "a VAE", "region": "a mask", **changes}
         return call(**{name: value for name, value in given.items() if value is not ...}).result[0]
 
     return run
@@ -165,6 +167,9 @@ def test_an_optional_input_that_gets_nothing_is_left_out(echo):
         ({"which": "worst"}, "which cannot come through a link; choose worst, blend or list on the node."),
         ({"which": ...}, "which is missing; choose worst, blend or list."),
         ({"images": {"image0": None}}, 'nothing came in at "image0"; connect something else, or remove its link.'),
+        ({"vae": None}, "the loaded checkpoint holds no VAE; connect one from Load VAE."),
+        ({"vae": ...}, "vae is missing; connect it."),
+        ({"region": None}, "region holds nothing; connect it."),
         ({"other": 1}, 'there is no input "other" with what is chosen here; remove its link.'),
         ({"file": "b.pth"}, 'there is no "b.pth" in models/loras; put it there.'),
     ],
