@@ -4,7 +4,7 @@ import pytest
 import torch
 from comfyui_inbetween.core.audio_timing import span_of_clip
 from comfyui_inbetween.core.audio_view import audio_view
-from comfyui_inbetween.core.clip_context import ContextSettings, clip_context, gap_between
+from comfyui_inbetween.core.clip_context import ContextSettings, clip_context
 from comfyui_inbetween.core.contact_sheet import contact_sheet
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.finish import finish_frames
@@ -12,6 +12,7 @@ from comfyui_inbetween.core.finite import check_finite
 from comfyui_inbetween.core.fit import target_size
 from comfyui_inbetween.core.flow_view import view_flow
 from comfyui_inbetween.core.frames import audio_seconds, exact
+from comfyui_inbetween.core.gaps import gap_between
 from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
 from comfyui_inbetween.core.motion import measure_motion
 from comfyui_inbetween.core.motion_plot import motion_plot
