@@ -5,6 +5,7 @@ What needs the host is imported within the tests, so that they can be collected 
 """
 
 import re
+from functools import partial
 
 import pytest
 import torch
@@ -26,17 +27,10 @@ def schema(node_class):
 
 @pytest.fixture
 def run(node_class):
-    """Executes the node as the host does: no gradients, on a locked copy of the class."""
-    from comfy_api.internal import make_locked_method_func
-    from comfy_execution.graph_utils import GraphBuilder
+    """Executes the node as the host does."""
+    from node_runs import run_node
 
-    def execute(arguments: dict) -> list:
-        GraphBuilder.set_default_prefix("node", 0)
-        call = make_locked_method_func(node_class, node_class.FUNCTION, node_class.PREPARE_CLASS_CLONE(None))
-        with torch.inference_mode():
-            return list(call(**arguments).result)
-
-    return execute
+    return partial(run_node, node_class)
 
 
 @pytest.fixture

@@ -51,6 +51,7 @@ def little_memory() -> Iterator[None]:
 def test_wild_inputs(node_class, tiny_models):
     from comfyui_inbetween.core.errors import InbetweenError
     from node_examples import EXAMPLES
+    from node_runs import run_node
     from wild_inputs import wild_arguments
 
     schema = node_class.GET_SCHEMA()
@@ -60,7 +61,7 @@ def test_wild_inputs(node_class, tiny_models):
         number = Random(seed).randrange(len(examples))
         wild = wild_arguments(examples[number], schema.inputs, f"{schema.node_id} {seed}")
         try:
-            results = run(node_class, wild.arguments)
+            results = run_node(node_class, wild.arguments)
             complaints = list(wrong_results(schema, results, largest_of(wild.arguments)))
         except InbetweenError as error:
             complaints = [f"the error {str(error)!r} {fault}" for fault in faults_of(str(error))]
@@ -70,17 +71,6 @@ def test_wild_inputs(node_class, tiny_models):
         for complaint in complaints:
             found.setdefault(complaint, f"seed {seed}: {complaint}; example {number}, {'; '.join(wild.changes)}")
     assert not found, "\n".join(["", *found.values()])
-
-
-def run(node_class: type, arguments: dict) -> list:
-    """Executes the node as the host does: no gradients, on a locked copy of the class."""
-    from comfy_api.internal import make_locked_method_func
-    from comfy_execution.graph_utils import GraphBuilder
-
-    GraphBuilder.set_default_prefix("node", 0)
-    call = make_locked_method_func(node_class, node_class.FUNCTION, node_class.PREPARE_CLASS_CLONE(None))
-    with torch.inference_mode():
-        return list(call(**arguments).result)
 
 
 def faults_of(error: str) -> Iterator[str]:
