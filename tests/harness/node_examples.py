@@ -301,7 +301,8 @@ def _audio_adapter_loader() -> Iterator[Arguments]:
 
 
 def _audio_adapter() -> Iterator[Arguments]:
-    from comfyui_inbetween.host.audio_adapter import GUIDANCE_FORMS, LEVELS
+    from comfyui_inbetween.host.audio_adapter import GUIDANCE_FORMS
+    from comfyui_inbetween.host.audio_features import LEVELS
     from comfyui_inbetween.host.audio_library import load_adapter
     from tiny_encoders import tiny_wav2vec2
 
