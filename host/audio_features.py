@@ -60,10 +60,10 @@ def hear(source: Source, adapter: AudioAdapter, span: Span) -> tuple[AudioWindow
     if source.audio is None or source.encoder is None:
         missing = "audio" if source.audio is None else "audio_encoder"
         raise InbetweenError(f"{missing} is missing; connect it, or set sound to encoded audio.")
-    sound = sound_of(source.audio)
     check_encoder(source.encoder, config, adapter.projector.feature_width)
     level: Level = config.level if source.level == BY_ADAPTER else source.level
     context_seconds = exact(source.context_seconds, "context_seconds", positive=False)
+    sound = sound_of(source.audio)
     warnings = clip_warnings(sound, span)
     return heard_sound(sound, source.encoder, span, config, level, context_seconds), warnings
 

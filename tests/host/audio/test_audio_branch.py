@@ -327,9 +327,10 @@ def test_in_sequence_the_second_look_comes_after_text(audio, model, tmp_path):
     parallel = audio.output_of(audio.listening_model(model, patch, heard))
     patch.model.config = replace(patch.model.config, sequential=True)
     patched = audio.listening_model(model, patch, heard, name="in_sequence")
-    block, holds, made, looks = patched.model.diffusion_model.blocks[0], [], [], []
+    block, holds, made, looks, options = patched.model.diffusion_model.blocks[0], [], [], [], []
 
     def look(_):
+        yield block.register_forward_pre_hook(lambda *given: options.append(given[-1]), with_kwargs=True)
         yield block.norm3.register_forward_pre_hook(lambda _, inputs: holds.append(inputs[0].clone()))
         yield block.cross_attn.o.register_forward_hook(lambda *given: made.append(given[-1].clone()))
         yield block.cross_attn.q.register_forward_pre_hook(lambda _, inputs: looks.append(inputs[0].clone()))
@@ -338,6 +339,7 @@ def test_in_sequence_the_second_look_comes_after_text(audio, model, tmp_path):
     assert off(found, parallel) > SEEN
     with torch.inference_mode():
         assert torch.equal(looks[1], block.norm3(holds[0] + made[0]))
+    assert not any("residual" in str(key) for key in options[0]["transformer_options"])  # nothing outlives its block
     again = audio.listening_model(model, patch, heard, name="in_sequence")  # on layers that the host leaves as they are
     assert torch.equal(audio.output_of(again, names=["in_sequence"]), found)
     assert torch.equal(audio.output_of(patched, (None,)), audio.output_of(model, (None,)))
