@@ -139,7 +139,8 @@ def evaluation(model: Any, layout: str | None, of_projector: list[float]) -> Any
 
     of_projector: is given the seconds of the projector, where it runs in every step.
     """
-    from comfyui_inbetween.host.audio_branch import AudioBranch, Listening, Run, marks
+    from comfyui_inbetween.host.audio_branch import AudioBranch
+    from comfyui_inbetween.networks.audio_adapter.evaluation import BranchSettings, RunCache, frame_ids
 
     generator = torch.Generator().manual_seed(1)
 
@@ -151,18 +152,18 @@ def evaluation(model: Any, layout: str | None, of_projector: list[float]) -> Any
     more = {}
     if layout:
         patch = adapter_of(layout)
-        branch = AudioBranch(NAME, patch, Listening(heard(patch.model, noise)))
+        branch = AudioBranch(NAME, patch, BranchSettings(heard(patch.model, noise)))
         branch.attach(patched)
-        branch._run = Run()  # as in a run of the host's
-        refined = patch.model.refined
+        branch._cache = RunCache()  # as in a run of the host's
+        refined = patch.model.projector.refined
 
         def timed_refined(*given: Any) -> Tensor:
             made, seconds = timed(lambda: refined(*given))
             of_projector.append(seconds)
             return made
 
-        patch.model.refined = timed_refined
-        more = {NAME: marks(LATENT_FRAMES, True)}
+        patch.model.projector.refined = timed_refined
+        more = {NAME: frame_ids(LATENT_FRAMES, True)}
 
     def run() -> Tensor:
         with torch.inference_mode():
@@ -178,17 +179,11 @@ def evaluation(model: Any, layout: str | None, of_projector: list[float]) -> Any
 
 def heard(adapter: Any, noise: Any) -> Any:
     """Sound for 81 frames."""
-    from comfyui_inbetween.core.audio_timing import feature_count, span_of_clip
-    from comfyui_inbetween.host.audio_features import windowed
+    from comfyui_inbetween.core.audio_timing import GRID, span_of_clip
 
-    span = span_of_clip(4 * (LATENT_FRAMES - 1) + 1, adapter.rules.fps)
-    count = {
-        "neighbours": span.frame_count,
-        "two a frame": 2 * span.frame_count,
-        "centred": feature_count(span.encoder_samples),
-    }[adapter.rules.windows]
-    shape = (count, 12, FEATURES) if adapter.rules.windows == "neighbours" else (count, FEATURES)
-    return windowed(noise(*shape), span, adapter.rules)
+    span, config = span_of_clip(GRID.frames(LATENT_FRAMES), adapter.config.fps), adapter.config
+    layers = (12,) if config.features == "all layers" else ()
+    return config.windows.cut(noise(config.windows.windowed_count(span), *layers, FEATURES), span)
 
 
 # ------------------------------------------------------------------------------------------ against the published
@@ -286,16 +281,17 @@ def print_operations() -> None:
 def added_operations(adapter: Any, x: Tensor, e: Tensor) -> tuple[float, int]:
     """Operations of all branches and of the projector in one evaluation, and bytes of the whole adapter."""
     from comfyui_inbetween.networks.audio_adapter.branch import attend_to_audio
-    from comfyui_inbetween.networks.audio_adapter.vocal_projector import ModelState
+    from comfyui_inbetween.networks.audio_adapter.projectors import ModelState
 
-    slots = 32 if adapter.rules.windows == "neighbours" else 17
+    slots = 32 if adapter.config.features == "all layers" else 17
     width = adapter.blocks[0].k.weight.shape[1]
     tokens = torch.empty(LATENT_FRAMES, slots, width, dtype=torch.bfloat16, device="meta")
     keys = torch.empty(1, LATENT_FRAMES, slots, WIDTH, dtype=torch.bfloat16, device="meta")
     added = DEPTH * counted(lambda: attend_to_audio(x, keys, keys, HEADS))
-    if adapter.depends_on_model:
+    if adapter.projector.looks_at_model:
         state = ModelState(x, e, e[:, 0])
-        added += counted(lambda: adapter.refined(tokens, state)) + DEPTH * counted(lambda: adapter.blocks[0](tokens))
+        added += counted(lambda: adapter.projector.refined(tokens, state))
+        added += DEPTH * counted(lambda: adapter.blocks[0](tokens))
     of_blocks = sum(parameter.nbytes for parameter in adapter.blocks.parameters())
     of_projector = sum(parameter.nbytes for parameter in adapter.projector.parameters())
     return added, DEPTH * of_blocks + of_projector

@@ -1,21 +1,24 @@
 """A picture of sound, frames, latent frames and what each of them hears, on one time axis."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from .audio_timing import Span, Windows
+from .audio_timing import Span
+from .audio_windows import WindowRule
 from .contact_sheet import BACKGROUND, KEYFRAME, TEXT
+from .frames import check_frame_count
 from .images import LARGEST_SIDE
 from .limits import check_between
 from .motion_plot import CURVE, FONT, GRID, PANEL, tick_step
-from .wan_layout import SLOTS, frame_at, latent_frame_count
-from .waveforms import SILENT, Sound, cut
+from .reports import report_text
+from .waveforms import SILENT, Sound, clip_warnings, cut, sound_of
 
 SEVERAL, HEARD = (78, 78, 86), (240, 180, 90)
 SMALLEST_WIDTH, SMALLEST_HEIGHT = 480, 360
@@ -23,16 +26,36 @@ _TICKS = 14
 _LANES = 4  # what latent frames hear overlaps, so it is drawn in turns
 
 
-def heard_stretches(windows: Windows, step: float, span: float) -> list[tuple[float, float]]:
-    """From where to where in seconds each latent frame hears.
+def describe_audio(
+    audio: Mapping[str, Any],
+    span: Span,
+    windows: WindowRule,
+    name: str,
+    keyframes: Collection[int],
+    size: tuple[int, int],
+) -> tuple[Tensor, str]:
+    """A picture of what a clip hears, and a report.
 
     Args:
-        windows: of features that begin at frame 0.
-        step: seconds from one feature to the next.
-        span: seconds that one feature hears.
+        audio: the host's AUDIO.
+        span: of the clip in it.
+        windows: of the audio adapter.
+        name: of the audio adapter, for the report.
+        keyframes: frame numbers to mark.
+        size: width and height of the picture in pixels.
+
+    Raises:
+        InbetweenError: a length that is not 4n+1, or no sound at the time of the clip.
     """
-    heard = [indices_W[heard_W] for indices_W, heard_W in zip(windows.indices_FW, windows.heard_FW, strict=True)]
-    return [(int(each.min()) * step, int(each.max()) * step + span) if len(each) else (0.0, 0.0) for each in heard]
+    check_frame_count(span.frame_count, span.grid.rule)
+    sound = sound_of(audio)
+    warnings = clip_warnings(sound, span)
+    stretches = windows.stretches(span)
+    line = (
+        f"{span.frame_count} frames at {float(span.fps):g} fps, {len(stretches)} latent frames of {name}, "
+        f"from {float(span.start):.4g} s of the audio."
+    )
+    return audio_view(sound, span, stretches, keyframes, *size), report_text([line], warnings)
 
 
 def audio_view(
@@ -136,9 +159,9 @@ class _View:
         """A box for each latent frame, and below a bar over what it hears."""
         fps = float(self.span.fps)
         lane = (bottom - top) // (_LANES + 2)
-        for latent_frame in range(latent_frame_count(self.span.frame_count)):
-            first, last = frame_at(latent_frame, 0), frame_at(latent_frame, SLOTS - 1)
-            left, right = self.column(first / fps), self.column((last + 1) / fps)
+        for latent_frame in range(self.span.latent_frames):
+            frames = self.span.grid.frames_of(latent_frame)
+            left, right = self.column(frames.start / fps), self.column(frames.stop / fps)
             shade = PANEL if latent_frame % 2 else SEVERAL
             cv2.rectangle(self.picture_HWC, (left, top), (right - 1, top + lane), shade, cv2.FILLED)
         for latent_frame, (start, end) in enumerate(stretches):

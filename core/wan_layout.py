@@ -135,20 +135,3 @@ def _in_a_row(frames: Sequence[int], start: int, step: int) -> set[int]:
 
 def _weakened(keyframe: Keyframe, share: float) -> Keyframe:
     return replace(keyframe, strength=share * keyframe.strength)
-
-
-# ------------------------------------------------------------------------------- until the sound files use WAN
-
-RULE = WAN.rule
-SLOTS = WAN.step
-FEWEST_FRAMES = WAN.frames(2)
-
-
-def latent_frame_count(frame_count: int) -> int:
-    """How many latent frames hold so many frames; `frame_count` is 4n+1."""
-    return WAN.latent_frames(frame_count)
-
-
-def frame_at(latent_frame: int, slot: int) -> int:
-    """The frame that has this slot; frame 0 has all slots of latent frame 0."""
-    return WAN.frames_of(latent_frame)[slot if latent_frame else 0]

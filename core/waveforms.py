@@ -10,7 +10,7 @@ import torch
 import torchaudio
 from torch import Tensor
 
-from .audio_timing import ENCODER_RATE
+from .audio_timing import ENCODER_RATE, Span
 from .errors import InbetweenError
 from .frames import audio_seconds
 
@@ -126,6 +126,27 @@ def for_encoder(sound: Sound, start: Fraction, samples: int, level: Level) -> Te
 def is_silent(sound: Sound, start: Fraction, seconds: Fraction) -> bool:
     """Whether nothing can be heard in a stretch."""
     return bool(cut(sound, start, seconds).waveform_CT.square().mean().sqrt() < SILENT)
+
+
+def clip_warnings(sound: Sound, span: Span) -> tuple[str, ...]:
+    """What deserves attention in the sound that a clip hears.
+
+    Raises:
+        InbetweenError: the sound has nothing at the time of the clip.
+    """
+    end = span.start + span.seconds
+    if span.start >= sound.seconds or end <= 0:
+        raise InbetweenError(
+            f"the clip hears {float(span.start):.4g} to {float(end):.4g} s of the audio, which lasts "
+            f"{float(sound.seconds):.4g} s; change start_seconds, or connect the audio of this part."
+        )
+    warnings = []
+    if is_silent(sound, span.start, span.seconds):
+        warnings.append("the audio is silent here, so the mouth is given nothing to follow.")
+    missing = max(-span.start, Fraction(0)) + max(end - sound.seconds, Fraction(0))
+    if missing >= 1 / span.fps:
+        warnings.append(f"the audio is {float(missing):.4g} s shorter than the clip; silence fills up.")
+    return tuple(warnings)
 
 
 def _nearest(number: Fraction) -> int:

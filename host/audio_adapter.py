@@ -1,57 +1,37 @@
 """An audio adapter on a MODEL of the host, and the conditioning that goes with it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeAlias
 
 import comfy.conds
 import torch
-from comfy.audio_encoders.audio_encoders import AudioEncoderModel
 from comfy.model_patcher import ModelPatcher
 from comfy.sd import VAE
 from torch import Tensor
 
 from ..core.audio_timing import Span, span_of_clip
+from ..core.audio_view import describe_audio
 from ..core.errors import InbetweenError
-from ..core.frames import exact
 from ..core.keyframes import KeyframeSet
 from ..core.reports import report_text
-from ..core.wan_layout import SLOTS
-from ..core.waveforms import Level, Sound, is_silent, sound_of
-from ..networks.audio_adapter import AudioAdapter
-from ..networks.audio_adapter.projectors import Heard
-from ..networks.audio_adapter.rules import GUIDANCES, Guidance, Rules
-from .audio_branch import AudioBranch, Listening, marks
-from .audio_features import Encoding, check_encoder, heard_encoded, heard_sound
+from ..core.wan_layout import WAN
+from ..networks.audio_adapter import STABLE_AVATAR, AdapterConfig, AudioAdapter
+from ..networks.audio_adapter.config import GUIDANCES, Guidance
+from ..networks.audio_adapter.evaluation import BranchSettings, frame_ids
+from .audio_branch import AudioBranch
+from .audio_features import BY_ADAPTER, Source, hear
+from .latent_grids import grid_of_model
 from .wan import WanKind, wan_kind
 from .wan_conditioning import Conditioning
 
 ATTACHMENT = "inbetween_audio"
-BY_ADAPTER: Literal["as trained"] = "as trained"
-WaveformLevel = Literal["as trained"] | Level
-GuidanceForm = Literal["as trained"] | Guidance
-
-LEVELS: tuple[WaveformLevel, ...] = (BY_ADAPTER, *get_args(Level))
+GuidanceForm: TypeAlias = Literal["as trained"] | Guidance
 GUIDANCE_FORMS: tuple[GuidanceForm, ...] = (BY_ADAPTER, *GUIDANCES)
 
-_NOT_LEVELLED = (
-    "AudioEncoderEncode does not level the audio as the adapter was trained, so quiet audio may move the mouth "
-    "less; set sound to audio for that."
-)
 SMALLEST_SIDE = 16  # of a picture that Wan's VAE encodes, in pixels
 _RATE_OFF = Fraction(1, 10)  # of the rate an adapter was trained at, from which it is worth telling
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """Where sound comes from: AUDIO with an encoder, or what AudioEncoderEncode made of it."""
-
-    audio: Mapping[str, Any] | None = None
-    encoder: AudioEncoderModel | None = None
-    level: WaveformLevel = "as trained"
-    context_seconds: float = 0.0
-    encoded: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +45,7 @@ class AudioSettings:
     offset_ms: float = 0.0
     scale: float = 1.0
     region_FHW: Tensor | None = None
-    guidance: GuidanceForm = "as trained"
+    guidance: GuidanceForm = BY_ADAPTER
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,33 +95,56 @@ def apply_audio(
             "Keyframe Conditioning."
         )
     latent_frames = samples.shape[2]
-    span = span_of_clip(SLOTS * (latent_frames - 1) + 1, settings.fps, settings.start_seconds, settings.offset_ms)
+    grid = grid_of_model(model) or WAN
+    frame_count = grid.frames(latent_frames)
+    span = span_of_clip(frame_count, settings.fps, settings.start_seconds, settings.offset_ms, grid)
     region = _region(settings.region_FHW, span)
     _check_ends(adapter, keyframes, vae)
-    heard, warnings = _heard(adapter, source, span)
-    warnings += tuple(_warnings(adapter.rules, settings, span))
-    difference = _difference(model, keyframes, vae) if adapter.wants_ends and keyframes and vae else None
+    windows, warnings = hear(source, adapter, span)
+    warnings += tuple(_warnings(adapter.config, settings, span))
+    looks_at_ends = adapter.projector.looks_at_ends
+    difference = _end_difference(model, keyframes, vae) if looks_at_ends and keyframes and vae else None
 
     patched = model.clone()
     branches = (model.get_attachment(ATTACHMENT) or 0) + 1
     patched.set_attachments(ATTACHMENT, branches)
-    name = f"{ATTACHMENT}_{branches}{'_in_sequence' * adapter.rules.sequential}"
-    AudioBranch(name, patch, Listening(heard, settings.scale, region, difference)).attach(patched)
+    name = f"{ATTACHMENT}_{branches}{'_in_sequence' * adapter.config.sequential}"
+    AudioBranch(name, patch, BranchSettings(windows, settings.scale, region, difference)).attach(patched)
 
-    guidance = adapter.rules.guidance if settings.guidance == BY_ADAPTER else settings.guidance
-    with_sound, without = (marks(latent_frames, sound) for sound in (True, False))
+    guidance = adapter.config.guidance if settings.guidance == BY_ADAPTER else settings.guidance
+    with_sound, without = (frame_ids(latent_frames, sound) for sound in (True, False))
     conditions = {
         "text, then audio": ((positive, with_sound), (positive, without), (negative, without)),
         "audio, then text": ((positive, with_sound), (negative, with_sound), (negative, without)),
         "audio only": ((positive, with_sound), (positive, without), (positive, without)),
     }[guidance]
-    marked = [_marked(condition, name, marks_12F11) for condition, marks_12F11 in conditions]
+    first, second, third = (_with_frame_ids(condition, name, ids_12F11) for condition, ids_12F11 in conditions)
     lines = [
-        f"{adapter.rules.name} on {kind.name}: {span.frame_count} frames at {float(span.fps):g} fps hear "
+        f"{adapter.config.name} on {kind.name}: {span.frame_count} frames at {float(span.fps):g} fps hear "
         f"{_time(span.start)} to {_time(span.start + span.seconds)} s.",
-        _recipe(adapter.rules, guidance),
+        _recipe(adapter.config, guidance),
     ]
-    return AudioApplied(patched, *marked, report_text(lines, warnings), warnings)
+    return AudioApplied(patched, first, second, third, report_text(lines, warnings), warnings)
+
+
+def view_audio(
+    audio: Mapping[str, Any],
+    span: Span,
+    patch: ModelPatcher | None,
+    keyframes: Collection[int],
+    size: tuple[int, int],
+) -> tuple[Tensor, str]:
+    """A picture of what a clip hears, and a report; see `describe_audio`.
+
+    Args:
+        audio: AUDIO.
+        span: of the clip in it.
+        patch: whose windows are drawn; None for StableAvatar's.
+        keyframes: frames to mark.
+        size: width and height of the picture.
+    """
+    config = STABLE_AVATAR if patch is None else checked_adapter(patch).config
+    return describe_audio(audio, span, config.windows, config.name, keyframes, size)
 
 
 def checked_adapter(patch: ModelPatcher) -> AudioAdapter:
@@ -158,7 +161,7 @@ def checked_adapter(patch: ModelPatcher) -> AudioAdapter:
 
 def _check_model(model: ModelPatcher, adapter: AudioAdapter) -> WanKind:
     kind = wan_kind(model)
-    network, name = model.model.diffusion_model, adapter.rules.name
+    network, name = model.model.diffusion_model, adapter.config.name
     if not kind.sees_images:
         raise InbetweenError(
             f"{kind.name} has no image branch, beside which audio adapters stand; connect Wan2.1 I2V, FLF2V or Fun-InP."
@@ -177,10 +180,10 @@ def _size(channels: int) -> str:
 
 
 def _check_ends(adapter: AudioAdapter, keyframes: KeyframeSet | None, vae: VAE | None) -> None:
-    if adapter.wants_ends and (keyframes is None or vae is None):
+    if adapter.projector.looks_at_ends and (keyframes is None or vae is None):
         missing = " and ".join(name for name, given in (("keyframes", keyframes), ("vae", vae)) if given is None)
-        raise InbetweenError(f"{adapter.rules.name} looks at how the ends of the clip differ; connect {missing}, too.")
-    if adapter.wants_ends and keyframes and min(keyframes.width, keyframes.height) < SMALLEST_SIDE:
+        raise InbetweenError(f"{adapter.config.name} looks at how the ends of the clip differ; connect {missing}, too.")
+    if adapter.projector.looks_at_ends and keyframes and min(keyframes.width, keyframes.height) < SMALLEST_SIDE:
         raise InbetweenError(
             f"the keyframes are {keyframes.width}x{keyframes.height}, too small to encode; give {SMALLEST_SIDE} pixels "
             "or more on each side."
@@ -201,54 +204,21 @@ def _region(region_FHW: Tensor | None, span: Span) -> Tensor | None:
         raise InbetweenError("the region is empty or holds NaN or infinite values; look at the node that made it.")
     masks_FHW = masks_FHW.clamp(0, 1)
     if len(masks_FHW) > 1:
-        masks_FHW = torch.cat([masks_FHW[:1], masks_FHW[1:].unflatten(0, (-1, SLOTS)).mean(dim=1)])
+        of_latent_frames = (span.grid.frames_of(latent_frame) for latent_frame in range(span.latent_frames))
+        masks_FHW = torch.stack([masks_FHW[frames.start : frames.stop].mean(dim=0) for frames in of_latent_frames])
     return masks_FHW[:, None]
 
 
-def _heard(adapter: AudioAdapter, source: Source, span: Span) -> tuple[Heard, tuple[str, ...]]:
-    rules = adapter.rules
-    if source.encoded is not None:
-        heard = heard_encoded(source.encoded, span, rules, adapter.feature_width)
-        if rules.level == "zero mean, unit variance":
-            return heard, (_NOT_LEVELLED,)
-        return heard, ()
-    if source.audio is None or source.encoder is None:
-        missing = "audio" if source.audio is None else "audio_encoder"
-        raise InbetweenError(f"{missing} is missing; connect it, or set sound to encoded audio.")
-    sound = sound_of(source.audio)
-    check_encoder(source.encoder, rules, adapter.feature_width)
-    level: Level = rules.level if source.level == BY_ADAPTER else source.level
-    encoding = Encoding(level, exact(source.context_seconds, "context_seconds", positive=False))
-    return heard_sound(sound, source.encoder, span, rules, encoding), tuple(about_sound(sound, span))
-
-
-def about_sound(sound: Sound, span: Span) -> Iterator[str]:
-    """What deserves attention in the sound that a clip hears.
-
-    Raises:
-        InbetweenError: there is none at that time.
-    """
-    end = span.start + span.seconds
-    if span.start >= sound.seconds or end <= 0:
-        raise InbetweenError(
-            f"the clip hears {_time(span.start)} to {_time(end)} s of the audio, which lasts {_time(sound.seconds)} s; "
-            "change start_seconds, or connect the audio of this part."
-        )
-    if is_silent(sound, span.start, span.seconds):
-        yield "the audio is silent here, so the mouth is given nothing to follow."
-    missing = max(-span.start, 0) + max(end - sound.seconds, 0)
-    if missing >= 1 / span.fps:
-        yield f"the audio is {_time(missing)} s shorter than the clip; silence fills up."
-
-
-def _warnings(rules: Rules, settings: AudioSettings, span: Span) -> Iterator[str]:
-    if abs(span.fps / Fraction(rules.fps) - 1) > _RATE_OFF:
-        yield f"{rules.name} was trained at {rules.fps:g} fps, this is {float(span.fps):g}; lips may follow less well."
+def _warnings(config: AdapterConfig, settings: AudioSettings, span: Span) -> Iterator[str]:
+    if abs(span.fps / Fraction(config.fps) - 1) > _RATE_OFF:
+        clip = f"this is {float(span.fps):g}; lips may follow less well."
+        yield f"{config.name} was trained at {config.fps:g} fps, {clip}"
     if not settings.scale:
         yield "scale is 0, so the audio does nothing."
 
 
-def _difference(model: ModelPatcher, keyframes: KeyframeSet, vae: VAE) -> Tensor:
+@torch.no_grad()
+def _end_difference(model: ModelPatcher, keyframes: KeyframeSet, vae: VAE) -> Tensor:
     """The end latent minus the start latent, each of its picture alone, as the model sees latents."""
     latent_format = model.get_model_object("latent_format")
     first, last = (
@@ -258,18 +228,18 @@ def _difference(model: ModelPatcher, keyframes: KeyframeSet, vae: VAE) -> Tensor
     return last - first
 
 
-def _marked(condition: Conditioning, name: str, marks_12F11: Tensor) -> Conditioning:
-    """Conditioning with marks; what other nodes have put there stays."""
-    mark = comfy.conds.CONDRegular(marks_12F11)
+def _with_frame_ids(condition: Conditioning, name: str, ids_12F11: Tensor) -> Conditioning:
+    """Conditioning that carries frame ids; what other nodes have put there stays."""
+    ids = comfy.conds.CONDRegular(ids_12F11)
     return [
-        [text, {**values, "model_conds": {**values.get("model_conds", {}), name: mark}}, *others]
+        [text, {**values, "model_conds": {**values.get("model_conds", {}), name: ids}}, *others]
         for text, values, *others in condition
     ]
 
 
-def _recipe(rules: Rules, guidance: Guidance) -> str:
+def _recipe(config: AdapterConfig, guidance: Guidance) -> str:
     """How the three conditions are used."""
-    text, audio = rules.text_scale, rules.audio_scale
+    text, audio = config.text_scale, config.audio_scale
     match guidance:
         case "text, then audio":
             scales = f"cfg_conds is that of audio, {audio:g} as published, cfg_cond2_negative that of text, {text:g}"
@@ -277,7 +247,7 @@ def _recipe(rules: Rules, guidance: Guidance) -> str:
             scales = f"cfg_conds is that of text, {text:g} as published, cfg_cond2_negative that of audio, {audio:g}"
         case "audio only":
             scales = f"cfg_conds is that of audio, {audio:g} as published, cfg_cond2_negative 1"
-    if guidance != rules.guidance:
+    if guidance != config.guidance:
         scales = scales.replace(" as published", " to begin with")
     return f"Dual CFG Guider, regular: {scales}."
 

@@ -3,7 +3,8 @@
 from comfy_api.latest import io
 
 from ..core.frames import exact
-from ..host.audio_adapter import GUIDANCE_FORMS, LEVELS, AudioSettings, Source, apply_audio
+from ..host.audio_adapter import GUIDANCE_FORMS, AudioSettings, apply_audio
+from ..host.audio_features import LEVELS, Source
 from ..host.runtime import show_report
 from .audio_inputs import fps_input, offset_input, start_input
 from .checked_node import InbetweenNode

@@ -4,7 +4,7 @@ from comfy_api.latest import io, ui
 
 from ..core.audio_timing import span_of_clip
 from ..core.frames import exact
-from ..host.audio_view import draw_audio
+from ..host.audio_adapter import view_audio
 from ..host.runtime import show_report
 from .audio_inputs import fps_input, offset_input, start_input
 from .checked_node import InbetweenNode
@@ -75,6 +75,6 @@ class InbetweenAudioView(InbetweenNode):
         frame_count = keyframes.frame_count if keyframes else length["frame_count"]
         placed = keyframes.frames if keyframes else ()
         span = span_of_clip(frame_count, fps, start_seconds, offset_ms)
-        picture, report = draw_audio(audio, span, audio_adapter, placed, (width, height))
+        picture, report = view_audio(audio, span, audio_adapter, placed, (width, height))
         show_report(report)
         return io.NodeOutput(picture, report, ui=ui.PreviewImage(picture, cls=cls))

@@ -5,7 +5,7 @@ Written from the shapes and names of the published tensors and from what the pub
 """
 
 from .adapter import AudioAdapter
+from .config import STABLE_AVATAR, AdapterConfig
 from .layouts import WANTED, read_adapter
-from .rules import STABLE_AVATAR, Rules
 
-__all__ = ["STABLE_AVATAR", "WANTED", "AudioAdapter", "Rules", "read_adapter"]
+__all__ = ["STABLE_AVATAR", "WANTED", "AdapterConfig", "AudioAdapter", "read_adapter"]

@@ -3,66 +3,46 @@
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from .bbf import BBFProjector
+from ...core.audio_windows import AudioWindows
 from .branch import AudioKeysValues
-from .projectors import Heard, NeighbourProjector, TokenProjector, Tokens
-from .rules import Rules
-from .vocal_projector import ModelState, VocalProjector
-
-Projector = TokenProjector | NeighbourProjector | VocalProjector
+from .config import AdapterConfig
+from .projectors import Projector, Tokens
 
 
 class AudioAdapter(nn.Module):
     """One adapter, as it was trained.
 
-    rules: how it wants to be used. feature_width: channels of the audio encoder's features. channels: of the model it
-    belongs to. model_depth: blocks of that model.
+    config: how it is to be used. projector: from what is heard to tokens. blocks: keys and values of tokens for each
+    block of the model it belongs to. channels: of that model.
     """
 
     def __init__(
-        self, rules: Rules, projector: Projector, blocks: Iterable[AudioKeysValues], feature_width: int, channels: int
+        self, config: AdapterConfig, projector: Projector, blocks: Iterable[AudioKeysValues], channels: int
     ) -> None:
         super().__init__()
-        self.rules = rules
+        self.config = config
         self.projector = projector
         self.blocks = nn.ModuleList(blocks)
-        self.feature_width, self.channels = feature_width, channels
+        self.channels = channels
 
     @property
     def model_depth(self) -> int:
         """Blocks of the model it belongs to."""
         return len(self.blocks)
 
-    @property
-    def depends_on_model(self) -> bool:
-        """Whether its tokens are made anew in every evaluation."""
-        return isinstance(self.projector, VocalProjector)
-
-    @property
-    def wants_ends(self) -> bool:
-        """Whether it wants to know how the last frame differs from the first."""
-        return isinstance(self.projector, BBFProjector)
-
-    def tokens(self, heard: Heard) -> Tokens:
+    def tokens(self, windows: AudioWindows) -> Tokens:
         """Tokens of all latent frames, before the model is known."""
-        return self.projector(heard)
+        return self.projector(windows)
 
-    def silence(self, heard: Heard) -> Tokens | None:
-        """The tokens that stand for no sound; None where that is no branch at all."""
-        match self.rules.silence:
+    def silence(self, windows: AudioWindows) -> Tokens | None:
+        """The tokens that stand for no sound; None where nothing is added without sound."""
+        match self.config.silence:
             case "no branch":
                 return None
             case "zero features":
-                return self.projector(heard.silenced())
+                return self.projector(windows.silenced())
             case "zero tokens":
-                made = self.projector(heard)
+                made = self.projector(windows)
                 return Tokens(torch.zeros_like(made.tokens_FLD), made.heard_FL)
-
-    def refined(self, tokens_FLD: Tensor, state: ModelState, difference_CHW: Tensor | None = None) -> Tensor:
-        """Tokens for one evaluation of a model, of shape (B, F, L, D); only where `depends_on_model`."""
-        if isinstance(self.projector, BBFProjector):
-            return self.projector.refined(tokens_FLD, state, difference_CHW)
-        assert isinstance(self.projector, VocalProjector)
-        return self.projector.refined(tokens_FLD, state)

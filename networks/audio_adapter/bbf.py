@@ -14,15 +14,17 @@ nothing, and StableAvatar's weights run in it unchanged.
 """
 
 import math
+from dataclasses import replace
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from .projectors import Heard, Tokens
-from .vocal_projector import HEADS, ModelState, VocalProjector
+from ...core.audio_windows import AudioWindows
+from .projectors import ModelState, Tokens
+from .vocal_projector import HEADS, VocalProjector
 
 SINES = 256  # channels of the embedding of delay and position, half for each
 LATENT_CHANNELS, PATCH = 16, 2
@@ -67,6 +69,8 @@ class DifferenceEmbedding(nn.Module):
 class BBFProjector(VocalProjector):
     """See the module."""
 
+    looks_at_ends: ClassVar[bool] = True
+
     def __init__(
         self, features: int, tokens: int, channels: int, heads: int = HEADS, operations: ModuleType | Any = nn
     ) -> None:
@@ -76,18 +80,18 @@ class BBFProjector(VocalProjector):
         # The model's time has the model's width; where tokens have another, it is brought to theirs.
         self.time = operations.Linear(channels, tokens) if tokens != channels else nn.Identity()
 
-    def forward(self, heard: Heard) -> Tokens:
+    def forward(self, windows: AudioWindows) -> Tokens:
         """What does not depend on the model: tokens that know when they sound."""
-        made = super().forward(heard)
-        offsets_FLD = self.offset.embed(heard.delays_FW, heard.positions_F, made.tokens_FLD.dtype)
+        made = super().forward(windows)
+        offsets_FLD = self.offset.embed(windows.delays_FW, windows.positions_F, made.tokens_FLD.dtype)
         return Tokens(made.tokens_FLD + offsets_FLD * made.heard_FL[..., None].to(offsets_FLD), made.heard_FL)
 
-    def refined(self, tokens_FLD: Tensor, state: ModelState, difference_CHW: Tensor | None = None) -> Tensor:
-        """As in VocalProjector; `difference_CHW`: the end latent minus the start latent, for the model's eyes."""
+    def refined(self, tokens_FLD: Tensor, state: ModelState) -> Tensor:
+        """As in VocalProjector, with the difference of the ends added to the modulation where it is known."""
         modulation_B6D, time_BD = self.time(state.modulation_B6C), self.time(state.time_BC)
-        if difference_CHW is not None:
-            modulation_B6D = modulation_B6D + self.diff(difference_CHW)
-        return super().refined(tokens_FLD, ModelState(state.places_BSC, modulation_B6D, time_BD))
+        if state.end_difference_CHW is not None:
+            modulation_B6D = modulation_B6D + self.diff(state.end_difference_CHW)
+        return super().refined(tokens_FLD, replace(state, modulation_B6C=modulation_B6D, time_BC=time_BD))
 
 
 def sines(numbers: Tensor, channels: int) -> Tensor:

@@ -23,14 +23,23 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from ...core.audio_timing import FIRST_SLOTS
 from ...core.errors import InbetweenError
 from ..weight_files import TensorFile
-from .adapter import AudioAdapter, Projector
+from .adapter import AudioAdapter
 from .bbf import BBFProjector
 from .branch import AudioKeysValues
-from .projectors import LAYERS, NeighbourProjector, TokenProjector
-from .rules import BBF, ECHOMIMIC_FLASH, ECHOMIMIC_PREVIEW, FANTASY_TALKING, FEATURES, SILENCES, STABLE_AVATAR, Rules
+from .config import (
+    BBF,
+    DECLARED_FEATURES,
+    DECLARED_WINDOWS,
+    ECHOMIMIC_FLASH,
+    ECHOMIMIC_PREVIEW,
+    FANTASY_TALKING,
+    SILENCES,
+    STABLE_AVATAR,
+    AdapterConfig,
+)
+from .projectors import NeighbourProjector, Projector, ProjectorSizes, TokenProjector
 from .vocal_projector import HEADS, VocalProjector
 
 WANTED = (
@@ -44,13 +53,14 @@ _BLOCK = r"blocks\.(\d+)\.cross_attn\."
 
 @dataclass(frozen=True)
 class _Layout:
-    """rules: of its adapters. tell: the tensor that tells it. projector: what its projector's names begin with.
-    block: a pattern of the names of a block: number, part, and the rest.
+    """config: of its adapters. projector: its class. key: the tensor that files of this layout alone have. prefix: what
+    the names of its projector begin with. block: a pattern of the names of a block: number, part, and the rest.
     """
 
-    rules: Rules
-    tell: str
-    projector: str
+    config: AdapterConfig
+    projector: type[Projector]
+    key: str
+    prefix: str
     block: str
 
 
@@ -58,22 +68,24 @@ _ECHO_BLOCK = _BLOCK + r"(k|v|norm_k)_audio\.(weight|bias)$"
 _LAYOUTS = (
     _Layout(
         FANTASY_TALKING,
+        TokenProjector,
         "proj_model.proj.weight",
         "proj_model.",
         r"(?:audio_processor\.)?" + _BLOCK + r"(?:processor\.)?(k|v)_proj\.(weight)$",
     ),
     _Layout(
         STABLE_AVATAR,
+        VocalProjector,
         "vocal_projector.proj_model.proj.weight",
         "vocal_projector.",
         _BLOCK + r"(k|v)_vocal\.(weight|bias)$",
     ),
-    _Layout(ECHOMIMIC_PREVIEW, "audio2token.proj.weight", "audio2token.", _ECHO_BLOCK),
-    _Layout(ECHOMIMIC_FLASH, "audio_injection.proj1.weight", "audio_injection.", _ECHO_BLOCK),
-    _Layout(BBF, "audio_adapter.proj_model.proj.weight", "audio_adapter.", _ECHO_BLOCK),
+    _Layout(ECHOMIMIC_PREVIEW, TokenProjector, "audio2token.proj.weight", "audio2token.", _ECHO_BLOCK),
+    _Layout(ECHOMIMIC_FLASH, NeighbourProjector, "audio_injection.proj1.weight", "audio_injection.", _ECHO_BLOCK),
+    _Layout(BBF, BBFProjector, "audio_adapter.proj_model.proj.weight", "audio_adapter.", _ECHO_BLOCK),
 )
 # FantasyTalking's key is the end of StableAvatar's and of ours.
-_BY_LENGTH = sorted(_LAYOUTS, key=lambda layout: -len(layout.tell))
+_BY_LENGTH = sorted(_LAYOUTS, key=lambda layout: -len(layout.key))
 
 
 def read_adapter(path: Path, operations: ModuleType | Any = nn) -> AudioAdapter:
@@ -91,9 +103,9 @@ def read_adapter(path: Path, operations: ModuleType | Any = nn) -> AudioAdapter:
     names = _our_names(layout, prefix, file.shapes)
     shapes = {ours: file.shapes[stored] for stored, ours in names.items()}
     depth = _depth(shapes, name)
-    rules, heads = layout.rules, HEADS
-    if layout.rules is BBF:
-        rules, heads = _declared(file.metadata, name)
+    config, heads = layout.config, HEADS
+    if layout.config is BBF:
+        config, heads = _declared(file.metadata, name)
         tokens = shapes["blocks.0.k.weight"][-1]
         if tokens % heads:
             raise InbetweenError(
@@ -101,12 +113,12 @@ def read_adapter(path: Path, operations: ModuleType | Any = nn) -> AudioAdapter:
             )
     try:
         with torch.device("meta"):
-            adapter = _built(rules, shapes, depth, heads, operations)
+            adapter = _built(config, layout.projector, shapes, depth, heads, operations)
         adapter.load_state_dict(
             {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}, strict=True, assign=True
         )
     except (KeyError, RuntimeError) as error:
-        raise InbetweenError(f"{name} looks like {layout.rules.name} but {_misfit(error)}; use {WANTED}.") from None
+        raise InbetweenError(f"{name} looks like {layout.config.name} but {_misfit(error)}; use {WANTED}.") from None
     stored = file.read(names)
     adapter.load_state_dict({ours: stored[published] for published, ours in names.items()}, strict=True, assign=True)
     return adapter.requires_grad_(False).eval()
@@ -119,7 +131,7 @@ def save_bbf_adapter(adapter: AudioAdapter, path: Path) -> Path:
         InbetweenError: the adapter has another projector than BBF's.
     """
     if not isinstance(adapter.projector, BBFProjector):
-        raise InbetweenError(f"{adapter.rules.name} is not BBF's adapter; only that has a format of ours.")
+        raise InbetweenError(f"{adapter.config.name} is not BBF's adapter; only that has a format of ours.")
     tensors = {}
     for name, tensor in adapter.state_dict().items():
         block = re.match(r"blocks\.(\d+)\.(k|v|norm_k)\.(weight|bias)$", name)
@@ -129,14 +141,14 @@ def save_bbf_adapter(adapter: AudioAdapter, path: Path) -> Path:
             else name.replace("projector.", "audio_adapter.", 1)
         )
         tensors[published] = tensor.contiguous()
-    rules = adapter.rules
+    config = adapter.config
     declared = {
-        "fps": rules.fps,
+        "fps": config.fps,
         "heads": adapter.projector.heads,
-        "features": rules.features,
-        "masks_padding": rules.masks_padding,
-        "silence": rules.silence,
-        "sequential": rules.sequential,
+        "features": config.features,
+        "masks_padding": config.masks_padding,
+        "silence": config.silence,
+        "sequential": config.sequential,
     }
     save_file(tensors, path, {"format": FORMAT, "format_version": VERSION, "adapter": json.dumps(declared)})
     return path
@@ -146,8 +158,8 @@ def _layout_of(file: TensorFile, name: str) -> tuple[_Layout, str]:
     """Whose file it is, and what all its names begin with."""
     for layout in _BY_LENGTH:
         for stored in file.shapes:
-            if stored == layout.tell or stored.endswith(f".{layout.tell}"):
-                return layout, stored.removesuffix(layout.tell)
+            if stored == layout.key or stored.endswith(f".{layout.key}"):
+                return layout, stored.removesuffix(layout.key)
     raise InbetweenError(f"{name} holds no audio adapter of a known layout; use {WANTED}.")
 
 
@@ -161,8 +173,8 @@ def _our_names(layout: _Layout, prefix: str, stored_names: Mapping[str, Any]) ->
         block = re.match(layout.block, inner)
         if block:
             names[stored] = f"blocks.{block[1]}.{block[2]}.{block[3]}"
-        elif inner.startswith(layout.projector):
-            names[stored] = "projector." + inner.removeprefix(layout.projector)
+        elif inner.startswith(layout.prefix):
+            names[stored] = "projector." + inner.removeprefix(layout.prefix)
     return names
 
 
@@ -180,35 +192,23 @@ def _depth(shapes: Mapping[str, tuple[int, ...]], name: str) -> int:
 
 
 def _built(
-    rules: Rules, shapes: Mapping[str, tuple[int, ...]], depth: int, heads: int, operations: ModuleType | Any
+    config: AdapterConfig,
+    projector: type[Projector],
+    shapes: Mapping[str, tuple[int, ...]],
+    depth: int,
+    heads: int,
+    operations: ModuleType | Any,
 ) -> AudioAdapter:
     """An adapter without weights, of the sizes of a file."""
     channels, tokens = shapes["blocks.0.k.weight"]
     bias, norms = "blocks.0.k.bias" in shapes, "blocks.0.norm_k.weight" in shapes
-    projector, features = _projector(rules, shapes, channels, heads, operations)
+    made = projector.of_sizes(ProjectorSizes(shapes, tokens, channels, heads), operations)
     blocks = (AudioKeysValues(tokens, channels, bias, norms, operations) for _ in range(depth))
-    return AudioAdapter(rules, projector, blocks, features, channels)
+    return AudioAdapter(config, made, blocks, channels)
 
 
-def _projector(
-    rules: Rules, shapes: Mapping[str, tuple[int, ...]], channels: int, heads: int, operations: Any
-) -> tuple[Projector, int]:
-    """A projector, and how wide the features are that it takes."""
-    tokens = shapes["blocks.0.k.weight"][1]
-    if rules.windows == "neighbours":
-        inner, inputs = shapes["projector.proj1.weight"]
-        features = inputs // (FIRST_SLOTS * LAYERS)
-        return NeighbourProjector(features, inner, tokens, operations), features
-    if "projector.proj.weight" in shapes:
-        features = shapes["projector.proj.weight"][1]
-        return TokenProjector(features, tokens, operations), features
-    features = shapes["projector.proj_model.proj.weight"][1]
-    refining = BBFProjector if rules.name == BBF.name else VocalProjector
-    return refining(features, tokens, channels, heads, operations), features
-
-
-def _declared(metadata: Mapping[str, str], name: str) -> tuple[Rules, int]:
-    """The rules and heads that a BBF file declares; what it does not declare is as in BBF.
+def _declared(metadata: Mapping[str, str], name: str) -> tuple[AdapterConfig, int]:
+    """The configuration and heads that a BBF file declares; what it does not declare is as in BBF.
 
     Raises:
         InbetweenError: another format or version, or a value that there is not.
@@ -221,13 +221,16 @@ def _declared(metadata: Mapping[str, str], name: str) -> tuple[Rules, int]:
     try:
         declared = dict(json.loads(metadata.get("adapter", "{}")))
         heads = int(declared.pop("heads", HEADS))
-        rules = replace(BBF, **declared)
-        fits = rules.silence in SILENCES and rules.features in FEATURES[:2] and float(rules.fps) > 0 and heads > 0
-    except (ValueError, TypeError):
+        if "windows" in declared:
+            declared["windows"] = DECLARED_WINDOWS[declared["windows"]]
+        config = replace(BBF, **declared)
+        known = config.silence in SILENCES and config.features in DECLARED_FEATURES
+        fits = known and float(config.fps) > 0 and heads > 0
+    except (ValueError, TypeError, KeyError):
         fits = False
     if not fits:
         raise InbetweenError(f"{name} declares settings that {FORMAT} {VERSION} does not have; save it again.")
-    return rules, heads
+    return config, heads
 
 
 def _misfit(error: Exception) -> str:

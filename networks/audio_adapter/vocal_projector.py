@@ -4,31 +4,18 @@ arXiv 2508.08248; names of tensors and what is computed are those of vocal_proje
 Francis-Rings/StableAvatar at commit 46c0492. A block has no self-attention, though its modulation has a place for one.
 """
 
-from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from ...core.audio_windows import AudioWindows
 from .branch import EPS
-from .projectors import Heard, TokenProjector, Tokens
+from .projectors import ModelState, Projector, ProjectorSizes, TokenProjector, Tokens
 
-HEADS = 8  # as published; not to be told from shapes
+HEADS = 8  # as published; shapes do not say
 BLOCKS = 2
-
-
-@dataclass(frozen=True, eq=False)
-class ModelState:
-    """What a video model knows before its first block, for the latent frames of one call.
-
-    places_BSC: embedded patches, latent frame by latent frame. modulation_B6C: of its blocks by time. time_BC: the
-    embedded time.
-    """
-
-    places_BSC: Tensor
-    modulation_B6C: Tensor
-    time_BC: Tensor
 
 
 class VocalCrossAttention(nn.Module):
@@ -91,32 +78,32 @@ class FinalHead(nn.Module):
         return self.final_proj(self.norm(tokens_BTD) * (1 + scale) + shift)
 
 
-class VocalProjector(nn.Module):
+class VocalProjector(Projector):
     """Tokens of features, refined in every evaluation of the model."""
+
+    looks_at_model: ClassVar[bool] = True
 
     def __init__(
         self, features: int, tokens: int, channels: int, heads: int = HEADS, operations: ModuleType | Any = nn
     ) -> None:
-        super().__init__()
+        super().__init__(features)
         self.heads = heads
         self.proj_model = TokenProjector(features, tokens, operations)
         self.blocks = nn.ModuleList(VocalAttentionBlock(tokens, channels, heads, operations) for _ in range(BLOCKS))
         self.final_head = FinalHead(tokens, operations)
 
-    def forward(self, heard: Heard) -> Tokens:
+    @classmethod
+    def of_sizes(cls, sizes: ProjectorSizes, operations: ModuleType | Any = nn) -> "VocalProjector":
+        """See `Projector`."""
+        features = sizes.shapes["projector.proj_model.proj.weight"][1]
+        return cls(features, sizes.tokens, sizes.channels, sizes.heads, operations)
+
+    def forward(self, windows: AudioWindows) -> Tokens:
         """What does not depend on the model."""
-        return self.proj_model(heard)
+        return self.proj_model(windows)
 
     def refined(self, tokens_FLD: Tensor, state: ModelState) -> Tensor:
-        """Tokens for one evaluation.
-
-        Args:
-            tokens_FLD: those of `forward`, of the latent frames that are evaluated.
-            state: of the model, for a batch of B.
-
-        Returns:
-            Shape (B, F, L, D).
-        """
+        """See `Projector`: the tokens look at the places of their latent frame, under the modulation of the time."""
         frames = len(tokens_FLD)
         x = tokens_FLD.flatten(0, 1).expand(len(state.places_BSC), -1, -1)
         for block in self.blocks:

@@ -4,10 +4,13 @@ from fractions import Fraction
 
 import pytest
 import torch
-from comfyui_inbetween.core.audio_timing import Windows, centred_windows, span_of_clip
-from comfyui_inbetween.core.audio_view import HEARD, audio_view, heard_stretches
+from comfyui_inbetween.core.audio_timing import span_of_clip
+from comfyui_inbetween.core.audio_view import HEARD, audio_view, describe_audio
+from comfyui_inbetween.core.audio_windows import CentredWindows, NeighbourWindows
 from comfyui_inbetween.core.contact_sheet import KEYFRAME
-from comfyui_inbetween.core.motion_plot import CURVE
+from comfyui_inbetween.core.errors import InbetweenError
+from comfyui_inbetween.core.latent_grid import LatentGrid
+from comfyui_inbetween.core.motion_plot import CURVE, PANEL
 from comfyui_inbetween.core.waveforms import Sound
 
 WIDTH, HEIGHT = 1440, 620
@@ -59,19 +62,35 @@ def test_what_latent_frames_hear_is_drawn_at_its_time():
     assert [min(columns), max(columns)] == [column_of(0.25), column_of(0.5)]
 
 
-def test_stretches_go_from_the_first_to_the_last_feature_that_is_heard():
-    windows = centred_windows(161, 81)
-    stretches = heard_stretches(windows, 0.02, 0.025)
-    assert stretches[1] == pytest.approx((0.0, int(windows.indices_FW[1][windows.heard_FW[1]].max()) * 0.02 + 0.025))
-    assert stretches[-1][1] == pytest.approx(160 * 0.02 + 0.025)
-    none = Windows(torch.zeros(1, 3, dtype=torch.long), torch.zeros(1, 3, dtype=torch.bool))
-    assert heard_stretches(none, 0.02, 0.025) == [(0.0, 0.0)]
+def test_the_report_says_what_is_heard_and_what_is_missing():
+    audio = {"waveform": torch.zeros(1, 1, 16000), "sample_rate": 16000}
+    audio["waveform"][0, 0, :8000] = 0.5
+    picture, report = describe_audio(
+        audio, span_of_clip(25, 25, 0.25), NeighbourWindows(), "an adapter", (0, 24), (640, 400)
+    )
+    assert picture.shape == (1, 400, 640, 3)
+    assert report.splitlines() == [
+        "25 frames at 25 fps, 7 latent frames of an adapter, from 0.25 s of the audio.",
+        "Attention: the audio is 0.25 s shorter than the clip; silence fills up.",
+    ]
+    with pytest.raises(InbetweenError, match=r"frame_count 24 breaks the rule 4n\+1; use 21 or 25"):
+        describe_audio(audio, span_of_clip(24, 25), NeighbourWindows(), "an adapter", (), (640, 400))
+
+
+def test_latent_frames_are_drawn_as_the_grid_packs_them():
+    """On a grid of 1 and 8 the shade changes after frame 0 and then at every eighth frame."""
+    span = span_of_clip(25, 25, grid=LatentGrid(1, 8))
+    picture = audio_view(click_at(0.1), span, [], width=WIDTH, height=HEIGHT)
+    columns = columns_with(picture, PANEL, (0.725, 0.74))
+    assert [columns[0], columns[-1]] == [column_of(1 / 25), column_of(25 / 25) - 1]
+    assert column_of(8 / 25) in columns
+    assert column_of(10 / 25) not in columns
 
 
 @pytest.mark.parametrize(("frames", "fps", "width"), [(5, 60, 480), (81, 16, 900), (1001, 25, 1400)])
 def test_any_length_can_be_drawn(frames, fps, width):
     span = span_of_clip(frames, fps)
-    stretches = heard_stretches(centred_windows(max(3, int(span.seconds * 50)), frames), 0.02, 0.025)
+    stretches = CentredWindows().stretches(span)
     picture = audio_view(click_at(0.01, length=0.05), span, stretches, range(frames), width=width, height=10)
     assert picture.shape == (1, 360, width, 3)
     assert picture.min() >= 0

@@ -5,8 +5,9 @@ from fractions import Fraction
 
 import pytest
 import torch
+from comfyui_inbetween.core.audio_timing import span_of_clip
 from comfyui_inbetween.core.errors import InbetweenError
-from comfyui_inbetween.core.waveforms import Sound, cut, for_encoder, is_silent, silence, sound_of
+from comfyui_inbetween.core.waveforms import Sound, clip_warnings, cut, for_encoder, is_silent, silence, sound_of
 
 RATES = [8000, 11025, 16000, 22050, 24000, 44100, 44101, 48000, 96000]
 
@@ -119,3 +120,20 @@ def test_silence_is_told_from_quiet():
 def test_audio_that_cannot_be_heard(waveform, rate, told):
     with pytest.raises(InbetweenError, match=told):
         sound_of({"waveform": waveform, "sample_rate": rate})
+
+
+def test_warnings_of_a_clip():
+    """At the time of the clip alone, and only where a whole frame is missing."""
+    half_silent = Sound(torch.cat([tone().waveform_CT, torch.zeros(1, 16000)], dim=1), 16000)
+    assert clip_warnings(half_silent, span_of_clip(9, 25)) == ()
+    assert clip_warnings(half_silent, span_of_clip(9, 25, 0, 39)) == ()
+    assert clip_warnings(half_silent, span_of_clip(9, 25, 0, 40)) == (
+        "the audio is 0.04 s shorter than the clip; silence fills up.",
+    )
+    assert clip_warnings(half_silent, span_of_clip(25, 25, 1.5)) == (
+        "the audio is silent here, so the mouth is given nothing to follow.",
+        "the audio is 0.5 s shorter than the clip; silence fills up.",
+    )
+    for start, offset, heard in ((2, 0, "2 to 2.36"), (0, 360, "-0.36 to 0")):
+        with pytest.raises(InbetweenError, match=f"the clip hears {heard} s of the audio, which lasts 2 s; change"):
+            clip_warnings(half_silent, span_of_clip(9, 25, start, offset))

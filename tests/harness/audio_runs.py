@@ -12,10 +12,10 @@ from audio_cases import FRAMES, GOLDEN_SIZES, LATENT_FRAMES, features, network_i
 from audio_weights import golden_wan_sizes, write_adapter
 from comfy.ldm.wan.model import WanModel
 from comfyui_inbetween.core.audio_timing import span_of_clip
-from comfyui_inbetween.host.audio_branch import AudioBranch, Listening, marks
-from comfyui_inbetween.host.audio_features import windowed
+from comfyui_inbetween.host.audio_branch import AudioBranch
 from comfyui_inbetween.host.clip_images import as_clip_output
 from comfyui_inbetween.networks.audio_adapter import read_adapter
+from comfyui_inbetween.networks.audio_adapter.evaluation import BranchSettings, frame_ids
 from semfi_weights import seeded_wan
 
 import nodes
@@ -48,13 +48,13 @@ def heard_features(layout, patch, given=None):
     """What each latent frame hears of the stored features, or of others."""
     fps = 23 if layout == "fantasy_talking" else 25
     known = features("stable_avatar" if layout == "bbf" else layout) if given is None else given
-    return windowed(known, span_of_clip(FRAMES, fps), patch.model.rules)
+    return patch.model.config.windows.cut(known, span_of_clip(FRAMES, fps))
 
 
-def listening_model(model, patch, heard, name=NAME, **how):
+def listening_model(model, patch, windows, name=NAME, **how):
     """A clone of the model that hears."""
     patched = model.clone()
-    AudioBranch(name, patch, Listening(heard, **how)).attach(patched)
+    AudioBranch(name, patch, BranchSettings(windows, **how)).attach(patched)
     return patched
 
 
@@ -66,22 +66,21 @@ def rows(count):
 
 
 def output_of(patched, sounds=(True,), texts=None, prepare=None, names=(NAME,), **more):
-    """What the network makes of the stored inputs, one row for each of `sounds`: True, False, or None without marks.
+    """What the network makes of the stored inputs, one row for each of `sounds`: True, False, or None for no ids.
 
     prepare: is given the network, and yields handles of hooks that it has put on.
     """
     x, given = rows(len(sounds))
     context = given["context"] if texts is None else torch.cat(texts)
-    marked = {}
+    ids = {}
     if None not in sounds:
-        all_marks = torch.cat([marks(LATENT_FRAMES, sound) for sound in sounds])
-        marked = dict.fromkeys(names, all_marks)
+        ids = dict.fromkeys(names, torch.cat([frame_ids(LATENT_FRAMES, sound) for sound in sounds]))
     with torch.inference_mode(), loaded(patched):
         options = {"wrappers": patched.wrappers, **patched.model_options["transformer_options"]}
         network = patched.model.diffusion_model
         handles = list(prepare(network)) if prepare else []
         try:
-            return network(x, given["timestep"], context, given["clip_feature"], None, options, **marked, **more)
+            return network(x, given["timestep"], context, given["clip_feature"], None, options, **ids, **more)
         finally:
             for handle in handles:
                 handle.remove()
@@ -116,7 +115,7 @@ def added_in_block(patched, *, number=0, **more):
 
 
 def conditioning(text, sound=None, name=NAME, latent_frames=LATENT_FRAMES):
-    """Conditioning of the host from the stored inputs, marked if `sound` is given."""
+    """Conditioning of the host from the stored inputs, with frame ids if `sound` is given."""
     import comfy.conds
 
     given = network_inputs()
@@ -129,7 +128,7 @@ def conditioning(text, sound=None, name=NAME, latent_frames=LATENT_FRAMES):
         "clip_vision_output": as_clip_output(given["clip_feature"]),
     }
     if sound is not None:
-        values["model_conds"] = {name: comfy.conds.CONDRegular(marks(latent_frames, sound))}
+        values["model_conds"] = {name: comfy.conds.CONDRegular(frame_ids(latent_frames, sound))}
     return [[text, values]]
 
 

@@ -303,7 +303,8 @@ def _audio_adapter_loader() -> Iterator[Arguments]:
 
 
 def _audio_adapter() -> Iterator[Arguments]:
-    from comfyui_inbetween.host.audio_adapter import GUIDANCE_FORMS, LEVELS
+    from comfyui_inbetween.host.audio_adapter import GUIDANCE_FORMS
+    from comfyui_inbetween.host.audio_features import LEVELS
     from comfyui_inbetween.host.audio_library import load_adapter
     from tiny_encoders import tiny_wav2vec2
 
@@ -316,7 +317,8 @@ def _audio_adapter() -> Iterator[Arguments]:
     for file, level, guidance in zip(files, LEVELS, GUIDANCE_FORMS, strict=True):
         adapter = load_adapter(file)
         yield {**common, "audio_adapter": adapter, "sound": {**heard, "level": level}, "guidance": guidance}
-    encoded = {"sound": "encoded audio", "encoded_audio": encoder.encode_audio(speech()["waveform"], 22050)}
+    with torch.inference_mode():
+        encoded = {"sound": "encoded audio", "encoded_audio": encoder.encode_audio(speech()["waveform"], 22050)}
     ends = {"keyframes": small_keyframes(), "vae": wan_parts()["vae"], "region": torch.rand(9, 16, 24)}
     yield {
         **common,

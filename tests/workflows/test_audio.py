@@ -1,5 +1,5 @@
-"""Clips that follow sound, in the real server: every layout, a segment made anew, and what is told where it is "
-"wrong."""
+"""Clips that follow sound, in the real server: every layout, a segment made anew, and what is told where it is
+wrong."""
 
 import pytest
 import torch

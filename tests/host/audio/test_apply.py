@@ -18,7 +18,8 @@ def encoder(host):
 @pytest.fixture
 def apply(tiny_models, encoder):
     """Applies an adapter of the tiny models to the tiny Wan; 9 frames at 25 a second unless changed."""
-    from comfyui_inbetween.host.audio_adapter import AudioSettings, Source, apply_audio
+    from comfyui_inbetween.host.audio_adapter import AudioSettings, apply_audio
+    from comfyui_inbetween.host.audio_features import Source
     from comfyui_inbetween.host.audio_library import load_adapter
 
     def applied(file="stable_avatar.pt", frames=9, audio=None, model=None, positive=None, fps=25.0, **settings):
@@ -41,8 +42,8 @@ def apply(tiny_models, encoder):
 def heard(condition):
     """Whether a condition hears, and whether it is the positive one."""
     text, values = condition[0]
-    (mark,) = values["model_conds"].values()
-    return bool(mark.cond[0, 1].any()), bool(text.any())
+    (ids,) = values["model_conds"].values()
+    return bool(ids.cond[0, 1].any()), bool(text.any())
 
 
 SILENT_NEGATIVE, SILENT, SPOKEN, SPOKEN_NEGATIVE = (False, False), (False, True), (True, True), (True, False)
@@ -73,11 +74,11 @@ def test_another_guidance_is_no_published_one(apply):
     assert "that of audio, 5 to begin with, cfg_cond2_negative 1" in done.report
 
 
-def test_marks_number_the_latent_frames(apply):
-    mark = apply(frames=17).positive[0][1]["model_conds"]["inbetween_audio_1"].cond
-    assert mark.shape == (1, 2, 5, 1, 1)
-    assert mark.dtype == torch.int32
-    assert mark[0, 0, :, 0, 0].tolist() == [0, 1, 2, 3, 4]
+def test_frame_ids_number_the_latent_frames(apply):
+    ids = apply(frames=17).positive[0][1]["model_conds"]["inbetween_audio_1"].cond
+    assert ids.shape == (1, 2, 5, 1, 1)
+    assert ids.dtype == torch.int32
+    assert ids[0, 0, :, 0, 0].tolist() == [0, 1, 2, 3, 4]
 
 
 def test_what_others_put_into_conditioning_stays(apply):
@@ -133,7 +134,7 @@ def test_a_region_for_each_frame_is_brought_to_latent_frames(apply, kind):
     region[0], region[3] = 1, 1
     done = apply(region_FHW=region.to(kind))
     branch = done.model.wrappers["diffusion_model"]["inbetween_audio_1"][0].__self__
-    assert branch.listening.region_F1HW[:, 0, 0, 0].tolist() == [1, 0.25, 0]
+    assert branch.settings.region_F1HW[:, 0, 0, 0].tolist() == [1, 0.25, 0]
 
 
 def test_bbf_is_told_the_difference_of_the_ends(apply):
@@ -146,8 +147,8 @@ def test_bbf_is_told_the_difference_of_the_ends(apply):
     encoded = [vae.encode(image[None])[0, :, 0] for image in (first, last)]
     scale = small_wan("wan_i2v").get_model_object("latent_format")
     expected = scale.process_in(encoded[1][None, :, None]) - scale.process_in(encoded[0][None, :, None])
-    assert branch.listening.difference_CHW.shape == (16, 4, 6)
-    assert (branch.listening.difference_CHW - expected[0, :, 0]).abs().max() < 1e-5
+    assert branch.settings.end_difference_CHW.shape == (16, 4, 6)
+    assert (branch.settings.end_difference_CHW - expected[0, :, 0]).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize(
@@ -192,7 +193,7 @@ def test_what_does_not_go_together(apply, changes, told):
 
 
 def test_sound_that_is_not_connected(apply, encoder):
-    from comfyui_inbetween.host.audio_adapter import Source
+    from comfyui_inbetween.host.audio_features import Source
 
     for source, missing in ((Source(None, encoder), "audio"), (Source(speech(), None), "audio_encoder")):
         with pytest.raises(InbetweenError, match=f"^{missing} is missing; connect it, or set sound to encoded audio"):
@@ -213,10 +214,27 @@ def test_files_in_both_folders_are_offered(tiny_models):
     from comfyui_inbetween.host.audio_library import adapter_files, check_adapter_file, load_adapter
 
     assert {"stable_avatar.pt", "wan_echomimic.safetensors"} <= set(adapter_files())
-    assert load_adapter("wan_echomimic.safetensors").model.rules.name == "EchoMimicV3 preview"
+    assert load_adapter("wan_echomimic.safetensors").model.config.name == "EchoMimicV3 preview"
     with pytest.raises(
         InbetweenError, match=r'there is no "x.pt" in models/model_patches or models/diffusion_models; put'
     ):
         check_adapter_file("x.pt")
     with pytest.raises(InbetweenError, match="nothing is chosen from models/model_patches"):
         check_adapter_file(None)
+
+
+def test_nothing_that_is_applied_needs_gradients(apply, encoder):
+    """Also for a Python caller, outside of the host's inference mode, whose encoder and VAE have weights that do."""
+    import nodes
+
+    assert not torch.is_inference_mode_enabled()
+    vae = nodes.VAELoader().load_vae("wan_vae.safetensors")[0]
+    for network in (vae.first_stage_model, encoder.model):
+        network.requires_grad_(True)
+    try:
+        done = apply("bbf.safetensors", keyframes=small_keyframes(), vae=vae)
+    finally:
+        encoder.model.requires_grad_(False)
+    settings = done.model.wrappers["diffusion_model"]["inbetween_audio_1"][0].__self__.settings
+    assert not settings.windows.features_FWD.requires_grad
+    assert not settings.end_difference_CHW.requires_grad

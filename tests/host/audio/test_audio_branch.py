@@ -22,7 +22,7 @@ def off(found, expected):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_without_marks_nothing_is_added(audio, model, hearing, layout):
+def test_without_frame_ids_nothing_is_added(audio, model, hearing, layout):
     assert torch.equal(audio.output_of(hearing(layout), (None,)), audio.output_of(model, (None,)))
 
 
@@ -70,8 +70,8 @@ def test_the_given_model_is_as_before(audio, model, hearing):
 
 @pytest.mark.parametrize("layout", ["fantasy_talking", "stable_avatar", "echomimic_preview", "echomimic_flash"])
 def test_a_latent_frame_hears_its_own_window_alone(audio, hearing, adapters, layout):
-    """Sound that changes at one time changes what is added at the latent frames whose windows it is in, and no "
-    "others."""
+    """Sound that changes at one time changes what is added at the latent frames whose windows it is in, and no
+    others."""
     adapter = adapters(layout)
     changed = features(layout).clone()
     changed[-1] += 1.0
@@ -161,15 +161,15 @@ def test_keys_and_values_are_made_once_in_a_run(audio, hearing):
 
 def test_two_runs_are_equal(audio, hearing):
     text, other = audio.texts()
-    patched = hearing("bbf", difference_CHW=torch.ones(16, 4, 4))
+    patched = hearing("bbf", end_difference_CHW=torch.ones(16, 4, 4))
     runs = [audio.sampled(patched, audio.conditioning(text, True), audio.conditioning(other, False)) for _ in "ab"]
     assert torch.equal(*runs)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_context_windows_hear_their_own_time(audio, model, adapters, layout):
-    """In windows of the host each latent frame hears what it hears in the whole clip: silence outside is none "
-    "inside."""
+    """In windows of the host each latent frame hears what it hears in the whole clip: silence outside is none
+    inside."""
     from comfy_extras.nodes_context_windows import WanContextWindowsManualNode
 
     text, other = audio.texts()
@@ -271,7 +271,7 @@ def changed_by_hand(audio, hearing, change):
         for part in (attention.q, attention.o):
             part.weight += change.up_OR @ change.down_RI
     branch = branch_of(audio, hearing("stable_avatar"))
-    return audio.output_of(audio.listening_model(other, branch.patch, branch.listening.heard))
+    return audio.output_of(audio.listening_model(other, branch.patch, branch.settings.windows))
 
 
 def branch_of(audio, patched):
@@ -325,11 +325,12 @@ def test_in_sequence_the_second_look_comes_after_text(audio, model, tmp_path):
     patch = audio.load_adapter(tmp_path, "stable_avatar")
     heard = audio.heard_features("stable_avatar", patch)
     parallel = audio.output_of(audio.listening_model(model, patch, heard))
-    patch.model.rules = replace(patch.model.rules, sequential=True)
+    patch.model.config = replace(patch.model.config, sequential=True)
     patched = audio.listening_model(model, patch, heard, name="in_sequence")
-    block, holds, made, looks = patched.model.diffusion_model.blocks[0], [], [], []
+    block, holds, made, looks, options = patched.model.diffusion_model.blocks[0], [], [], [], []
 
     def look(_):
+        yield block.register_forward_pre_hook(lambda *given: options.append(given[-1]), with_kwargs=True)
         yield block.norm3.register_forward_pre_hook(lambda _, inputs: holds.append(inputs[0].clone()))
         yield block.cross_attn.o.register_forward_hook(lambda *given: made.append(given[-1].clone()))
         yield block.cross_attn.q.register_forward_pre_hook(lambda _, inputs: looks.append(inputs[0].clone()))
@@ -338,6 +339,7 @@ def test_in_sequence_the_second_look_comes_after_text(audio, model, tmp_path):
     assert off(found, parallel) > SEEN
     with torch.inference_mode():
         assert torch.equal(looks[1], block.norm3(holds[0] + made[0]))
+    assert not any("residual" in str(key) for key in options[0]["transformer_options"])  # nothing outlives its block
     again = audio.listening_model(model, patch, heard, name="in_sequence")  # on layers that the host leaves as they are
     assert torch.equal(audio.output_of(again, names=["in_sequence"]), found)
     assert torch.equal(audio.output_of(patched, (None,)), audio.output_of(model, (None,)))
@@ -350,18 +352,18 @@ def test_bbf_with_nothing_learnt_of_offset_and_ends_is_stable_avatar(audio, mode
     missing = bbf.model.projector.load_state_dict(stable.model.projector.state_dict(), strict=False).missing_keys
     assert {name.split(".")[0] for name in missing} == {"offset", "diff"}
     bbf.model.blocks = stable.model.blocks
-    bbf.model.rules = replace(bbf.model.rules, masks_padding=False)
+    bbf.model.config = replace(bbf.model.config, masks_padding=False)
     heard = audio.heard_features("stable_avatar", stable)
-    found = audio.output_of(audio.listening_model(model, bbf, heard, difference_CHW=torch.randn(16, 4, 4)))
+    found = audio.output_of(audio.listening_model(model, bbf, heard, end_difference_CHW=torch.randn(16, 4, 4)))
     assert off(found[0], stored_outputs()["stable_avatar sound"]) < WHOLE
 
 
 def test_bbf_knows_offset_and_ends(audio, model, hearing):
     """Another difference of the ends, another time of a token, another place in the clip: each changes what is made."""
     differences = (torch.zeros(16, 4, 4), torch.ones(16, 4, 4), torch.ones(16, 4, 4).triu())
-    made = [audio.output_of(hearing("bbf", difference_CHW=difference)) for difference in differences]
+    made = [audio.output_of(hearing("bbf", end_difference_CHW=difference)) for difference in differences]
     branch = branch_of(audio, hearing("bbf"))
-    heard = branch.listening.heard
+    heard = branch.settings.windows
     for change in ({"delays_FW": heard.delays_FW + 0.5}, {"positions_F": heard.positions_F / 2}, {}):
         made.append(audio.output_of(audio.listening_model(model, branch.patch, replace(heard, **change))))
     assert min(off(one, other) for one, other in combinations(made, 2)) > SEEN / 10

@@ -32,7 +32,7 @@ def test_tokens_are_as_published(audio, hearing, adapters, layout):
     heard = audio.heard_features(layout, patch)
     with torch.inference_mode():
         tokens = patch.model.tokens(heard).tokens_FLD
-    if patch.model.depends_on_model:
+    if patch.model.projector.looks_at_model:
         tokens = refined_tokens(audio, hearing(layout))
     assert off(tokens[..., ::EVERY], stored_outputs()[f"{layout} tokens"]) < PART
 
@@ -138,21 +138,21 @@ def moved(windows_from):
 
 
 MISTAKES = {
-    "padding masked": ("stable_avatar", lambda a: rules(a, masks_padding=True)),
-    "padding not masked": ("fantasy_talking", lambda a: rules(a, masks_padding=False)),
-    "no branch for silence": ("stable_avatar", lambda a: rules(a, silence="no branch")),
-    "zero tokens for silence": ("echomimic_preview", lambda a: rules(a, silence="zero tokens")),
-    "zero features for silence": ("stable_avatar", lambda a: rules(a, silence="zero features")),
-    "zero tokens for flash's silence": ("echomimic_flash", lambda a: rules(a, silence="zero tokens")),
+    "padding masked": ("stable_avatar", lambda a: changed(a, masks_padding=True)),
+    "padding not masked": ("fantasy_talking", lambda a: changed(a, masks_padding=False)),
+    "no branch for silence": ("stable_avatar", lambda a: changed(a, silence="no branch")),
+    "zero tokens for silence": ("echomimic_preview", lambda a: changed(a, silence="zero tokens")),
+    "zero features for silence": ("stable_avatar", lambda a: changed(a, silence="zero features")),
+    "zero tokens for flash's silence": ("echomimic_flash", lambda a: changed(a, silence="zero tokens")),
 }
 
 
-def rules(adapter, **changes):
-    adapter.rules = replace(adapter.rules, **changes)
+def changed(adapter, **changes):
+    adapter.config = replace(adapter.config, **changes)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_in_the_rules_is_seen(audio, model, tmp_path, mistake):
+def test_a_mistake_in_the_configuration_is_seen(audio, model, tmp_path, mistake):
     layout, make = MISTAKES[mistake]
     patch = audio.load_adapter(tmp_path, layout)
     heard = audio.heard_features(layout, patch)

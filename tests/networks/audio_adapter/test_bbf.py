@@ -1,12 +1,15 @@
 """BBF's adapter by itself: what is zero in the beginning, and what its embeddings know."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from audio_weights import CHANNELS, write_adapter
+from comfyui_inbetween.core.audio_windows import AudioWindows
 from comfyui_inbetween.networks.audio_adapter import read_adapter
 from comfyui_inbetween.networks.audio_adapter.bbf import sines, start_untrained
-from comfyui_inbetween.networks.audio_adapter.projectors import Heard
-from comfyui_inbetween.networks.audio_adapter.vocal_projector import ModelState, VocalProjector
+from comfyui_inbetween.networks.audio_adapter.projectors import ModelState
+from comfyui_inbetween.networks.audio_adapter.vocal_projector import VocalProjector
 
 
 @pytest.fixture
@@ -18,7 +21,7 @@ def heard(frames=3, slots=5, width=64):
     there = torch.ones(frames, slots, dtype=torch.bool)
     there[0, 3:] = False
     delays = torch.linspace(-1, 1, frames * slots).view(frames, slots)
-    return Heard(torch.randn(frames, slots, width), there, delays, torch.linspace(0, 1, frames))
+    return AudioWindows(torch.randn(frames, slots, width), there, delays, torch.linspace(0, 1, frames))
 
 
 def state(frames=3, batch=1):
@@ -31,7 +34,7 @@ def test_untrained_it_is_stable_avatar_to_the_bit(adapter):
     start_untrained(projector)
     tokens, plain = projector(given).tokens_FLD, projector.proj_model(given).tokens_FLD
     assert torch.equal(tokens, plain)
-    found = projector.refined(tokens, known, torch.randn(16, 4, 6))
+    found = projector.refined(tokens, replace(known, end_difference_CHW=torch.randn(16, 4, 6)))
     assert torch.equal(found, VocalProjector.refined(projector, plain, known))
 
 
@@ -45,7 +48,8 @@ def test_the_difference_of_the_ends_is_seen(adapter):
     projector, given, known = adapter.projector, heard(), state()
     tokens = projector(given).tokens_FLD
     step = torch.ones(16, 4, 4)
-    made = [projector.refined(tokens, known, each * step) for each in (0.0, 1.0, -1.0, 2.0)]
+    states = [replace(known, end_difference_CHW=each * step) for each in (0.0, 1.0, -1.0, 2.0)]
+    made = [projector.refined(tokens, each) for each in states]
     assert min((one - other).abs().max() for one in made for other in made if one is not other) > 1e-3
 
 

@@ -1,13 +1,17 @@
 """Files with audio adapters: whose they are, in every wrapping; and what is told of those that are none."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from audio_weights import CHANNELS, DEPTH, FEATURES, LAYOUTS, seeded_adapter, write_adapter
+from comfyui_inbetween.core.audio_windows import CentredWindows, TwoPerFrameWindows
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.networks.audio_adapter import read_adapter
+from comfyui_inbetween.networks.audio_adapter.config import BBF
 from comfyui_inbetween.networks.audio_adapter.layouts import save_bbf_adapter
+from comfyui_inbetween.networks.audio_adapter.projectors import ModelState
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -28,8 +32,8 @@ FLASH_EXTRA = "q_audio"  # published, and used by nothing
 )
 def test_every_layout_is_read(tmp_path, layout, suffix, prefix):
     adapter = read_adapter(write_adapter(tmp_path / f"file{suffix}", layout, prefix=prefix))
-    assert adapter.rules.name == NAMES[layout]
-    assert (adapter.channels, adapter.model_depth, adapter.feature_width) == (CHANNELS, DEPTH, FEATURES)
+    assert adapter.config.name == NAMES[layout]
+    assert (adapter.channels, adapter.model_depth, adapter.projector.feature_width) == (CHANNELS, DEPTH, FEATURES)
     published = seeded_adapter(layout)
     used = sum(tensor.numel() for name, tensor in published.items() if FLASH_EXTRA not in name)
     assert sum(parameter.numel() for parameter in adapter.parameters()) == used
@@ -48,9 +52,9 @@ def test_the_adapter_in_a_whole_model_is_read_alone(tmp_path):
     }
     torch.save({"state_dict": tensors, "epoch": 3}, tmp_path / "transformer3d-square.pt")
     adapter = read_adapter(tmp_path / "transformer3d-square.pt")
-    assert adapter.rules.name == "StableAvatar"
-    assert adapter.depends_on_model
-    assert not adapter.wants_ends
+    assert adapter.config.name == "StableAvatar"
+    assert adapter.projector.looks_at_model
+    assert not adapter.projector.looks_at_ends
 
 
 def test_a_type_stays_as_it_is_stored(tmp_path):
@@ -69,7 +73,7 @@ def test_format_1_is_written_as_it_is_read(tmp_path):
         metadata = file.metadata()
     assert (metadata["format"], metadata["format_version"]) == ("inbetween_audio_adapter", "1")
     again = read_adapter(tmp_path / "b.safetensors")
-    assert again.rules == adapter.rules
+    assert again.config == adapter.config
     assert again.state_dict().keys() == adapter.state_dict().keys()
     assert all(torch.equal(*pair) for pair in zip(again.parameters(), adapter.parameters(), strict=True))
 
@@ -78,11 +82,48 @@ def test_what_a_file_declares_counts(tmp_path):
     declared = {"fps": 16, "heads": 4, "features": "mean of layers", "silence": "no branch", "sequential": True}
     write(tmp_path / "a.safetensors", declared)
     adapter = read_adapter(tmp_path / "a.safetensors")
-    rules = adapter.rules
-    assert (rules.fps, rules.features, rules.silence, rules.sequential) == (16, "mean of layers", "no branch", True)
+    config = adapter.config
+    assert (config.fps, config.features, config.silence, config.sequential) == (16, "mean of layers", "no branch", True)
     assert adapter.projector.heads == 4
     save_bbf_adapter(adapter, tmp_path / "b.safetensors")
-    assert read_adapter(tmp_path / "b.safetensors").rules == rules
+    assert read_adapter(tmp_path / "b.safetensors").config == config
+
+
+@pytest.mark.parametrize(("name", "windows"), [("centred", CentredWindows()), ("two a frame", TwoPerFrameWindows())])
+def test_windows_are_declared_by_name(tmp_path, name, windows):
+    write(tmp_path / "a.safetensors", {"windows": name})
+    assert read_adapter(tmp_path / "a.safetensors").config == replace(BBF, windows=windows)
+
+
+def test_what_format_1_declares_is_written_to_the_byte(tmp_path):
+    """The metadata of a file as they were written before windows were classes."""
+    save_bbf_adapter(read_adapter(write_adapter(tmp_path / "a.safetensors", "bbf")), tmp_path / "b.safetensors")
+    with safe_open(tmp_path / "b.safetensors", "pt") as file:
+        assert file.metadata()["adapter"] == (
+            '{"fps": 25, "heads": 8, "features": "last", "masks_padding": true, "silence": "zero tokens", '
+            '"sequential": false}'
+        )
+
+
+@pytest.mark.parametrize(
+    ("layout", "looks_at_model", "looks_at_ends"),
+    [
+        ("fantasy_talking", False, False),
+        ("stable_avatar", True, False),
+        ("echomimic_preview", False, False),
+        ("echomimic_flash", False, False),
+        ("bbf", True, True),
+    ],
+)
+def test_what_each_projector_looks_at(tmp_path, layout, looks_at_model, looks_at_ends):
+    """Tokens of a projector that does not look at the model stay as they are in an evaluation."""
+    projector = read_adapter(write_adapter(tmp_path / "a.safetensors", layout)).projector
+    assert (projector.looks_at_model, projector.looks_at_ends) == (looks_at_model, looks_at_ends)
+    tokens_FLD = torch.randn(3, 5, CHANNELS)
+    state = ModelState(torch.randn(2, 12, CHANNELS), torch.randn(2, 6, CHANNELS), torch.randn(2, CHANNELS))
+    refined = projector.refined(tokens_FLD, state)
+    assert refined.shape == (2, 3, 5, CHANNELS)
+    assert torch.equal(refined, tokens_FLD.expand(2, -1, -1, -1)) != looks_at_model
 
 
 def test_tokens_may_have_a_width_of_their_own(tmp_path):
@@ -125,6 +166,8 @@ def without(layout, *parts):
         (lambda path: write(path, {"fps": 0}), "declares settings"),
         (lambda path: write(path, {"heads": 7}), "declares 7 heads, which do not divide 128 channels; save it again"),
         (lambda path: write(path, {"features": "all layers"}), "declares settings"),
+        (lambda path: write(path, {"windows": "neighbours"}), "declares settings"),
+        (lambda path: write(path, {"windows": ["centred"]}), "declares settings"),
         (lambda path: write(path, {}, adapter="[1]"), "declares settings"),
         (lambda path: path.write_bytes(b"<!DOCTYPE html><html>"), "is a web page and no weights"),
         (lambda path: path.write_bytes(b"\x10\0\0\0\0\0\0\0{broken"), "cannot be read and may have been cut off"),

@@ -1,28 +1,30 @@
 """What each public audio adapter was trained with, where they differ."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import torch
+from torch import Tensor
+
+from ...core.audio_windows import CentredWindows, NeighbourWindows, TwoPerFrameWindows, WindowRule
 from ...core.waveforms import Level
 
 Features = Literal["last", "mean of layers", "all layers"]
-WindowForm = Literal["centred", "two a frame", "neighbours"]
 Silence = Literal["no branch", "zero tokens", "zero features"]
 Guidance = Literal["text, then audio", "audio, then text", "audio only"]
 
 GUIDANCES: tuple[Guidance, ...] = get_args(Guidance)
 SILENCES: tuple[Silence, ...] = get_args(Silence)
-FEATURES: tuple[Features, ...] = get_args(Features)
 
 
 @dataclass(frozen=True)
-class Rules:
-    """How an adapter wants to be used.
+class AdapterConfig:
+    """How an adapter was trained, and so how it is to be used.
 
     name: for reports. fps: frames per second it was trained at.
     features: of the audio encoder: its last layer, the mean of all layers, or all layers after the first by themselves.
-    windows: "centred" on the features of exactly the clip's time; "two a frame": centred, on exactly two features for
-        each frame; "neighbours": on one feature for each frame, made inside of the encoder.
+    windows: which of the features each latent frame hears.
     masks_padding: slots of a window without sound are left out; else they are looked at as zeros.
     silence: what takes the place of sound where guidance wants none.
     level: of the waveform. guidance: the published form of it, with its scales for text and audio.
@@ -32,7 +34,7 @@ class Rules:
     name: str
     fps: float
     features: Features
-    windows: WindowForm
+    windows: WindowRule
     masks_padding: bool
     silence: Silence
     level: Level
@@ -41,12 +43,29 @@ class Rules:
     audio_scale: float
     sequential: bool = False
 
+    def features_of(self, layers: Sequence[Tensor]) -> Tensor:
+        """The features that the adapter takes.
 
-FANTASY_TALKING = Rules(
+        Args:
+            layers: of the encoder, from what goes into its first block to its output, each (features, channels).
+
+        Returns:
+            Shape (features, channels), or (features, layers, channels) of all layers.
+        """
+        match self.features:
+            case "last":
+                return layers[-1]
+            case "mean of layers":
+                return torch.stack(tuple(layers)).mean(dim=0)
+            case "all layers":
+                return torch.stack(tuple(layers[1:]), dim=1)
+
+
+FANTASY_TALKING = AdapterConfig(
     "FantasyTalking",
     fps=23,
     features="last",
-    windows="centred",
+    windows=CentredWindows(),
     masks_padding=True,
     silence="no branch",
     level="zero mean, unit variance",
@@ -54,11 +73,11 @@ FANTASY_TALKING = Rules(
     text_scale=5,
     audio_scale=5,
 )
-STABLE_AVATAR = Rules(
+STABLE_AVATAR = AdapterConfig(
     "StableAvatar",
     fps=25,
     features="last",
-    windows="centred",
+    windows=CentredWindows(),
     masks_padding=False,
     silence="zero tokens",
     level="zero mean, unit variance",
@@ -66,11 +85,11 @@ STABLE_AVATAR = Rules(
     text_scale=3,
     audio_scale=5,
 )
-ECHOMIMIC_PREVIEW = Rules(
+ECHOMIMIC_PREVIEW = AdapterConfig(
     "EchoMimicV3 preview",
     fps=25,
     features="last",
-    windows="two a frame",
+    windows=TwoPerFrameWindows(),
     masks_padding=False,
     silence="zero features",
     level="zero mean, unit variance",
@@ -78,11 +97,11 @@ ECHOMIMIC_PREVIEW = Rules(
     text_scale=4,
     audio_scale=2.9,
 )
-ECHOMIMIC_FLASH = Rules(
+ECHOMIMIC_FLASH = AdapterConfig(
     "EchoMimicV3 flash",
     fps=25,
     features="all layers",
-    windows="neighbours",
+    windows=NeighbourWindows(),
     masks_padding=False,
     silence="zero features",
     level="-23 LUFS",
@@ -90,11 +109,11 @@ ECHOMIMIC_FLASH = Rules(
     text_scale=1,
     audio_scale=3,
 )
-BBF = Rules(
+BBF = AdapterConfig(
     "BBF",
     fps=25,
     features="last",
-    windows="centred",
+    windows=CentredWindows(),
     masks_padding=True,
     silence="zero tokens",
     level="zero mean, unit variance",
@@ -102,3 +121,7 @@ BBF = Rules(
     text_scale=3,
     audio_scale=5,
 )
+
+# What format 1 of our files can declare: those of one feature at a time, as the projector of BBF takes them.
+DECLARED_FEATURES: tuple[Features, ...] = ("last", "mean of layers")
+DECLARED_WINDOWS: Mapping[str, WindowRule] = {"centred": CentredWindows(), "two a frame": TwoPerFrameWindows()}
