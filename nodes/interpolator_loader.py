@@ -1,9 +1,11 @@
 """Load Interpolator: the engine that makes the frames between two."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
+from ..host.engines import check_interpolator, interpolator_names, load_interpolator
 from ..host.interp_model import as_interp_model
-from ..host.interpolation import check_interpolator, interpolator_names, load_interpolator
 from .types import InterpModel, Interpolator, OpticalFlow
 from .validation import verdict
 
@@ -12,7 +14,7 @@ class InbetweenInterpolatorLoader(io.ComfyNode):
     """Chooses a two-frame interpolator."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InbetweenInterpolatorLoader",
             display_name="Load Interpolator",
@@ -45,10 +47,10 @@ class InbetweenInterpolatorLoader(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, interpolator):
+    def validate_inputs(cls, interpolator: str) -> bool | str:
         return verdict(lambda: check_interpolator(interpolator))
 
     @classmethod
-    def execute(cls, interpolator, optical_flow=None):
+    def execute(cls, interpolator: str, optical_flow: Any = None) -> io.NodeOutput:
         engine = load_interpolator(interpolator, optical_flow)
         return io.NodeOutput(engine, as_interp_model(engine))
