@@ -67,7 +67,17 @@ class InbetweenInterpolate(io.ComfyNode):
             category="in-between/interpolate",
             description="Make the frames between keyframes, or raise the frame count or frame rate of a clip. "
             "Frames that exist are passed on unchanged.",
-            search_aliases=["frame interpolation", "slow motion", "vfi", "rife", "smooth", "fps", "tween", "inbetween"],
+            search_aliases=[
+                "frame interpolation",
+                "slow motion",
+                "vfi",
+                "rife",
+                "film",
+                "smooth",
+                "fps",
+                "tween",
+                "inbetween",
+            ],
             inputs=[
                 Interpolator.Input("interpolator", tooltip="What makes the frames, from Load Interpolator."),
                 io.MultiType.Input(
@@ -111,7 +121,8 @@ class InbetweenInterpolate(io.ComfyNode):
                     optional=True,
                     tooltip="direct makes each frame at its time. recursive makes the frame half-way, then those "
                     "half-way to it, and so on: for multipliers 2, 4, 8 and so on. PerVFI was trained for half-way "
-                    "only (t = 0.5); with direct, all other times are beyond its training.",
+                    "only (t = 0.5); with direct, all other times are beyond its training. FILM was too, and halves "
+                    "with direct as well wherever it can.",
                 ),
                 *settings_inputs(),
             ],

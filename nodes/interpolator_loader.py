@@ -19,21 +19,22 @@ class InbetweenInterpolatorLoader(io.ComfyNode):
             node_id="InbetweenInterpolatorLoader",
             display_name="Load Interpolator",
             category="in-between/interpolate",
-            description="Choose what makes the frames between two frames. Optical flow needs no model file; PerVFI "
-            "makes sharper frames, from a file in models/frame_interpolation.",
+            description="Choose what makes the frames between two frames. Optical flow needs no model file; PerVFI, "
+            "RIFE and FILM run from a file in models/frame_interpolation.",
             search_aliases=["interpolation model", "optical flow", "vfi", "rife", "film", "pervfi"],
             inputs=[
                 io.Combo.Input(
                     "interpolator",
                     options=interpolator_names(),
                     tooltip="Optical flow follows every pixel from one frame to the next; it needs no file and runs on "
-                    "any machine. PerVFI: v00.pth is the published model, vb.pth is a little faster and has no noise.",
+                    "any machine. PerVFI: v00.pth is the published model, vb.pth is a little faster and has no noise. "
+                    "RIFE makes a frame at any time; FILM halves the gap.",
                 ),
                 OpticalFlow.Input(
                     "optical_flow",
                     optional=True,
                     tooltip="Motion for PerVFI, from Load Optical Flow (RAFT) or Load Optical Flow Model; better than "
-                    "what is found without a model. The weight-free interpolator does not use it.",
+                    "what is found without a model. The other interpolators find motion themselves.",
                 ),
             ],
             outputs=[

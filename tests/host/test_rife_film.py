@@ -1,6 +1,7 @@
 """RIFE and FILM: the frames of the host's own node, and what our nodes add to them."""
 
 import os
+import shutil
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -253,17 +254,18 @@ def test_settings_of_other_engines_are_passed_over():
 
 
 @pytest.fixture
-def real_rife(host):
-    """The engine of a published file named by the environment variable, or lying in the host's own folder."""
+def real_rife(host, tmp_path):
+    """The engine of a published file named by the environment variable."""
     import folder_paths
     from comfyui_inbetween.host.engines import load_interpolator
 
     given = os.environ.get(REAL_RIFE)
     if given is None:
         pytest.skip(f"no published RIFE: name a file of RIFE 4.25 or 4.26 in {REAL_RIFE}")
-    folder_paths.add_model_folder_path("frame_interpolation", str(Path(given).parent))
+    copy = shutil.copy(given, tmp_path / f"published{Path(given).suffix}")  # no other file has its name
+    folder_paths.add_model_folder_path("frame_interpolation", str(tmp_path))
     folder_paths.filename_list_cache.pop("frame_interpolation", None)
-    return load_interpolator(Path(given).name)
+    return load_interpolator(copy.name)
 
 
 @pytest.mark.parametrize("multiplier", [2, 4])
@@ -271,8 +273,7 @@ def test_published_rife_makes_the_hosts_frames_and_good_ones(real_rife, multipli
     """A camera that moves over a picture, 3 pixels a frame."""
     with Image.open(SAMPLE_INPUTS / "bunny_1.jpg") as image:
         picture_HWC = torch.from_numpy(np.asarray(image.convert("RGB"), dtype=np.float32) / 255)
-    step = 3
-    whole = torch.stack([picture_HWC[40:232, 40 + step * frame : 296 + step * frame] for frame in range(13)])
+    whole = torch.stack([picture_HWC[40:232, 40 + 3 * frame : 296 + 3 * frame] for frame in range(13)])
     clip = whole[::multiplier]
     frames, report = ours(real_rife, clip, multiplier=multiplier)
     torch.testing.assert_close(frames, theirs(real_rife, clip, multiplier), rtol=0, atol=1e-5)
