@@ -19,11 +19,11 @@ import torch
 from _clips import read_clip, sample_clips
 from _pervfi_reference import published_frame, published_network, reference_folder
 from _run import peak_memory, print_table, timed
-from comfyui_inbetween.core.interpolator import RenderSettings
 from comfyui_inbetween.core.optical_flow import DisFlow, flow_both_ways
 from comfyui_inbetween.core.timing import locate, moments_by_multiplier
 from comfyui_inbetween.networks.pervfi import PerVFI, build, draw_noise, front_end
 from comfyui_inbetween.networks.pervfi.interpolator import PerVFIInterpolator
+from comfyui_inbetween.networks.pervfi.settings import PerVFISettings
 from comfyui_inbetween.samplers.frame_interpolation import interpolate_frames
 from torch import Tensor
 
@@ -112,7 +112,7 @@ class GivenFlow:
 
 def our_sequence(network: PerVFI, frames: Tensor, flows: list) -> Tensor:
     """The same frames, as Interpolate Frames makes them."""
-    interpolator = PerVFIInterpolator(network, GivenFlow(flows), RenderSettings(temperature=0.3))
+    interpolator = PerVFIInterpolator(network, GivenFlow(flows), PerVFISettings(temperature=0.3))
     result = torch.empty(len(flows) * (len(TIMES) + 1) + 1, *frames.shape[1:])
     instants = locate(moments_by_multiplier(len(frames), len(TIMES) + 1), range(len(frames)))
     interpolate_frames(frames, instants, interpolator, result)
@@ -183,7 +183,7 @@ def answer(*arguments: object) -> list[float]:
 def memory_of_frame(width: int, height: int, parts: int) -> tuple[float, float]:
     """How far this process's memory grows in GiB: by what is kept for a pair, and at most while a frame is made."""
     frames = clip(2, height, width)
-    interpolator = PerVFIInterpolator(build(seeded_weights("v00")), DisFlow(), RenderSettings())
+    interpolator = PerVFIInterpolator(build(seeded_weights("v00")), DisFlow(), PerVFISettings())
     interpolator.parts = parts
     before = psutil.Process().memory_info().rss
     with peak_memory() as peak:
@@ -197,7 +197,7 @@ def memory_of_sequence(count: int) -> float:
     """How far this process's memory grows in MiB while a sequence is made, beside the result."""
     generator = torch.Generator().manual_seed(0)
     frames = torch.rand(count // 2 + 1, 64, 96, 3, generator=generator) * 0.1 + torch.linspace(0, 0.9, 96)[:, None]
-    interpolator = PerVFIInterpolator(build(seeded_weights("vb")), DisFlow(), RenderSettings())
+    interpolator = PerVFIInterpolator(build(seeded_weights("vb")), DisFlow(), PerVFISettings())
     instants = locate(moments_by_multiplier(len(frames), 2), range(len(frames)))
     result = torch.zeros(len(instants), 64, 96, 3)
     interpolate_frames(frames[:2], instants[:3], interpolator, result[:3])  # what threads and libraries take

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .flow_agreement import Consistency
-from .interpolator import Rendered, RenderSettings
+from .interpolator import Rendered, Settings
 from .optical_flow import flow_both_ways
 from .splatting import SplatGeometry
 from .warping import distance_outside, fetch_along
@@ -61,12 +61,13 @@ class FlowInterpolator:
 
     name = "optical flow (no model)"
     bytes_per_pixel = 160  # measured: 37 planes of float32, and some room
+    by_halving = False
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         """Choose where the frames are warped; the flow itself is always found on the CPU."""
         self.device = torch.device(device)
 
-    def start(self, settings: RenderSettings, height: int, width: int) -> "FlowInterpolator":
+    def start(self, settings: Settings, height: int, width: int) -> "FlowInterpolator":
         """Itself: it has neither settings nor anything to load."""
         return self
 

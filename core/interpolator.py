@@ -1,28 +1,29 @@
 """What a two-frame interpolator is: the contract between the engines and the code that runs them over a sequence."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-PRIMARY_FRAMES = ("first", "nearer", "both")
+# What a node offers of settings, by name. An engine takes those it knows, by `own_settings`, and passes the rest over.
+Settings = Mapping[str, Any]
+PUBLISHED: Settings = MappingProxyType({})  # nothing set: every engine as published
+
+OwnSettings = TypeVar("OwnSettings")
 
 
-@dataclass(frozen=True)
-class RenderSettings:
-    """How frames are made, for engines that have a choice; others pass it over.
+def own_settings(kind: type[OwnSettings], settings: Settings) -> OwnSettings:
+    """The settings of one engine out of all that were given.
 
-    temperature: standard deviation of the noise a frame is made of; 0 makes the most likely frame.
-    seed: the same seed makes the same frames.
-    primary_frame: the frame that the picture is made of, while the other one only fills its holes: always the first,
-        the one nearer in time, or whichever of the two makes the better frame.
+    Args:
+        kind: the engine's own dataclass, with a default for each field.
+        settings: by name; other engines' are passed over, missing ones have their default.
     """
-
-    temperature: float = 0.3
-    seed: int = 0
-    primary_frame: str = PRIMARY_FRAMES[0]
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: value for name, value in settings.items() if name in names})
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,15 @@ class Interpolator(Protocol):
         """Memory of the device that rendering takes for each pixel of each frame rendered at once."""
         ...
 
+    @property
+    def by_halving(self) -> bool:
+        """Whether a gap is halved again and again wherever that reaches all its frames.
+
+        For an engine that was published to be used so: it knows the time 1/2 only. Times that halving does not reach
+        are rendered directly, and reports say that they are beyond its training.
+        """
+        ...
+
     def prepare(self, first_HWC: Tensor, second_HWC: Tensor) -> FramePair:
         """Work out once what all frames between these two need.
 
@@ -89,10 +99,35 @@ class Engine(Protocol):
         """How reports call the engine."""
         ...
 
-    def start(self, settings: RenderSettings, height: int, width: int) -> Interpolator:
+    def start(self, settings: Settings, height: int, width: int) -> Interpolator:
         """Get ready for frames of one size.
 
         Raises:
-            InbetweenError: a setting is out of its range.
+            InbetweenError: a setting is out of its range, or frames of this size cannot be taken.
+        """
+        ...
+
+
+class EngineKind(Protocol):
+    """One entry of the registry of engines: what the loader lists, and whose a model file is."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What the loader lists for it beside model files: of an engine without a model its name, else nothing."""
+        ...
+
+    def detects(self, tensors: Collection[str]) -> bool:
+        """Whether a file with tensors of these names is for this engine; the names as they are in the file."""
+        ...
+
+    def load(self, name: str, optical_flow: Any) -> Engine:
+        """Make the engine.
+
+        Args:
+            name: one of `names`, or a file that `detects` claimed.
+            optical_flow: the host's OPTICAL_FLOW or None, for engines that are given the motion.
+
+        Raises:
+            InbetweenError: the file is damaged or of a version that cannot be run, or the flow is not RAFT.
         """
         ...

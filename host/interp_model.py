@@ -1,6 +1,7 @@
-"""Our engines under the host's own node Run Frame Interpolation Model, by its INTERP_MODEL contract.
+"""Any engine under the host's own node Run Frame Interpolation Model, by its INTERP_MODEL contract.
 
-The contract has no room for settings, so they are the published ones; motion is found by the engine.
+A model of the host is passed on as it is. Ours are wrapped; the contract has no room for settings, so they are the
+published ones, and motion is found by the engine.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,8 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
-from ..core.interpolator import Engine, RenderSettings
+from ..core.interpolator import PUBLISHED, Engine
+from .rife_film import HostEngine
 
 
 class InterpModel(torch.nn.Module):
@@ -37,7 +39,7 @@ class InterpModel(torch.nn.Module):
         self, first_13HW: Tensor, second_13HW: Tensor, times: Sequence[float], cache: dict
     ) -> Tensor:
         """The frames at these times between two in [0, 1], of shape (T, 3, H, W)."""
-        interpolator = self.engine.start(RenderSettings(), *first_13HW.shape[2:])
+        interpolator = self.engine.start(PUBLISHED, *first_13HW.shape[2:])
         first_HWC, second_HWC = first_13HW[0].movedim(0, 2), second_13HW[0].movedim(0, 2)
         return interpolator.prepare(first_HWC, second_HWC).render(times).frames_THWC.movedim(3, 1)
 
@@ -48,6 +50,8 @@ class InterpModel(torch.nn.Module):
 
 
 def as_interp_model(engine: Engine) -> ModelPatcher:
-    """An engine as the host's INTERP_MODEL."""
+    """An engine as the host's INTERP_MODEL; of RIFE and FILM the one that the host's own loader makes."""
+    if isinstance(engine, HostEngine):
+        return engine.interp_model
     device = model_management.get_torch_device()
     return ModelPatcher(InterpModel(engine), device, model_management.intermediate_device())

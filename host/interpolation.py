@@ -1,55 +1,29 @@
-"""Interpolators in the host: choosing, memory, progress."""
+"""Running an engine in the host, over a sequence or over frames to be refined: memory, progress, interruption."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import comfy.model_management as model_management
+import torch
 from torch import Tensor
 
 from ..core.errors import InbetweenError
-from ..core.flow_interpolator import FlowInterpolator
-from ..core.interpolator import Engine, Interpolator, RenderSettings
+from ..core.frame_choice import choose_frames
+from ..core.interpolator import PUBLISHED, Engine, Interpolator, Settings
+from ..core.keyframes import KeyframeSet
 from ..core.timing import Instant
 from ..samplers.frame_interpolation import InterpolationReport, interpolate_frames
-from .pervfi import FOLDER, check_pervfi, files_of, load_pervfi
-from .runtime import Progress, compute_device, empty_frames
+from ..samplers.refinement import Refinement, refine_frames
+from .runtime import Progress
 
-WEIGHT_FREE = FlowInterpolator.name
 MOST_AT_ONCE = 8  # frames of one pair; more bring a GPU nothing
-
-
-def interpolator_names() -> list[str]:
-    """What the loader offers."""
-    return [WEIGHT_FREE, *files_of(FOLDER)]
-
-
-def check_interpolator(name: str) -> None:
-    """Raise InbetweenError unless there is an interpolator of this name; the error says where it is to be had."""
-    if name != WEIGHT_FREE:
-        check_pervfi(name, f'or choose "{WEIGHT_FREE}"')
-
-
-def load_interpolator(name: str, optical_flow: Any = None) -> Engine:
-    """The engine behind a name of `interpolator_names`.
-
-    Args:
-        name: the weight-free engine, or a file.
-        optical_flow: the host's OPTICAL_FLOW, for engines from a file.
-
-    Raises:
-        InbetweenError: there is none of that name, the file is no PerVFI, or the flow no RAFT.
-    """
-    check_interpolator(name)
-    if name == WEIGHT_FREE:
-        return FlowInterpolator(compute_device())
-    return load_pervfi(name, optical_flow)
 
 
 def interpolate(
     sources: Sequence[Tensor] | Tensor,
     instants: Sequence[Instant],
     engine: Engine,
-    settings: RenderSettings,
+    settings: Settings = PUBLISHED,
     recursive: bool = False,
 ) -> tuple[Tensor, InterpolationReport]:
     """Make the frames at `instants` in the host's image memory, with its progress bar and interruption.
@@ -57,8 +31,8 @@ def interpolate(
     Args:
         sources: images of shape (H, W, 3) in [0, 1], all of one size.
         instants: one for each new frame.
-        engine: from `load_interpolator`.
-        settings: for the engine.
+        engine: from `engines.load_interpolator`.
+        settings: by name; the engine takes those it knows.
         recursive: halve each gap again and again instead of making each frame at its time.
 
     Returns:
@@ -76,16 +50,48 @@ def interpolate(
     return result_THWC, report
 
 
+def refine(
+    frames_THWC: Tensor,
+    which: Mapping[str, Any],
+    engine: Engine,
+    settings: Settings = PUBLISHED,
+    strength: float = 1.0,
+    keyframes: KeyframeSet | None = None,
+) -> tuple[Tensor, Refinement]:
+    """Make chosen frames anew, as `samplers.refinement.refine_frames` says, in the host's image memory.
+
+    Args:
+        frames_THWC: a clip in [0, 1].
+        which: the frames, as arguments of `core.frame_choice.choose_frames`.
+        engine: from `engines.load_interpolator`.
+        settings: by name; the engine takes those it knows.
+        strength: 0 leaves frames as they are, 1 replaces them.
+        keyframes: stay untouched.
+
+    Raises:
+        InbetweenError: no frames can be chosen so, the result does not fit into memory, or a setting is out of its
+            range.
+    """
+    passes = choose_frames(frames_THWC, keyframes, **which, progress=Progress)
+    kept = () if keyframes is None else keyframes.frames
+    count, height, width = frames_THWC.shape[:3]
+    result_THWC = result_frames(count, height, width)
+    progress = Progress(max(1, sum(frame not in kept for chosen in passes for frame in chosen)))
+    interpolator = engine.start(settings, height, width)
+    return result_THWC, refine_frames(frames_THWC, passes, interpolator, strength, kept, result_THWC, progress)
+
+
 def result_frames(count: int, height: int, width: int) -> Tensor:
-    """Memory for a result, as `empty_frames`.
+    """Memory for a result of shape (count, height, width, 3), where and in the type in which the host keeps images.
 
     Raises:
         InbetweenError: it does not fit.
     """
+    dtype, device = model_management.intermediate_dtype(), model_management.intermediate_device()
     try:
-        return empty_frames(count, height, width)
+        return torch.empty((count, height, width, 3), dtype=dtype, device=device)
     except (MemoryError, RuntimeError):
-        size = count * height * width * 3 * model_management.dtype_size(model_management.intermediate_dtype())
+        size = count * height * width * 3 * model_management.dtype_size(dtype)
         raise InbetweenError(
             f"{count} frames of {width}x{height} need {size / 2**30:.1f} GiB of memory; "
             "ask for fewer or smaller frames."

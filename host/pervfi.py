@@ -1,5 +1,6 @@
 """PerVFI and RAFT in the host: their folders, their memory."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,31 @@ from comfy.model_patcher import ModelPatcher
 from torchvision.models.optical_flow.raft import RAFT
 
 from ..core.errors import InbetweenError
-from ..core.interpolator import RenderSettings
+from ..core.interpolator import Settings, own_settings
 from ..core.optical_flow import DisFlow
 from ..networks import pervfi, raft
+from ..networks.model_kinds import has_tensor
 from ..networks.pervfi.interpolator import FlowSource, PerVFIInterpolator, engine_name, whole_bytes
+from ..networks.pervfi.settings import PerVFISettings
 from ..networks.weight_files import read_file
 
 FOLDER, FLOW_FOLDER = "frame_interpolation", "optical_flow"
 PAGE = "https://github.com/mulns/PerVFI"
 FLOW_PAGE = "https://download.pytorch.org/models/raft_large_C_T_SKHT_V1-22a6c225.pth"
+
+
+class PerVFIKind:
+    """PerVFI in the registry of engines."""
+
+    names = ()
+
+    def detects(self, tensors: Collection[str]) -> bool:
+        """Whether a file with tensors of these names is for this engine."""
+        return has_tensor(tensors, *pervfi.MARKS.values())
+
+    def load(self, name: str, optical_flow: Any = None) -> "PerVFIEngine":
+        """As `load_pervfi`."""
+        return load_pervfi(name, optical_flow)
 
 
 class PerVFIEngine:
@@ -34,13 +51,14 @@ class PerVFIEngine:
         """How reports call the engine."""
         return engine_name(self._patcher.model.variant, self._flow)
 
-    def start(self, settings: RenderSettings, height: int, width: int) -> PerVFIInterpolator:
+    def start(self, settings: Settings, height: int, width: int) -> PerVFIInterpolator:
         """Bring the weights to the device and see how much memory is left."""
         network, device = self._patcher.model, self._patcher.load_device
         patchers = [self._patcher] if self._flow_patcher is None else [self._patcher, self._flow_patcher]
         wanted = min(whole_bytes(network, height * width), int(0.7 * model_management.get_total_memory(device)))
         model_management.load_models_gpu(patchers, memory_required=wanted, force_full_load=True)
-        return PerVFIInterpolator(network, self._flow, settings, device, model_management.get_free_memory(device))
+        own = own_settings(PerVFISettings, settings)
+        return PerVFIInterpolator(network, self._flow, own, device, model_management.get_free_memory(device))
 
 
 def load_pervfi(file: str, optical_flow: ModelPatcher | None = None) -> PerVFIEngine:

@@ -1,4 +1,4 @@
-"""Devices, result memory, progress and interruption, as the host wants them."""
+"""Devices, progress and interruption, as the host wants them."""
 
 import sys
 
@@ -6,7 +6,6 @@ import comfy.model_management as model_management
 import comfy.utils
 import torch
 from comfy_execution.utils import get_executing_context
-from torch import Tensor
 
 from ..core.reports import headline
 
@@ -20,19 +19,6 @@ def gpu_memory_gib() -> float:
     """Memory of the GPU in GiB, or 0 where the host computes on the CPU."""
     device = compute_device()
     return 0.0 if device.type == "cpu" else model_management.get_total_memory(device) / 1024**3
-
-
-def empty_frames(count: int, height: int, width: int) -> Tensor:
-    """Memory for a result of shape (count, height, width, 3), where and in the type in which the host keeps images.
-
-    Raises:
-        MemoryError or torch.OutOfMemoryError: it does not fit.
-    """
-    return torch.empty(
-        (count, height, width, 3),
-        dtype=model_management.intermediate_dtype(),
-        device=model_management.intermediate_device(),
-    )
 
 
 def show_on_node(text: str) -> None:

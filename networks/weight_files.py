@@ -33,6 +33,10 @@ def read_file(path: Path, wanted: str) -> dict[str, Any]:
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
+class _NamelessError(Exception):
+    """A file holds no tensors by name."""
+
+
 class TensorFile:
     """The tensors of a file, read one by one.
 
@@ -93,7 +97,7 @@ def _unwrapped(loaded: Any) -> dict[str, Tensor]:
     loaded = unwrapped(loaded)
     if isinstance(loaded, Mapping):
         return dict(_by_name(loaded))
-    raise TypeError("no tensors by name")
+    raise _NamelessError
 
 
 def _by_name(group: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Tensor]]:
@@ -129,6 +133,10 @@ def _told(path: Path, wanted: str) -> Iterator[None]:
             told = f"is a web page and no weights: the download went wrong; get it again: {wanted}."
         elif isinstance(error, pickle.UnpicklingError):
             told = f"holds more than weights, or is no weight file, and was not opened; use {wanted}."
+        elif isinstance(error, _NamelessError):
+            told = f"holds no weights by name; use {wanted}."
+        elif "TorchScript" in str(error):
+            told = f"is a TorchScript program, not weights alone, and was not opened; use {wanted}."
         else:
             told = f"cannot be read and may have been cut off in the download; get it again: {wanted}."
         raise InbetweenError(f"{path.name} {told}") from None

@@ -1,21 +1,20 @@
 """Interpolate Frames: a clip or keyframes in, more frames out."""
 
-from comfy_api.latest import io
+from typing import Any
 
-from ..core.easing import CURVES, EASE_OVER, eased, held, parse_bezier
-from ..core.errors import InbetweenError
-from ..core.images import check_frames
-from ..core.interpolator import RenderSettings
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..core.easing import CURVES, EASE_OVER
+from ..core.frame_plan import AS_KEYFRAMED, BEZIER, LINEAR, plan_frames
+from ..core.interpolator import Engine
 from ..core.keyframes import KeyframeSet
-from ..core.timing import locate, moments_by_count, moments_by_multiplier, moments_by_rate, moments_by_times
 from ..host.interpolation import interpolate
 from ..host.runtime import show_report
 from .checked_node import InbetweenNode
 from .render_settings import settings_inputs
 from .types import Interpolator, Keyframes
 
-AS_KEYFRAMED = "as keyframed"
-BEZIER = "bezier"
 DIRECT, RECURSIVE = "direct", "recursive"
 
 
@@ -23,7 +22,7 @@ class InbetweenInterpolate(InbetweenNode):
     """Makes frames between the frames of a clip, or between keyframes."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         multiplier = io.Int.Input(
             "multiplier",
             default=2,
@@ -69,7 +68,17 @@ class InbetweenInterpolate(InbetweenNode):
             category="in-between/interpolate",
             description="Make the frames between keyframes, or raise the frame count or frame rate of a clip. "
             "Frames that exist are passed on unchanged.",
-            search_aliases=["frame interpolation", "slow motion", "vfi", "rife", "smooth", "fps", "tween", "inbetween"],
+            search_aliases=[
+                "frame interpolation",
+                "slow motion",
+                "vfi",
+                "rife",
+                "film",
+                "smooth",
+                "fps",
+                "tween",
+                "inbetween",
+            ],
             inputs=[
                 Interpolator.Input("interpolator", tooltip="What makes the frames, from Load Interpolator."),
                 io.MultiType.Input(
@@ -90,8 +99,8 @@ class InbetweenInterpolate(InbetweenNode):
                 io.DynamicCombo.Input(
                     "easing",
                     options=[
-                        io.DynamicCombo.Option("linear", []),
-                        *(io.DynamicCombo.Option(name, [ease_over]) for name in CURVES if name != "linear"),
+                        io.DynamicCombo.Option(LINEAR, []),
+                        *(io.DynamicCombo.Option(name, [ease_over]) for name in CURVES if name != LINEAR),
                         io.DynamicCombo.Option(BEZIER, [curve, ease_over]),
                     ],
                     optional=True,
@@ -113,7 +122,8 @@ class InbetweenInterpolate(InbetweenNode):
                     optional=True,
                     tooltip="direct makes each frame at its time. recursive makes the frame half-way, then those "
                     "half-way to it, and so on: for multipliers 2, 4, 8 and so on. PerVFI was trained for half-way "
-                    "only (t = 0.5); with direct, all other times are beyond its training.",
+                    "only (t = 0.5); with direct, all other times are beyond its training. FILM was too, and halves "
+                    "with direct as well wherever it can.",
                 ),
                 *settings_inputs(),
             ],
@@ -128,61 +138,16 @@ class InbetweenInterpolate(InbetweenNode):
     @classmethod
     def execute(
         cls,
-        interpolator,
-        frames,
-        timing,
-        easing=None,
-        hold=1,
-        method=DIRECT,
-        temperature=0.3,
-        seed=0,
-        primary_frame="first",
-    ):
-        moments, sources, positions = _plan(frames, timing)
-        moments = _eased(moments, positions, easing or {"easing": "linear"}, isinstance(frames, KeyframeSet))
-        instants = locate(held(moments, positions, hold), positions)
-        settings = RenderSettings(temperature, seed, primary_frame)
-        result_THWC, report = interpolate(sources, instants, interpolator, settings, method == RECURSIVE)
+        interpolator: Engine,
+        frames: KeyframeSet | Tensor,
+        timing: dict[str, Any],
+        easing: dict[str, Any] | None = None,
+        hold: int = 1,
+        method: str = DIRECT,
+        **settings: Any,
+    ) -> io.NodeOutput:
+        plan = plan_frames(frames, **timing, **(easing or {}), hold=hold)
+        recursive = method == RECURSIVE
+        result_THWC, report = interpolate(plan.sources, plan.instants, interpolator, settings, recursive)
         show_report(report.text())
         return io.NodeOutput(result_THWC, report.text())
-
-
-def _plan(frames, timing):
-    """The moments that are asked for, the images, and where each image stands."""
-    if isinstance(frames, KeyframeSet):
-        sources, positions = [keyframe.image_HWC for keyframe in frames.keyframes], frames.frames
-        length = frames.frame_count
-    else:
-        check_frames(frames, "frames")
-        sources, positions, length = frames, range(len(frames)), len(frames)
-        if timing["timing"] == AS_KEYFRAMED:
-            raise InbetweenError(
-                f'timing "{AS_KEYFRAMED}" needs keyframes; for a clip choose multiplier, frame count, frame rate or '
-                "times."
-            )
-    if length < 2:
-        raise InbetweenError("frames holds one frame; connect a clip of 2 or more, or keyframes.")
-    match timing["timing"]:
-        case "multiplier":
-            moments = moments_by_multiplier(length, timing["multiplier"])
-        case "frame count":
-            moments = moments_by_count(length, timing["frame_count"])
-        case "frame rate":
-            moments = moments_by_rate(length, timing["source_fps"], timing["target_fps"])
-        case "times":
-            moments, positions = moments_by_times(len(sources), timing["times"]), range(len(sources))
-        case _:
-            moments = moments_by_multiplier(length, 1)
-    return moments, sources, positions
-
-
-def _eased(moments, positions, easing, keyframed):
-    name = easing["easing"]
-    if name == "linear":
-        return moments
-    if keyframed and easing["ease_over"] == "whole length":
-        raise InbetweenError(
-            'ease_over "whole length" would move the keyframes off their frames; choose each gap, or connect a clip.'
-        )
-    curve = parse_bezier(easing["curve"]) if name == BEZIER else CURVES[name]
-    return eased(moments, positions, curve, easing["ease_over"])

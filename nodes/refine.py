@@ -1,14 +1,15 @@
 """Refine Frames: chosen frames of a clip made anew from those beside them."""
 
+from typing import Any
+
 from comfy_api.latest import io
+from torch import Tensor
 
 from ..core.defects import SCORES
-from ..core.errors import InbetweenError
-from ..core.images import check_frames
-from ..core.interpolator import RenderSettings
-from ..host.refinement import find_worst, refine
+from ..core.interpolator import Engine
+from ..core.keyframes import KeyframeSet
+from ..host.interpolation import refine
 from ..host.runtime import show_report
-from ..samplers.refinement import every_other, listed_frames
 from .checked_node import InbetweenNode
 from .render_settings import settings_inputs
 from .types import Interpolator, Keyframes
@@ -18,7 +19,7 @@ class InbetweenRefine(InbetweenNode):
     """Makes chosen frames anew from the frames beside them."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         passes = io.Int.Input(
             "passes",
             default=1,
@@ -90,38 +91,13 @@ class InbetweenRefine(InbetweenNode):
     @classmethod
     def execute(
         cls,
-        interpolator,
-        images,
-        which,
-        strength,
-        keyframes=None,
-        temperature=0.3,
-        seed=0,
-        primary_frame="first",
-    ):
-        check_frames(images, "images")
-        count = len(images)
-        if count < 3:
-            raise InbetweenError(f"images holds {count} frames; to make some anew, connect 3 or more.")
-        if keyframes is not None and keyframes.frame_count != count:
-            raise InbetweenError(
-                f"{count} frames came in but the keyframes stand on {keyframes.frame_count}; connect the keyframes "
-                "that the frames were made from."
-            )
-        settings = RenderSettings(temperature, seed, primary_frame)
-        kept = () if keyframes is None else keyframes.frames
-        passes = _passes(images, which, kept)
-        result_THWC, report = refine(images, passes, interpolator, settings, strength, kept)
+        interpolator: Engine,
+        images: Tensor,
+        which: dict[str, Any],
+        strength: float,
+        keyframes: KeyframeSet | None = None,
+        **settings: Any,
+    ) -> io.NodeOutput:
+        result_THWC, report = refine(images, which, interpolator, settings, strength, keyframes)
         show_report(report.text())
         return io.NodeOutput(result_THWC, report.text())
-
-
-def _passes(images, which, kept):
-    """The frames to make anew, pass by pass."""
-    match which["which"]:
-        case "every other":
-            return every_other(len(images), which["passes"])
-        case "list":
-            return [listed_frames(which["frames"], len(images))]
-        case _:
-            return [find_worst(images, which["score"], which["count"], kept)]

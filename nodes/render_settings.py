@@ -1,14 +1,14 @@
-"""The inputs that nodes with an interpolator share: what PerVFI makes its frames of."""
+"""The inputs that nodes with an interpolator share: the settings of all engines, of which PerVFI alone has any."""
 
 from comfy_api.latest import io
 
-from ..core.interpolator import PRIMARY_FRAMES, RenderSettings
+from ..networks.pervfi.settings import PRIMARY_FRAMES, PerVFISettings
 
-DEFAULTS = RenderSettings()
+DEFAULTS = PerVFISettings()
 
 
 def settings_inputs() -> list[io.Input]:
-    """Temperature, seed and primary frame; optional, and passed over by the weight-free interpolator."""
+    """Temperature, seed and primary frame; optional, and passed over by engines that do not know them."""
     return [
         io.Float.Input(
             "temperature",

@@ -13,7 +13,7 @@ from ..core.interpolator import FramePair, Interpolator
 from ..core.progress import ProgressCallback, no_progress
 from ..core.reports import report_text
 from ..core.timing import Instant
-from .halving import check_halvable, half_way, halved
+from .halving import check_halvable, half_way, halved, is_halved, untrained_times
 
 MOST_LISTED = 6  # pairs named one by one in the report; more are only counted
 NOTEWORTHY = 0.05  # share of the area cross-faded from which a pair is named
@@ -26,11 +26,13 @@ class PairReport:
     is_cut: they have nothing in common, so the nearer one is held.
     is_still: they are the same picture, which is held.
     blended: mean share of the area, 0 to 1, that is visibly cross-faded because no motion could be trusted.
+    untrained: how many pictures were made at times for which the engine was not trained.
     """
 
     is_cut: bool = False
     is_still: bool = False
     blended: float = 0.0
+    untrained: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,14 @@ class InterpolationReport:
         if noted:
             areas = [f"{_pair(source)} ({faded[source]:.0%} of the area)" for source in noted]
             warnings.append(f"cross-faded where no motion was found between {_listed(areas)}.")
+        untrained = [source for source, pair in self.pairs.items() if pair.untrained]
+        if untrained:
+            count = sum(self.pairs[source].untrained for source in untrained)
+            warnings.append(
+                f"{self.engine} was trained for the frame half-way only, so {count} at other times may be less good, "
+                f"between {_listed([_pair(source) for source in untrained])}; halving reaches 1/2, 1/4, 3/8 and so on, "
+                "with a multiplier of 2, 4, 8, 16, 32 or 64."
+            )
         return report_text([line], warnings)
 
 
@@ -81,7 +91,8 @@ def interpolate_frames(
         result_THWC: is written to; any device, any floating type, `len(instants)` frames.
         on_frames: called with 0 before each pair and with n after n more result frames; may raise to stop the work.
         batch: most frames rendered at once; halved, for good, when the device runs out of memory.
-        recursive: make the frame half-way, then those half-way to it, and so on, instead of each at its time.
+        recursive: make the frame half-way, then those half-way to it, and so on, instead of each at its time. Engines
+            that are `by_halving` do so anyway in each gap that it fills.
 
     Returns:
         What was made and where a fall-back was used.
@@ -117,7 +128,8 @@ def interpolate_frames(
         first_HWC, second_HWC = sources[source], sources[source + 1]
         pair = interpolator.prepare(first_HWC, second_HWC)
         is_cut, blended = pair.is_cut, []
-        if recursive and not is_cut:
+        untrained = 0 if is_cut or recursive else len(untrained_times(interpolator, frames_at))
+        if not is_cut and (recursive or is_halved(interpolator, frames_at)):
             made = halved(interpolator, first_HWC, half_way(pair), second_HWC, list(frames_at))
         else:
             made = batches.render(pair, list(frames_at))
@@ -125,7 +137,7 @@ def interpolate_frames(
         for frames, (picture_HWC, share) in zip(frames_at.values(), made, strict=True):
             show(frames, picture_HWC)
             blended.append(share)
-        pairs[source] = PairReport(is_cut=is_cut, blended=sum(blended) / len(blended))
+        pairs[source] = PairReport(is_cut=is_cut, blended=sum(blended) / len(blended), untrained=untrained)
     return InterpolationReport(interpolator.name, len(sources), len(instants), pairs)
 
 

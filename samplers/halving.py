@@ -14,14 +14,32 @@ HALF = Fraction(1, 2)
 Picture = tuple[Tensor, float]  # of shape (H, W, 3), and the share of it that is cross-faded
 
 
+def is_halvable(time: Fraction) -> bool:
+    """Whether halving a gap a few times reaches this time of it."""
+    return not time.denominator & (time.denominator - 1) and time.denominator <= 1 << MOST_HALVINGS
+
+
 def check_halvable(times: Iterable[Fraction]) -> None:
     """Raise InbetweenError unless halving a gap a few times reaches each of these times."""
     for time in sorted(times):
-        if time.denominator & (time.denominator - 1) or time.denominator > 1 << MOST_HALVINGS:
+        if not is_halvable(time):
             raise InbetweenError(
                 f"halving a gap reaches 1/2, 1/4, 3/8 and so on, but a frame is wanted at {time} of a gap; choose the "
                 "method direct, or a multiplier of 2, 4, 8, 16, 32 or 64."
             )
+
+
+def is_halved(interpolator: Interpolator, times: Iterable[Fraction]) -> bool:
+    """Whether the frames of a gap, in (0, 1), are made by halving because the engine was published to be used so."""
+    return interpolator.by_halving and all(map(is_halvable, times))
+
+
+def untrained_times(interpolator: Interpolator, times: Iterable[Fraction]) -> list[Fraction]:
+    """Those times of a gap, in (0, 1), that are rendered although the engine knows half-way only."""
+    times = list(times)
+    if not interpolator.by_halving or is_halved(interpolator, times):
+        return []
+    return [time for time in times if time != HALF]
 
 
 def half_way(pair: FramePair) -> Picture:

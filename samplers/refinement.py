@@ -1,20 +1,19 @@
 """Make chosen frames of a clip anew from the frames beside them, to take away flicker, blur and ghosts."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import torch
 from torch import Tensor
 
-from ..core.errors import InbetweenError
-from ..core.interpolator import Interpolator
+from ..core.interpolator import FramePair, Interpolator
 from ..core.limits import check_between
 from ..core.progress import ProgressCallback, no_progress
 from ..core.reports import report_text
+from .halving import half_way, halved, is_halved, untrained_times
 
 MOST_LISTED = 40  # frames named one by one in the report
-FRAME_RANGE = re.compile(r"(-?[0-9]{1,9})(?:-(-?[0-9]{1,9}))?")
 
 
 @dataclass(frozen=True)
@@ -24,6 +23,7 @@ class Refinement:
     changed: for each frame that was made anew, its mean difference from what came in, of the range 0 to 1.
     kept: keyframes that were chosen and left alone.
     cut: chosen frames left alone because the frames beside them show different scenes.
+    untrained: frames made at times between their neighbours for which the engine was not trained.
     """
 
     engine: str
@@ -31,6 +31,7 @@ class Refinement:
     changed: dict[int, float]
     kept: tuple[int, ...]
     cut: tuple[int, ...]
+    untrained: tuple[int, ...] = ()
 
     def text(self) -> str:
         """How many frames, by how much each was changed, what was left alone."""
@@ -43,46 +44,15 @@ class Refinement:
             )
         if self.kept:
             lines.append(f"Keyframes stay: {', '.join(map(str, self.kept))}.")
-        cut = [f"at a cut, so left alone: {', '.join(map(str, self.cut))}."] if self.cut else []
-        return report_text(lines, cut)
-
-
-def every_other(frame_count: int, passes: int) -> list[list[int]]:
-    """The frames of each pass: odd ones, then even ones, then odd ones again; never the first and the last.
-
-    Raises:
-        InbetweenError: passes is below 1.
-    """
-    if passes < 1:
-        raise InbetweenError(f"passes is {passes}; give 1 or more.")
-    return [list(range(1 + number % 2, frame_count - 1, 2)) for number in range(passes)]
-
-
-def listed_frames(text: str, frame_count: int) -> list[int]:
-    """The frames of a list such as "3, 8-11, -2"; negative numbers count from the end.
-
-    Raises:
-        InbetweenError: not a number, not in the clip, or the first or last frame, which has but one beside it.
-    """
-    chosen: set[int] = set()
-    for word in text.replace(",", " ").split():
-        written = FRAME_RANGE.fullmatch(word)
-        if written is None:
-            raise InbetweenError(f'frames: cannot read "{word[:20]}"; write frame numbers such as 3, 8-11, -2.')
-        low, high = int(written[1]), int(written[2] or written[1])
-        low, high = (number + frame_count if number < 0 else number for number in (low, high))
-        if high < low:
-            raise InbetweenError(f'frames: "{word[:20]}" runs backward; write the smaller number first.')
-        for frame in (low, high):
-            if not 1 <= frame <= frame_count - 2:
-                raise InbetweenError(
-                    f"frames: {word[:20]} cannot be made anew; of {frame_count} frames choose 1 to {frame_count - 2}, "
-                    "which have one on each side."
-                )
-        chosen |= set(range(low, high + 1))
-    if not chosen:
-        raise InbetweenError("frames is empty; write frame numbers such as 3, 8-11, -2.")
-    return sorted(chosen)
+        warnings = []
+        if self.cut:
+            warnings.append(f"at a cut, so left alone: {', '.join(map(str, self.cut))}.")
+        if self.untrained:
+            warnings.append(
+                f"{self.engine} was trained for the frame half-way only, and these are not: "
+                f"{', '.join(map(str, self.untrained))}; choose 1, 3 or 7 frames in a row, or every other."
+            )
+        return report_text(lines, warnings)
 
 
 def refine_frames(
@@ -113,19 +83,23 @@ def refine_frames(
     """
     check_between(strength, "strength", 0, 1)
     result_THWC.copy_(frames_THWC)
-    fixed, changed, cut = set(keyframes), set(), set()
+    fixed, changed, cut, untrained = set(keyframes), set(), set(), set()
     for chosen in passes:
         for run in _runs([frame for frame in chosen if frame not in fixed]):
             on_frames(0)
             before, after = run[0] - 1, run[-1] + 1
-            pair = interpolator.prepare(result_THWC[before].clone(), result_THWC[after].clone())
+            first_HWC, second_HWC = result_THWC[before].clone(), result_THWC[after].clone()
+            pair = interpolator.prepare(first_HWC, second_HWC)
             if pair.is_cut:
                 cut |= set(run)
                 on_frames(len(run))
                 continue
-            for frame in run:
-                made_HWC = pair.render([(frame - before) / (after - before)]).frames_THWC[0].to(result_THWC)
-                result_THWC[frame].copy_(torch.lerp(result_THWC[frame], made_HWC, strength))
+            time_of = {frame: Fraction(frame - before, after - before) for frame in run}
+            beyond = untrained_times(interpolator, time_of.values())
+            untrained |= {frame for frame, time in time_of.items() if time in beyond}
+            made = _made(interpolator, pair, first_HWC, second_HWC, list(time_of.values()))
+            for frame, made_HWC in zip(run, made, strict=True):
+                result_THWC[frame].copy_(torch.lerp(result_THWC[frame], made_HWC.to(result_THWC), strength))
                 changed.add(frame)
                 on_frames(1)
     differences = {
@@ -133,7 +107,24 @@ def refine_frames(
         for frame in sorted(changed)
     }
     kept = sorted(fixed & {frame for chosen in passes for frame in chosen})
-    return Refinement(interpolator.name, len(frames_THWC), differences, tuple(kept), tuple(sorted(cut - changed)))
+    left = tuple(sorted(cut - changed))
+    return Refinement(interpolator.name, len(frames_THWC), differences, tuple(kept), left, tuple(sorted(untrained)))
+
+
+def _made(
+    interpolator: Interpolator,
+    pair: FramePair,
+    first_HWC: Tensor,
+    second_HWC: Tensor,
+    times: Sequence[Fraction],
+) -> Iterator[Tensor]:
+    """The pictures at these times between two frames, one after the other."""
+    if is_halved(interpolator, times):
+        for picture_HWC, _ in halved(interpolator, first_HWC, half_way(pair), second_HWC, times):
+            yield picture_HWC
+    else:
+        for time in times:
+            yield pair.render([float(time)]).frames_THWC[0]
 
 
 def _runs(frames: list[int]) -> list[list[int]]:

@@ -50,6 +50,7 @@ PUBLISHED_MODELS = {
     "model_patches/svd_reverse_motion_with_attnflip_change.safetensors": "model_patches/svd_reverse.safetensors",
     "frame_interpolation/v00.pth": "frame_interpolation/v00.pth",
     "frame_interpolation/vb.pth": "frame_interpolation/vb.pth",
+    "frame_interpolation/rife_v4.26.safetensors": "frame_interpolation/rife.safetensors",
     "optical_flow/raft_large_C_T_SKHT_V1-22a6c225.pth": "optical_flow/raft_large.pth",
 }
 

@@ -7,19 +7,12 @@ import torch
 from torch import Tensor
 
 from ...core.errors import InbetweenError
+from ..model_kinds import what_it_is
 from ..weight_files import bare_tensors, unwrapped
 from .model import PerVFI
 
 MARKS = {"v00": "condFLownet.blocks.0.invconv.weight", "vb": "generator.tail.weight"}
 WANTED = "a PerVFI file, v00.pth or vb.pth of github.com/mulns/PerVFI"
-
-# What other files that end up in the same folder are known by.
-OTHERS = {
-    "RIFE": ("block0.conv0.0.0.weight", "flownet.block0.conv0.0.0.weight", "encode.cnn0.weight"),
-    "FILM": ("extract.extract_sublevels.convs.0.0.conv.weight",),
-    "RAFT, an optical flow model": ("update_block.flow_head.conv1.weight",),
-}
-LORA_ENDINGS = (".lora_down.weight", ".lora_A.weight", ".lora_up.weight", ".lora_B.weight")
 
 
 def published_tensors(loaded: Any, name: str = "the file") -> tuple[str, dict[str, Tensor]]:
@@ -42,11 +35,7 @@ def published_tensors(loaded: Any, name: str = "the file") -> tuple[str, dict[st
     for variant, mark in MARKS.items():
         if mark in tensors:
             return variant, tensors
-    found = next((other for other, marks in OTHERS.items() if any(mark in tensors for mark in marks)), None)
-    if found is None and any(key.endswith(LORA_ENDINGS) for key in tensors):
-        found = "a LoRA"
-    told = f"{name} is {found}" if found else f"{name} is no model that this node knows"
-    raise InbetweenError(f"{told}; use {WANTED}.")
+    raise InbetweenError(f"{name} {what_it_is(tensors)}; use {WANTED}.")
 
 
 def build(

@@ -9,11 +9,12 @@ from torch import Tensor
 
 from ...core.errors import InbetweenError
 from ...core.flow_agreement import Consistency
-from ...core.interpolator import PRIMARY_FRAMES, Rendered, RenderSettings
+from ...core.interpolator import Rendered
 from ...core.optical_flow import check_size
 from .front_end import FUSION_HALO, Pair, carried_colours
 from .model import PerVFI, check_temperature, draw_noise, padded
 from .parts import cut
+from .settings import PRIMARY_FRAMES, PerVFISettings
 
 # Memory for each pixel in bytes, of float32; measured. What is kept for the whole frame, and what the part that is
 # being worked on takes on top.
@@ -38,11 +39,13 @@ class FlowSource(Protocol):
 class PerVFIInterpolator:
     """One run over the frames of a sequence; features of a frame are used for the pairs on both sides of it."""
 
+    by_halving = False  # it knows 1/2 only as well, but takes other times: the choice is the user's
+
     def __init__(
         self,
         network: PerVFI,
         flow: FlowSource,
-        settings: RenderSettings,
+        settings: PerVFISettings,
         device: torch.device | str = "cpu",
         free_bytes: float = float("inf"),
     ) -> None:

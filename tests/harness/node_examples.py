@@ -11,9 +11,9 @@ from functools import cache
 
 import torch
 from comfyui_inbetween.core.flow_interpolator import FlowInterpolator
-from comfyui_inbetween.core.interpolator import PRIMARY_FRAMES
 from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
 from comfyui_inbetween.core.lora_mixture import LoraMixture
+from comfyui_inbetween.networks.pervfi.settings import PRIMARY_FRAMES
 from example_values import (
     Arguments,
     keyframes,
@@ -26,6 +26,7 @@ from example_values import (
 )
 from pervfi_weights import seeded_weights
 from raft_weights import seeded_raft
+from rife_film_weights import small_film, small_rife
 from semfi_weights import numbers
 
 
@@ -62,6 +63,20 @@ def pervfi_engine(variant: str = "vb"):
     return PerVFIEngine(on_cpu(build(_weights(variant))), None)
 
 
+def rife_engine():
+    """A small RIFE with random weights."""
+    from comfyui_inbetween.host.rife_film import RIFE, HostEngine
+
+    return HostEngine(on_cpu(small_rife()), RIFE)
+
+
+def film_engine():
+    """A small FILM with random weights, which makes about the mean of two frames."""
+    from comfyui_inbetween.host.rife_film import FILM, HostEngine
+
+    return HostEngine(on_cpu(small_film()), FILM)
+
+
 @cache
 def _weights(variant: str) -> dict[str, torch.Tensor]:
     return seeded_weights(variant)
@@ -79,7 +94,7 @@ def _optical_flow_loader() -> Iterator[Arguments]:
 
 
 def _interpolator_loader() -> Iterator[Arguments]:
-    from comfyui_inbetween.host.interpolation import interpolator_names
+    from comfyui_inbetween.host.engines import interpolator_names
     from comfyui_inbetween.networks import raft
 
     for name in interpolator_names():
@@ -107,6 +122,9 @@ def _interpolate() -> Iterator[Arguments]:
     for method, primary_frame in (("recursive", "first"), ("direct", "nearer"), ("direct", "both")):
         settings = {"temperature": 0.5, "seed": 5, "primary_frame": primary_frame}
         yield {"interpolator": pervfi_engine("v00"), **twice, "method": method, **settings}
+    seen = moving_clip(2, 70, 90)
+    for engine in (rife_engine(), film_engine()):
+        yield {"interpolator": engine, "frames": seen, "timing": {"timing": "multiplier", "multiplier": 4}}
 
 
 def _refine() -> Iterator[Arguments]:
@@ -125,6 +143,9 @@ def _refine() -> Iterator[Arguments]:
     for primary_frame in PRIMARY_FRAMES:
         settings = {"temperature": 0.5, "seed": 5, "primary_frame": primary_frame}
         yield {**common, **with_keyframes, "interpolator": pervfi_engine(), **settings}
+    for engine in (rife_engine(), film_engine()):
+        three = {"which": "list", "frames": "1-3"}
+        yield {**common, "images": moving_clip(5, 70, 90), "interpolator": engine, "which": three}
 
 
 def _finish() -> Iterator[Arguments]:

@@ -14,6 +14,7 @@ from gi_weights import BASE_SEED, XT_SEED, seeded_svd, svd_shapes, write_change,
 from pervfi_weights import write_pervfi
 from raft_weights import write_raft
 from random_weights import randomise, write_weights
+from rife_film_weights import write_rife
 from safetensors.torch import load_file
 from semfi_weights import WAN_SIZES, seeded_wan, tiny_wan_shapes, write_lora, write_semfi
 
@@ -97,6 +98,8 @@ TINY_MODELS: dict[str, Callable[[Path], Path]] = {
     "model_patches/svd_reverse.safetensors": write_change,
     "frame_interpolation/v00.pth": lambda path: write_pervfi(path, "v00"),
     "frame_interpolation/vb.pth": lambda path: write_pervfi(path, "vb"),
+    "frame_interpolation/flownet.pkl": write_rife,
+    "frame_interpolation/rife.safetensors": write_rife,
     "optical_flow/raft_large.pth": write_raft,
     "optical_flow/raft-sintel.pth": lambda path: write_raft(path, original=True),
 }

@@ -10,7 +10,6 @@ from node_examples import pervfi_engine
 def run(host):
     """The host's node, and ours on the same frames."""
     from comfy_extras.nodes_frame_interpolation import FrameInterpolate
-    from comfyui_inbetween.core.interpolator import RenderSettings
     from comfyui_inbetween.core.timing import locate, moments_by_multiplier
     from comfyui_inbetween.host.interp_model import as_interp_model
     from comfyui_inbetween.host.interpolation import interpolate
@@ -19,7 +18,7 @@ def run(host):
         instants = locate(moments_by_multiplier(len(clip), multiplier), range(len(clip)))
         with torch.inference_mode():
             theirs = FrameInterpolate.execute(as_interp_model(engine), clip, multiplier).result[0]
-            return theirs, interpolate(clip, instants, engine, RenderSettings())[0]
+            return theirs, interpolate(clip, instants, engine)[0]
 
     return both
 

@@ -5,7 +5,6 @@ from fractions import Fraction
 import pytest
 import torch
 from comfyui_inbetween.core.flow_interpolator import FlowInterpolator
-from comfyui_inbetween.core.interpolator import RenderSettings
 
 
 @pytest.fixture
@@ -14,6 +13,12 @@ def interpolation(host):
     from comfyui_inbetween.host import interpolation
 
     return interpolation
+
+
+def weight_free():
+    from comfyui_inbetween.host.engines import WEIGHT_FREE, load_interpolator
+
+    return load_interpolator(WEIGHT_FREE)
 
 
 def plan(count):
@@ -32,8 +37,8 @@ def moving_square():
 def test_frames_land_in_the_hosts_image_memory(interpolation):
     import comfy.model_management as model_management
 
-    interpolator = interpolation.load_interpolator(interpolation.interpolator_names()[0])
-    frames_THWC, report = interpolation.interpolate(moving_square(), plan(4), interpolator, RenderSettings())
+    interpolator = weight_free()
+    frames_THWC, report = interpolation.interpolate(moving_square(), plan(4), interpolator)
     assert frames_THWC.shape == (9, 48, 64, 3)
     assert frames_THWC.dtype == model_management.intermediate_dtype()
     assert frames_THWC.device == model_management.intermediate_device()
@@ -42,8 +47,8 @@ def test_frames_land_in_the_hosts_image_memory(interpolation):
 
 
 def test_the_progress_bar_reaches_its_end(interpolation, steps):
-    interpolator = interpolation.load_interpolator(interpolation.interpolator_names()[0])
-    interpolation.interpolate(moving_square(), plan(4), interpolator, RenderSettings())
+    interpolator = weight_free()
+    interpolation.interpolate(moving_square(), plan(4), interpolator)
     assert steps[-1] == (9, 9)
     assert [value for value, _ in steps] == sorted(value for value, _ in steps)
 
@@ -63,17 +68,10 @@ def test_interrupt_stops_before_the_next_pair(interpolation, steps):
 
     stopper = Stopper()
     with pytest.raises(model_management.InterruptProcessingException):
-        interpolation.interpolate(moving_square(), plan(2), stopper, RenderSettings())
+        interpolation.interpolate(moving_square(), plan(2), stopper)
     assert stopper.prepared == 1
     assert steps[-1][0] < 5
     assert not model_management.processing_interrupted()
-
-
-def test_an_unknown_interpolator_names_what_there_is(interpolation):
-    with pytest.raises(
-        ValueError, match=r'there is no "rife" in models/frame_interpolation; get v00.pth or .* or choose "optical flow'
-    ):
-        interpolation.load_interpolator("rife")
 
 
 def test_more_than_fits_is_told_before_any_work(interpolation):
@@ -81,4 +79,4 @@ def test_more_than_fits_is_told_before_any_work(interpolation):
 
     many = [Instant(0, Fraction(0))] * 1_000_000
     with pytest.raises(ValueError, match=r"GiB of memory; ask for fewer or smaller frames"):
-        interpolation.interpolate(torch.zeros(2, 2048, 2048, 3), many, None, RenderSettings())
+        interpolation.interpolate(torch.zeros(2, 2048, 2048, 3), many, None)

@@ -14,13 +14,12 @@ def pervfi(tiny_models):
 
 
 def interpolated(engine, clip, multiplier=2):
-    from comfyui_inbetween.core.interpolator import RenderSettings
     from comfyui_inbetween.core.timing import locate, moments_by_multiplier
     from comfyui_inbetween.host.interpolation import interpolate
 
     instants = locate(moments_by_multiplier(len(clip), multiplier), range(len(clip)))
     with torch.inference_mode():
-        return interpolate(clip, instants, engine, RenderSettings())
+        return interpolate(clip, instants, engine)
 
 
 @pytest.mark.parametrize("variant", ["v00", "vb"])

@@ -5,12 +5,12 @@ import gc
 import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
-from comfyui_inbetween.core.interpolator import RenderSettings
 from comfyui_inbetween.core.optical_flow import DisFlow
 from comfyui_inbetween.core.timing import locate, moments_by_multiplier
 from comfyui_inbetween.networks.pervfi import build
 from comfyui_inbetween.networks.pervfi import interpolator as module
 from comfyui_inbetween.networks.pervfi.interpolator import PerVFIInterpolator, strays
+from comfyui_inbetween.networks.pervfi.settings import PerVFISettings
 from comfyui_inbetween.samplers.frame_interpolation import interpolate_frames
 from example_values import moving_clip
 from pervfi_weights import seeded_weights
@@ -34,7 +34,7 @@ class Flow:
 
 
 def engine(networks, variant="vb", flow=None, **settings):
-    return PerVFIInterpolator(networks[variant], flow or DisFlow(), RenderSettings(**settings))
+    return PerVFIInterpolator(networks[variant], flow or DisFlow(), PerVFISettings(**settings))
 
 
 def frame(interpolator, clip, *times):
@@ -142,14 +142,14 @@ def test_memory_is_that_of_two_pairs_however_long(networks):
             return pair
 
     clip = moving_clip(5, 32, 40)
-    interpolator = Watched(networks["vb"], DisFlow(), RenderSettings())
+    interpolator = Watched(networks["vb"], DisFlow(), PerVFISettings())
     interpolate_frames(clip, locate(moments_by_multiplier(5, 2), range(5)), interpolator, torch.empty(9, 32, 40, 3))
     assert alive[-1] <= 1.01 * alive[1]
 
 
 def test_parts_follow_from_free_memory(networks):
     def parts(free_gib, height, width):
-        interpolator = PerVFIInterpolator(networks["vb"], DisFlow(), RenderSettings(), free_bytes=free_gib * 2**30)
+        interpolator = PerVFIInterpolator(networks["vb"], DisFlow(), PerVFISettings(), free_bytes=free_gib * 2**30)
         return interpolator.parts_for(height, width)
 
     assert parts(80, 1080, 1920) == 1

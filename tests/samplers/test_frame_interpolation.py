@@ -17,6 +17,7 @@ class CrossFade:
     name = "cross-fade"
     device = torch.device("cpu")
     bytes_per_pixel = 12
+    by_halving = False
 
     def __init__(self, most=1000):
         self.most, self.prepared, self.rendered = most, [], []

@@ -16,8 +16,8 @@ class Doubling:
 
     name, device, bytes_per_pixel = "harmonic", torch.device("cpu"), 12
 
-    def __init__(self, cut=False):
-        self.asked, self.cut = [], cut
+    def __init__(self, cut=False, by_halving=False):
+        self.asked, self.cut, self.by_halving = [], cut, by_halving
 
     def prepare(self, first_HWC, second_HWC):
         return Pair(self, first_HWC, second_HWC)
@@ -33,11 +33,15 @@ class Pair:
         return Rendered(torch.stack(made), (0.1,) * len(times))
 
 
-def run(multiplier, values=(1.0, 2.0), interpolator=None, **options):
+def run(multiplier, values=(1.0, 2.0), interpolator=None, recursive=True, **options):
+    return at(moments_by_multiplier(len(values), multiplier), values, interpolator, recursive=recursive, **options)
+
+
+def at(moments, values=(1.0, 2.0), interpolator=None, **options):
     sources = torch.tensor(values).view(-1, 1, 1, 1).expand(-1, 2, 2, 3)
-    instants = locate(moments_by_multiplier(len(values), multiplier), range(len(values)))
+    instants = locate(moments, range(len(values)))
     result = torch.empty(len(instants), 2, 2, 3)
-    report = interpolate_frames(sources, instants, interpolator or Doubling(), result, recursive=True, **options)
+    report = interpolate_frames(sources, instants, interpolator or Doubling(), result, **options)
     return result[:, 0, 0, 0].tolist(), report
 
 
@@ -61,13 +65,10 @@ def test_only_half_way_is_asked_and_only_what_is_needed():
     run(4, interpolator=interpolator)
     assert interpolator.asked == [[0.5]] * 3
     interpolator = Doubling()
-    sources = torch.tensor([1.0, 2.0]).view(-1, 1, 1, 1).expand(-1, 2, 2, 3)
-    instants = locate([Fraction(0), Fraction(3, 8), Fraction(1)], range(2))
-    result = torch.empty(3, 2, 2, 3)
-    interpolate_frames(sources, instants, interpolator, result, recursive=True)
+    values, _ = at([Fraction(0), Fraction(3, 8), Fraction(1)], interpolator=interpolator, recursive=True)
     assert len(interpolator.asked) == 3
     half = harmonic(1, 2)
-    assert result[1, 0, 0, 0].item() == pytest.approx(harmonic(harmonic(1, half), half))
+    assert values[1] == pytest.approx(harmonic(harmonic(1, half), half))
 
 
 def test_progress_counts_every_frame():
@@ -95,3 +96,46 @@ def test_more_halvings_than_anyone_needs_are_refused():
     check_halvable([Fraction(1, 64), Fraction(0), Fraction(63, 64)])
     with pytest.raises(InbetweenError, match="at 1/128 of a gap"):
         check_halvable([Fraction(1, 128)])
+
+
+# Engines that were published to halve do so unasked
+
+
+def test_an_engine_for_halving_halves_whatever_the_method():
+    interpolator = Doubling(by_halving=True)
+    values, report = run(8, (1.0, 2.0, 5.0), interpolator, recursive=False, batch=8)
+    assert values == run(8, (1.0, 2.0, 5.0))[0]
+    assert {time for times in interpolator.asked for time in times} == {0.5}
+    assert "trained" not in report.text()
+    assert run(8, (1.0, 2.0, 5.0), recursive=False)[0] != values
+
+
+def test_what_halving_does_not_reach_is_made_at_its_time_and_told():
+    interpolator = Doubling(by_halving=True)
+    _, report = run(3, (1.0, 2.0, 5.0), interpolator, recursive=False, batch=8)
+    assert interpolator.asked == [[pytest.approx(1 / 3), pytest.approx(2 / 3)]] * 2
+    assert [pair.untrained for pair in report.pairs.values()] == [2, 2]
+    assert report.text().splitlines()[-1] == (
+        "Attention: harmonic was trained for the frame half-way only, so 4 at other times may be less good, between "
+        "0 and 1; 1 and 2; halving reaches 1/2, 1/4, 3/8 and so on, with a multiplier of 2, 4, 8, 16, 32 or 64."
+    )
+
+
+def test_the_frames_of_a_gap_are_all_made_one_way():
+    """A mixture would jump from one to the other. 1/2 is half-way either way, and counts as trained."""
+    interpolator = Doubling(by_halving=True)
+    moments = [Fraction(1, 4), Fraction(1, 3), Fraction(1, 2), Fraction(5, 4)]
+    _, report = at(moments, (1.0, 2.0, 5.0), interpolator, batch=8)
+    assert interpolator.asked == [[0.25, pytest.approx(1 / 3), 0.5], [0.5], [0.5]]
+    assert [pair.untrained for pair in report.pairs.values()] == [2, 0]
+
+
+def test_a_cut_needs_no_training():
+    _, report = run(3, interpolator=Doubling(cut=True, by_halving=True), recursive=False)
+    assert report.pairs[0].untrained == 0
+    assert "trained" not in report.text()
+
+
+def test_recursive_stays_strict_for_such_an_engine():
+    with pytest.raises(InbetweenError, match="wanted at 1/3 of a gap; choose the method direct"):
+        run(3, interpolator=Doubling(by_halving=True))

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from comfyui_inbetween.core.errors import InbetweenError
+from comfyui_inbetween.core.frame_choice import every_other
 from comfyui_inbetween.core.interpolator import Rendered
-from comfyui_inbetween.samplers.refinement import Refinement, every_other, listed_frames, refine_frames
+from comfyui_inbetween.samplers.refinement import Refinement, refine_frames
 
 
 class Between:
@@ -12,19 +12,20 @@ class Between:
 
     name, device, bytes_per_pixel = "mean", torch.device("cpu"), 12
 
-    def __init__(self, cut=1e9):
-        self.cut, self.prepared = cut, []
+    def __init__(self, cut=1e9, by_halving=False):
+        self.cut, self.by_halving, self.prepared, self.rendered = cut, by_halving, [], []
 
     def prepare(self, first_HWC, second_HWC):
         self.prepared.append((first_HWC[0, 0, 0].item(), second_HWC[0, 0, 0].item()))
-        return Pair(first_HWC, second_HWC, (first_HWC - second_HWC).abs().max() > self.cut)
+        return Pair(self, first_HWC, second_HWC, (first_HWC - second_HWC).abs().max() > self.cut)
 
 
 class Pair:
-    def __init__(self, first_HWC, second_HWC, is_cut):
-        self.first_HWC, self.second_HWC, self.is_cut = first_HWC, second_HWC, bool(is_cut)
+    def __init__(self, owner, first_HWC, second_HWC, is_cut):
+        self.owner, self.first_HWC, self.second_HWC, self.is_cut = owner, first_HWC, second_HWC, bool(is_cut)
 
     def render(self, times):
+        self.owner.rendered.append(list(times))
         made = [torch.lerp(self.first_HWC, self.second_HWC, time) for time in times]
         return Rendered(torch.stack(made), (0.0,) * len(times))
 
@@ -54,9 +55,6 @@ def test_strength_mixes():
 
 
 def test_passes_take_turns_and_build_on_each_other():
-    assert every_other(8, 1) == [[1, 3, 5]]
-    assert every_other(7, 3) == [[1, 3, 5], [2, 4], [1, 3, 5]]
-    assert every_other(3, 2) == [[1], []]
     values, report = refined([0, 8, 0, 8, 0], every_other(5, 2))
     assert values == [0, 0, 0, 0, 0]
     assert report.changed == {1: 8.0, 2: 0.0, 3: 8.0}
@@ -111,36 +109,25 @@ def test_the_report_names_frames_and_amounts():
     assert many.endswith("40 (0.1000) and 59 more.")
 
 
-@pytest.mark.parametrize(
-    ("text", "frames"),
-    [("3", [3]), ("1, 5 3", [1, 3, 5]), ("2-4,4", [2, 3, 4]), ("-2", [8]), ("-4--2", [6, 7, 8]), ("7--3", [7])],
-)
-def test_lists_are_read(text, frames):
-    assert listed_frames(text, 10) == frames
+# Engines that were published to halve
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "frames is empty; write frame numbers such as 3, 8-11, -2"),
-        ("x", 'frames: cannot read "x"; write frame numbers'),
-        ("3-", 'cannot read "3-"'),
-        ("-", 'cannot read "-"'),
-        ("1.5", 'cannot read "1.5"'),
-        ("1_0", 'cannot read "1_0"'),
-        ("9" * 5000, 'cannot read "99999999999999999999"'),
-        ("5-3", '"5-3" runs backward'),
-        ("0", "0 cannot be made anew; of 10 frames choose 1 to 8, which have one on each side"),
-        ("9", "9 cannot be made anew"),
-        ("-1", "-1 cannot be made anew"),
-        ("4-12", "4-12 cannot be made anew"),
-    ],
-)
-def test_lists_that_cannot_be(text, message):
-    with pytest.raises(InbetweenError, match=message):
-        listed_frames(text, 10)
+def test_three_in_a_row_are_halved():
+    interpolator = Between(by_halving=True)
+    values, report = refined([0, 9, 9, 9, 4, 5], [[1, 2, 3]], interpolator=interpolator)
+    assert values == [0, 1, 2, 3, 4, 5]
+    assert interpolator.rendered == [[0.5]] * 3
+    assert report.untrained == ()
 
 
-def test_no_pass_is_refused():
-    with pytest.raises(InbetweenError, match="passes is 0; give 1 or more"):
-        every_other(9, 0)
+def test_two_in_a_row_are_made_at_their_times_and_told():
+    interpolator = Between(by_halving=True)
+    values, report = refined([0, 9, 9, 3, 9, 5], [[1, 2, 4]], interpolator=interpolator)
+    assert values == pytest.approx([0, 1, 2, 3, 4, 5])
+    assert interpolator.rendered == [[pytest.approx(1 / 3)], [pytest.approx(2 / 3)], [0.5]]
+    assert report.untrained == (1, 2)
+    assert report.text().endswith(
+        "Attention: mean was trained for the frame half-way only, and these are not: 1, 2; choose 1, 3 or 7 frames in "
+        "a row, or every other."
+    )
+    assert refined([0, 9, 9, 3], [[1, 2]])[1].untrained == ()

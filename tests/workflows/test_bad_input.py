@@ -89,7 +89,7 @@ def test_the_graph_of_these_tests_runs_as_it_is(server):
     assert len(outputs["show"]["images"]) == 5
 
 
-@pytest.mark.parametrize("file", ["v00.pth", "vb.pth"])
+@pytest.mark.parametrize("file", ["v00.pth", "vb.pth", "rife_v4.26.safetensors"])
 @pytest.mark.parametrize("flow", [None, "raft_large_C_T_SKHT_V1-22a6c225.pth"])
 def test_published_files_run(server, file, flow):
     """For our node and the host's own."""
@@ -191,12 +191,12 @@ AS_A_CLIP = {"frames": ["a", 0]}
         (
             with_pervfi("raft_large.pth"),
             "raft_large.pth is RAFT, an optical flow model; use a PerVFI file, v00.pth or vb.pth of "
-            "github.com/mulns/PerVFI.",
+            "github.com/mulns/PerVFI, or a RIFE or FILM file.",
         ),
         (
             with_pervfi("cut.pth"),
             "cut.pth cannot be read and may have been cut off in the download; get it again: a PerVFI file, v00.pth or "
-            "vb.pth of github.com/mulns/PerVFI.",
+            "vb.pth of github.com/mulns/PerVFI, or a RIFE or FILM file.",
         ),
         (
             refined({"which": "list", "frames": "0"}),

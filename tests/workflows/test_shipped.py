@@ -18,6 +18,7 @@ VIDEO_LOSS, SMALL_VIDEO_LOSS = 0.02, 0.04
 # Graphs with a network run small, as short as shows what they do, and with few steps.
 SMALL = {
     "pervfi_interpolate": 5,
+    "rife_interpolate": 7,
     "refine": 7,
     "semfi_first_last": 9,
     "semfi_low_vram": 9,
@@ -122,6 +123,7 @@ def test_it_saves_a_video(server, outputs):
         ("join_clips", 29, 24, {0: 1, 16: 2, 28: 3}),
         ("look_at_motion", 36, 24, {0: 1, 18: 2, 35: 3}),
         ("pervfi_interpolate", 5, 24, {0: 1, 4: 2}),
+        ("rife_interpolate", 7, 24, {0: 1, 6: 2}),
         ("refine", 7, 24, {0: 1, 6: 2}),
         ("semfi_first_last", 9, 30, {0: 1, 8: 2}),
         ("semfi_low_vram", 9, 30, {0: 1, 8: 2}),
@@ -210,6 +212,7 @@ def test_the_contact_sheet_is_a_picture_of_many(server, outputs):
         ("three_keyframes_loop", "48 frames, frame 48 left out because a loop shows frame 0 again there;"),
         ("join_clips", "29 frames from 2 clips."),
         ("pervfi_interpolate", "PerVFI v00 with RAFT flow: 5 frames from 2."),
+        ("rife_interpolate", "RIFE: 7 frames from 2."),
         ("refine", "PerVFI v00 with weight-free flow: "),
     ],
     indirect=["outputs"],

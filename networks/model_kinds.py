@@ -1,0 +1,31 @@
+"""What a file of weights is, told by the names of its tensors."""
+
+from collections.abc import Collection
+
+from .weight_files import PARALLEL
+
+# What files that end up in the folder of frame interpolation models are known by.
+KNOWN = {
+    "RIFE": ("block0.conv0.0.0.weight", "flownet.block0.conv0.0.0.weight", "encode.cnn0.weight"),
+    "FILM": ("extract.extract_sublevels.convs.0.0.conv.weight",),
+    "RAFT, an optical flow model": ("update_block.flow_head.conv1.weight",),
+}
+LORA_ENDINGS = (".lora_down.weight", ".lora_A.weight", ".lora_up.weight", ".lora_B.weight")
+
+
+def has_tensor(names: Collection[str], *endings: str) -> bool:
+    """Whether one of the names ends so: whatever a trainer or a wrapping has put before it."""
+    return any(name.endswith(endings) for name in names)
+
+
+def what_it_is(names: Collection[str]) -> str:
+    """What an error says that a file is: "is RAFT, an optical flow model", or that it is not known.
+
+    Args:
+        names: of its tensors, with or without "module." before each.
+    """
+    bare = {name.removeprefix(PARALLEL) for name in names}
+    found = next((kind for kind, marks in KNOWN.items() if not bare.isdisjoint(marks)), None)
+    if found is None and has_tensor(bare, *LORA_ENDINGS):
+        found = "a LoRA"
+    return f"is {found}" if found else "is no model that this node knows"
