@@ -56,7 +56,4 @@ class InbetweenLoraMixtureAdd(io.ComfyNode):
 
     @classmethod
     def execute(cls, file: str, role: dict[str, Any], mixture: Mixture | None = None) -> io.NodeOutput:
-        lora, extended = load_lora(file), mixture or Mixture()
-        if role["role"] == "universal":
-            return io.NodeOutput(extended.with_universal(lora))
-        return io.NodeOutput(extended.with_expert(role["trained_frames"], lora))
+        return io.NodeOutput((mixture or Mixture()).with_lora(load_lora(file), role.get("trained_frames")))

@@ -26,7 +26,7 @@ from example_values import (
 )
 from pervfi_weights import seeded_weights
 from raft_weights import seeded_raft
-from semfi_weights import numbers
+from random_weights import numbers
 
 
 def _keyframes_node() -> Iterator[Arguments]:
