@@ -24,8 +24,8 @@ from ..networks.audio_adapter.projectors import Heard
 from ..networks.audio_adapter.rules import GUIDANCES, Guidance, Rules
 from .audio_branch import AudioBranch, Listening, marks
 from .audio_features import Encoding, check_encoder, heard_encoded, heard_sound
+from .types import Conditioning
 from .wan import WanKind, wan_kind
-from .wan_conditioning import Conditioning
 
 ATTACHMENT = "inbetween_audio"
 BY_ADAPTER: Literal["as trained"] = "as trained"
