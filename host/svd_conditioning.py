@@ -1,7 +1,7 @@
 """Keyframes as an SVD is told of them: two pictures, each through CLIP and through the autoencoder."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import comfy.model_management as model_management
 import torch
