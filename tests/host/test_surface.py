@@ -27,6 +27,14 @@ LAYOUT = re.compile(r"\w+: .+")
 # ---------------------------------------------------------------------------------------------- where members are
 
 
+@pytest.fixture(scope="module", autouse=True)
+def short_lived():
+    """The host's models must be gone before the host's modules are, when Python ends."""
+    yield
+    for kept in (owner, wan, autoencoder):
+        kept.cache_clear()
+
+
 @cache
 def wan():
     """A tiny Wan2.1 I2V in a ModelPatcher."""
