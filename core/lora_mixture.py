@@ -4,28 +4,85 @@ SemFi, arXiv 2507.05173, section 3.2; what its public code (commit 1616ca7) does
 rounded up to 4n+1 before the choice, a tie goes to the shorter expert, and both matrices of a LoRA have a bias.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from .errors import InbetweenError
-from .wan_layout import WAN
+from .wan_layout import WAN, frames_made
+
+ExpertChoice = Literal["nearest", "two nearest", "fixed"]
+EXPERT_CHOICES: tuple[ExpertChoice, ...] = get_args(ExpertChoice)
 
 
-class LoraSource(Protocol):
+@dataclass(frozen=True, eq=False)
+class LowRank:
+    """A change of one linear layer: x -> up @ (down @ x) + bias.
+
+    down_RI, up_OR: matrices, the scale alpha / rank multiplied in. bias_O: or none.
+    """
+
+    down_RI: Tensor
+    up_OR: Tensor
+    bias_O: Tensor | None = None
+
+    @classmethod
+    def of_affine(cls, down_RI: Tensor, down_bias_R: Tensor, up_OR: Tensor, up_bias_O: Tensor) -> "LowRank":
+        """Of two layers that both have a bias, up (down x + a) + b: their biases are one, up a + b, in float32."""
+        return cls(down_RI, up_OR, up_OR.float() @ down_bias_R.float() + up_bias_O.float())
+
+    def times(self, strength: float) -> "LowRank":
+        """The change, stronger or weaker; in float32, so that nothing is rounded, unless it stays as it is."""
+        if strength == 1:
+            return self
+        return LowRank(
+            self.down_RI, strength * self.up_OR.float(), None if self.bias_O is None else strength * self.bias_O
+        )
+
+
+def concatenated(changes: Sequence[LowRank]) -> LowRank:
+    """One change that is the sum of all: the ranks beside one another, the biases added. Exact."""
+    biases = [change.bias_O for change in changes if change.bias_O is not None]
+    dtype = max((change.up_OR.dtype for change in changes), key=lambda dtype: dtype.itemsize)
+    return LowRank(
+        torch.cat([change.down_RI.to(dtype) for change in changes]),
+        torch.cat([change.up_OR.to(dtype) for change in changes], dim=1),
+        sum(biases[1:], biases[0]) if biases else None,
+    )
+
+
+class _Named(Protocol):
     """A LoRA that can be read when it is needed.
 
     name: how reports call it. model: what it was trained on, as far as the file tells; empty if it does not.
     """
 
-    name: str
-    model: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
+
+
+@runtime_checkable
+class LowRankSource(_Named, Protocol):
+    """A LoRA that changes linear layers and nothing else."""
+
+    def changes(self) -> Mapping[str, LowRank]:
+        """What it changes, by the layer: `diffusion_model.blocks.0.self_attn.q` etc."""
+
+
+class TensorSource(_Named, Protocol):
+    """A LoRA from any trainer, which may change norms or be of another kind that the host's loader knows."""
 
     def tensors(self) -> Mapping[str, Tensor]:
         """Its tensors by the names that the host reads: `diffusion_model.blocks.0.self_attn.q.lora_A.weight` etc."""
+
+
+LoraSource: TypeAlias = LowRankSource | TensorSource
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +134,30 @@ class LoraMixture:
             )
         return replace(self, universal=lora)
 
+    def with_lora(self, lora: LoraSource, trained_frames: int | None) -> "LoraMixture":
+        """This mixture and one more LoRA: an expert for so many frames, or the universal one if that is None."""
+        return self.with_universal(lora) if trained_frames is None else self.with_expert(trained_frames, lora)
+
+    def choose(
+        self, choice: ExpertChoice, frame_count: int, trained_frames: int | None = None
+    ) -> tuple[tuple[Expert, float], ...]:
+        """The experts for a clip, each with its share; the shares add up to 1.
+
+        Args:
+            choice: "nearest" and "two nearest" see there; "fixed" is the expert for `trained_frames`.
+            frame_count: of the clip, both ends included.
+            trained_frames: for "fixed" alone.
+
+        Raises:
+            InbetweenError: Wan makes no clip so short, or the mixture has no such expert.
+        """
+        frames_made(frame_count, "snap up")
+        if choice == "two nearest":
+            return self.nearest_two(frame_count)
+        if choice == "fixed" and trained_frames is not None:
+            return ((self.expert_for(trained_frames), 1.0),)
+        return ((self.nearest(frame_count), 1.0),)
+
     def expert_for(self, frame_count: int) -> Expert:
         """The expert trained for exactly this count; the error for any other names those there are."""
         for expert in self.experts:
@@ -117,47 +198,3 @@ class LoraMixture:
     def _listed(self) -> str:
         *others, last = [str(count) for count in self.frame_counts] or ["none"]
         return f"{', '.join(others)} or {last}" if others else last
-
-
-@dataclass(frozen=True, eq=False)
-class LowRank:
-    """A change of one linear layer: x -> up @ (down @ x) + bias.
-
-    down_RI, up_OR: matrices, the scale alpha / rank multiplied in. bias_O: or none.
-    """
-
-    down_RI: Tensor
-    up_OR: Tensor
-    bias_O: Tensor | None = None
-
-    @classmethod
-    def of_affine(cls, down_RI: Tensor, down_bias_R: Tensor, up_OR: Tensor, up_bias_O: Tensor) -> "LowRank":
-        """Of two layers that both have a bias, up (down x + a) + b: their biases are one, up a + b, in float32."""
-        return cls(down_RI, up_OR, up_OR.float() @ down_bias_R.float() + up_bias_O.float())
-
-    def times(self, strength: float) -> "LowRank":
-        """The change, stronger or weaker; in float32, so that nothing is rounded, unless it stays as it is."""
-        if strength == 1:
-            return self
-        return LowRank(
-            self.down_RI, strength * self.up_OR.float(), None if self.bias_O is None else strength * self.bias_O
-        )
-
-
-def concatenated(changes: Sequence[LowRank]) -> LowRank:
-    """One change that is the sum of all: the ranks beside one another, the biases added. Exact."""
-    biases = [change.bias_O for change in changes if change.bias_O is not None]
-    dtype = max((change.up_OR.dtype for change in changes), key=lambda dtype: dtype.itemsize)
-    return LowRank(
-        torch.cat([change.down_RI.to(dtype) for change in changes]),
-        torch.cat([change.up_OR.to(dtype) for change in changes], dim=1),
-        sum(biases[1:], biases[0]) if biases else None,
-    )
-
-
-def host_names(layer: str, change: LowRank) -> Iterator[tuple[str, Tensor]]:
-    """A change as the tensors that the host's LoRA loader reads."""
-    yield f"{layer}.lora_A.weight", change.down_RI
-    yield f"{layer}.lora_B.weight", change.up_OR
-    if change.bias_O is not None:
-        yield f"{layer}.diff_b", change.bias_O

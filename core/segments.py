@@ -1,7 +1,7 @@
 """A keyframe set cut into segments that share their end frames."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -101,9 +101,28 @@ def cut_segments(
     )
 
 
-def describe(ranges: Sequence[range], seeds: Sequence[int]) -> str:
+def plan_segments(
+    keyframes: KeyframeSet, seed: int, own_seeds: str = "", prompts: str = "", longest: int | None = None
+) -> tuple[Segment, ...]:
+    """Cut, with seeds and prompts as an artist writes them.
+
+    Args:
+        keyframes, longest: as in `segment_ranges`.
+        seed: of the first segment; the second takes the next number, and so on.
+        own_seeds: other seeds for single segments, see `with_own_seeds`.
+        prompts: one for each line, see `prompt_lines`.
+
+    Raises:
+        InbetweenError: as `cut_segments` and `with_own_seeds`.
+    """
+    segments = cut_segments(keyframes, [seed], prompt_lines(prompts), longest)
+    seeds = with_own_seeds([segment.seed for segment in segments], own_seeds)
+    return tuple(replace(segment, seed=own) for segment, own in zip(segments, seeds, strict=True))
+
+
+def describe(segments: Sequence[Segment]) -> str:
     """Frames and seed of each segment, in one line."""
-    parts = [f"{each[0]} to {each[-1]} (seed {seed})" for each, seed in zip(ranges, seeds, strict=True)]
+    parts = [f"{each.frames[0]} to {each.frames[-1]} (seed {each.seed})" for each in segments]
     return f"{len(parts)} segment{'s' * (len(parts) > 1)}: frames {', '.join(parts)}."
 
 
@@ -180,3 +199,59 @@ def with_context(keyframes: KeyframeSet, before_THWC: Tensor, context_frames: in
     context = [Keyframe(number, before_THWC[first + number].clone()) for number in range(earlier)]
     moved = [replace(each, frame=each.frame + earlier) for each in keyframes.keyframes]
     return KeyframeSet(keyframes.frame_count + earlier, (*context, *moved))
+
+
+def keyframes_with_context(segments: Sequence[Segment], context_frames: int) -> Iterator[KeyframeSet]:
+    """The keyframes of each segment when it begins with frames of the one before, which are not made yet.
+
+    They serve to check all segments before the first one is made: the first keyframe stands for the frames to come.
+
+    Raises:
+        InbetweenError: a segment is too short to hand on so many frames.
+    """
+    frames_before = 0
+    for segment in segments:
+        keyframes = segment.keyframes
+        if frames_before and context_frames > 1:
+            stand_in_THWC = keyframes.keyframes[0].image_HWC.expand(frames_before, -1, -1, -1)
+            keyframes = with_context(keyframes, stand_in_THWC, context_frames)
+        yield keyframes
+        frames_before = keyframes.frame_count
+
+
+def one_segment(
+    keyframes: KeyframeSet,
+    number: int,
+    longest: int | None = None,
+    before_THWC: Tensor | None = None,
+    context_frames: int = 1,
+) -> tuple[KeyframeSet, str]:
+    """One segment of a time line, and a sentence that says which.
+
+    Args:
+        keyframes, longest: as in `segment_ranges`.
+        number: counted from 1.
+        before_THWC, context_frames: the clip that the segment before made, and how many of its frames are carried on.
+
+    Raises:
+        InbetweenError: there is no such segment, or as `segment_ranges` and `with_context`.
+    """
+    ranges = segment_ranges(keyframes, longest)
+    if not 1 <= number <= len(ranges):
+        raise InbetweenError(f"segment is {number}, but there are {len(ranges)}; give 1 to {len(ranges)}.")
+    frames = ranges[number - 1]
+    part = part_of(keyframes, frames)
+    report = f"Segment {number} of {len(ranges)}: frames {frames[0]} to {frames[-1]}, {len(frames)} in all"
+    if before_THWC is not None and context_frames > 1:
+        part = with_context(part, before_THWC, context_frames)
+        report += f", behind {context_frames - 1} frames of the segment before"
+    return part, f"{report}."
+
+
+def check_step_split(high_noise_steps: int, steps: int) -> None:
+    """Raise InbetweenError unless steps are left for the second of two models, which takes over for low noise."""
+    if high_noise_steps >= steps:
+        raise InbetweenError(
+            f"high_noise_steps is {high_noise_steps} of {steps} steps, which leaves none for model_low; give "
+            f"{steps - 1} or fewer."
+        )

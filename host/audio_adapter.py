@@ -23,8 +23,8 @@ from ..networks.audio_adapter.evaluation import BranchSettings, frame_ids
 from .audio_branch import AudioBranch
 from .audio_features import BY_ADAPTER, Source, hear
 from .latent_grids import grid_of_model
+from .types import Conditioning
 from .wan import WanKind, wan_kind
-from .wan_conditioning import Conditioning
 
 ATTACHMENT = "inbetween_audio"
 GuidanceForm: TypeAlias = Literal["as trained"] | Guidance

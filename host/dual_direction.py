@@ -19,13 +19,13 @@ from ..networks.svd_names import TEMPORAL_LAYERS, UP_LAYERS
 from ..samplers.dual_direction import Fusion, fused, guidance_scales
 from .svd import check_change_fits, check_svd, map_bytes
 from .temporal_attention import KEY, Call, Direction, options_for, teach_directions
+from .types import Conditioning
 
 Method = Literal["generative inbetweening", "rotation only", "time reversal fusion", "forward only"]
 METHODS: tuple[Method, ...] = get_args(Method)
 Memory = Literal["auto", "both directions at once", "one direction at a time"]
 MEMORY: tuple[Memory, ...] = get_args(Memory)
 
-Conditioning = list[Any]
 _ENDS = ("start", "end")
 _HEADROOM = 1.5  # of the host's estimate, as it has it where it decides what to put into one batch
 

@@ -11,9 +11,10 @@ import comfy.utils
 import comfy.weight_adapter
 from comfy.model_patcher import ModelPatcher
 from comfy.quant_ops import QuantizedTensor
+from torch import Tensor
 
 from ..core.errors import InbetweenError
-from ..core.lora_mixture import Expert, LoraMixture, LoraSource, LowRank, concatenated
+from ..core.lora_mixture import Expert, LoraMixture, LoraSource, LowRank, LowRankSource, concatenated
 from ..core.reports import report_text
 from ..networks.lora_names import layers_of
 from .lora_bypass import add_beside
@@ -48,9 +49,14 @@ class MixtureApplied:
 
 @dataclass(frozen=True, eq=False)
 class _Matched:
-    """The patches of one LoRA that fit the model, by the key of a weight, and the layers of the file."""
+    """What of one LoRA fits the model.
 
-    patches: Mapping[str, Any]
+    changes: of linear layers, by the name of the layer in the model. others: patches of norms and of other kinds than
+    LoRA, in the host's form by the key of a weight. layers: of the file, some of them missed.
+    """
+
+    changes: Mapping[str, LowRank]
+    others: Mapping[str, Any]
     layers: int
     missed: tuple[str, ...]
 
@@ -94,7 +100,9 @@ def apply_mixture(
     beside = settings.method == "bypass" or (settings.method == "auto" and _is_quantised(model, matched[0][0]))
     patched = model.clone()
     patched.set_attachments(ATTACHMENT, frame_count)
-    changes = _changes_of_layers(patched, matched)
+    for found, _, strength in matched:
+        patched.add_patches(dict(found.others), strength)
+    changes = _together([(found.changes, strength) for found, _, strength in matched])
     if beside:
         add_beside(patched, changes, f"{ATTACHMENT}_{uuid.uuid4().hex}")
     else:
@@ -109,70 +117,58 @@ def apply_mixture(
 
 
 def _match(model: ModelPatcher, keys: Mapping[str, str], lora: LoraSource) -> _Matched:
-    """What of a LoRA fits the model, by name and by shape."""
-    tensors = lora.tensors()
-    loaded = comfy.lora.load_lora(dict(tensors), keys, log_missing=False)
-    unfit = {_module(key) for key, patch in loaded.items() if not _fits(model, key, patch)}
-    fitting = {key: patch for key, patch in loaded.items() if _module(key) not in unfit}
-    changed = {_module(key) for key in fitting}
-    layers = layers_of(tensors)
+    """What of a LoRA fits the model, by name and by shape.
+
+    Args:
+        keys: the host's key of a weight for each name of a layer.
+    """
+    others: dict[str, Any] = {}
+    if isinstance(lora, LowRankSource):
+        given = lora.changes()
+        layers = set(given)
+        changes = {_module(keys[layer]): change for layer, change in given.items() if layer in keys}
+    else:
+        tensors = lora.tensors()
+        layers = layers_of(tensors)
+        changes, others = _read_by_the_host(tensors, keys)
+    changes = {layer: change for layer, change in changes.items() if _change_fits(model, layer, change)}
+    unfit = {_module(key) for key, patch in others.items() if not _patch_fits(model, key, patch)}
+    others = {key: patch for key, patch in others.items() if _module(key) not in unfit}
+    changed = changes.keys() | {_module(key) for key in others}
     missed = tuple(sorted(layer for layer in layers if _module(keys.get(layer, "")) not in changed))
     if len(missed) == len(layers):
         raise InbetweenError(
             f"none of the {len(layers)} layers of {lora.name} fits {wan_kind(model).name}; it was trained on another "
             "model, so connect that one or choose another LoRA."
         )
-    return _Matched(fitting, len(layers), missed)
+    return _Matched(changes, others, len(layers), missed)
 
 
-def _module(key: str) -> str:
-    """The layer that a weight or bias belongs to."""
-    return key.rpartition(".")[0]
-
-
-def _fits(model: ModelPatcher, key: str, patch: Any) -> bool:
-    weight = comfy.utils.get_attr(model.model, key)
-    if weight is None:  # a bias that the layer does not have
-        return False
-    shape = tuple(weight.shape)
-    if isinstance(patch, comfy.weight_adapter.LoRAAdapter):
-        up, down, _, middle, _, reshaped = patch.weights
-        if middle is not None or reshaped is not None:
-            return True
-        return up.shape[1] == down.shape[0] and (up.shape[0], math.prod(down.shape[1:])) == (
-            shape[0],
-            math.prod(shape[1:]),
-        )
-    if isinstance(patch, tuple):
-        return tuple(patch[1][0].shape) == shape
-    return True  # the host knows more kinds of adapters, each with a shape of its own
-
-
-def _is_quantised(model: ModelPatcher, found: _Matched) -> bool:
-    """Whether any of the weights has 8 bits or fewer, bare or with scales."""
-    return any(
-        weight.dtype.itemsize < 2 or isinstance(weight, QuantizedTensor)
-        for weight in (comfy.utils.get_attr(model.model, key) for key in found.patches if key.endswith(".weight"))
-    )
-
-
-def _changes_of_layers(
-    patched: ModelPatcher, matched: Sequence[tuple[_Matched, LoraSource, float]]
-) -> dict[str, LowRank]:
-    """What all LoRAs together change in each linear layer; norms and other kinds of adapters are patched in at once.
-
-    One change of their joint rank for each layer is exact, and merged faster than one after the other.
-    """
-    changes: dict[str, list[LowRank]] = {}
-    for found, _, strength in matched:
-        rest = dict(found.patches)
-        for key, change in _linear_changes(found.patches):
-            layer = _module(key)
-            changes.setdefault(layer, []).append(change.times(strength))
+def _read_by_the_host(
+    tensors: Mapping[str, Tensor], keys: Mapping[str, str]
+) -> tuple[dict[str, LowRank], dict[str, Any]]:
+    """A file of any trainer by the host's own loader: the changes of linear layers, and all else as patches."""
+    loaded = comfy.lora.load_lora(dict(tensors), keys, log_missing=False)
+    changes, others = {}, dict(loaded)
+    for key, patch in loaded.items():
+        layer = _module(key)
+        change = _as_low_rank(patch, loaded.get(f"{layer}.bias"))
+        if change is not None:
+            changes[layer] = change
             for done in (key, f"{layer}.bias"):
-                rest.pop(done, None)
-        patched.add_patches(rest, strength)
-    return {layer: concatenated(each) for layer, each in changes.items()}
+                others.pop(done, None)
+    return changes, others
+
+
+def _as_low_rank(patch: Any, bias: Any) -> LowRank | None:
+    """A patch of the host's and the one of the bias; None if it is no plain LoRA of a linear layer."""
+    if not isinstance(patch, comfy.weight_adapter.LoRAAdapter):
+        return None
+    up, down, alpha, middle, dora_scale, reshaped = patch.weights
+    if any(each is not None for each in (middle, dora_scale, reshaped)) or down.ndim != 2:
+        return None
+    scale = 1.0 if alpha is None else alpha / down.shape[0]
+    return LowRank(down, up if scale == 1 else scale * up.float(), None if bias is None else bias[1][0])
 
 
 def _as_patches(layer: str, change: LowRank) -> Iterator[tuple[str, Any]]:
@@ -182,16 +178,62 @@ def _as_patches(layer: str, change: LowRank) -> Iterator[tuple[str, Any]]:
         yield f"{layer}.bias", ("diff", (change.bias_O,))
 
 
-def _linear_changes(patches: Mapping[str, Any]) -> Iterator[tuple[str, LowRank]]:
-    for key, patch in patches.items():
-        if not isinstance(patch, comfy.weight_adapter.LoRAAdapter):
-            continue
-        up, down, alpha, middle, dora_scale, reshaped = patch.weights
-        if any(each is not None for each in (middle, dora_scale, reshaped)) or down.ndim != 2:
-            continue
-        bias = patches.get(f"{_module(key)}.bias")
-        scale = 1.0 if alpha is None else alpha / down.shape[0]
-        yield key, LowRank(down, up if scale == 1 else scale * up.float(), None if bias is None else bias[1][0])
+def _module(key: str) -> str:
+    """The layer that a weight or bias belongs to."""
+    return key.rpartition(".")[0]
+
+
+def _change_fits(model: ModelPatcher, layer: str, change: LowRank) -> bool:
+    if change.bias_O is not None and _shape(model, f"{layer}.bias") != tuple(change.bias_O.shape):
+        return False
+    return _matrices_fit(change.up_OR, change.down_RI, _shape(model, f"{layer}.weight"))
+
+
+def _patch_fits(model: ModelPatcher, key: str, patch: Any) -> bool:
+    shape = _shape(model, key)
+    if shape is None:
+        return False
+    if isinstance(patch, comfy.weight_adapter.LoRAAdapter):
+        up, down, _, middle, _, reshaped = patch.weights
+        return middle is not None or reshaped is not None or _matrices_fit(up, down, shape)
+    if isinstance(patch, tuple):
+        return tuple(patch[1][0].shape) == shape
+    return True  # the host knows more kinds of adapters, each with a shape of its own
+
+
+def _matrices_fit(up: Tensor, down: Tensor, shape: tuple[int, ...] | None) -> bool:
+    return (
+        shape is not None
+        and up.shape[1] == down.shape[0]
+        and (up.shape[0], math.prod(down.shape[1:])) == (shape[0], math.prod(shape[1:]))
+    )
+
+
+def _shape(model: ModelPatcher, key: str) -> tuple[int, ...] | None:
+    """The shape of a weight or bias; None for one that the layer does not have."""
+    weight = getattr(comfy.utils.get_attr(model.model, _module(key)), key.rpartition(".")[2], None)
+    return None if weight is None else tuple(weight.shape)
+
+
+def _is_quantised(model: ModelPatcher, found: _Matched) -> bool:
+    """Whether any of the weights has 8 bits or fewer, bare or with scales."""
+    keys = [f"{layer}.weight" for layer in found.changes] + [key for key in found.others if key.endswith(".weight")]
+    return any(
+        weight.dtype.itemsize < 2 or isinstance(weight, QuantizedTensor)
+        for weight in (comfy.utils.get_attr(model.model, key) for key in keys)
+    )
+
+
+def _together(parts: Sequence[tuple[Mapping[str, LowRank], float]]) -> dict[str, LowRank]:
+    """The changes of all LoRAs, each with its strength, as one of their joint rank for each layer.
+
+    That is exact, and merged faster than one after the other.
+    """
+    of_layers: dict[str, list[LowRank]] = {}
+    for changes, strength in parts:
+        for layer, change in changes.items():
+            of_layers.setdefault(layer, []).append(change.times(strength))
+    return {layer: concatenated(changes) for layer, changes in of_layers.items()}
 
 
 def _chosen(experts: Sequence[tuple[Expert, float]]) -> str:

@@ -1,7 +1,7 @@
 """Keyframes as an SVD is told of them: two pictures, each through CLIP and through the autoencoder."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import comfy.model_management as model_management
 import torch
@@ -15,6 +15,7 @@ from ..core.errors import InbetweenError
 from ..core.keyframes import KeyframeSet, check_multiple
 from ..core.reports import report_text
 from .clip_images import normalised
+from .types import Conditioning
 
 ClipImage = Literal["squash", "crop"]
 CLIP_IMAGE: tuple[ClipImage, ...] = get_args(ClipImage)
@@ -25,8 +26,6 @@ _NEAR = 3  # frames from a trained length that make no difference worth a warnin
 _SMALL = 0.6  # of the trained area
 _EMBEDDING = 1024  # of CLIP-H
 _MULTIPLE = 8
-
-Conditioning = list[Any]
 
 
 @dataclass(frozen=True)

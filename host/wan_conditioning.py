@@ -27,9 +27,8 @@ from ..core.wan_layout import (
 from .clip_images import ClipImages, as_clip_output, clip_tokens, joined_tokens, shown_images
 from .latent_grids import grid_of_vae
 from .lora_mixture import has_mixture
+from .types import Conditioning
 from .wan import WanKind, wan_kind
-
-Conditioning = list[list[Any]]
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,15 +3,15 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from ..core.errors import InbetweenError
-from ..core.lora_mixture import Expert, LoraMixture, LowRank, concatenated, host_names
-from .lora_names import PREFIX, split_name
+from ..core.lora_mixture import Expert, LoraMixture, LoraSource, LowRank, LowRankSource, concatenated
+from .lora_names import PREFIX, host_names, split_name
 from .weight_files import TensorFile
 
 SEMFI_FRAME_COUNTS = (5, 9, 17, 33, 65, 81)  # of the LoRAs 1 to 6 of each layer; LoRA 0 is the universal one
@@ -25,7 +25,6 @@ _SEMFI = re.compile(
     r"(?:(?P<attention>self_attn|cross_attn)\.lora_(?P<projection>[qkvo])|lora_ffn_(?P<ffn>[02]))\."
     r"(?P<number>\d+)\.lora_(?P<matrix>[AB])\.(?P<kind>weight|bias)"
 )
-_DOWN, _UP, _BIAS = ".lora_A.weight", ".lora_B.weight", ".diff_b"
 _PEFT = "base_model.model."
 _LORAS = len(SEMFI_FRAME_COUNTS) + 1
 _TENSORS_IN_BLOCK = 10 * 2 * 2  # layers, matrices, weight and bias
@@ -43,34 +42,30 @@ class SemFiLora:
     names: Mapping[str, Mapping[tuple[str, str], str]]
     model: str = SEMFI_MODEL
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Its tensors by the host's names, the two biases of each layer made one."""
+    def changes(self) -> dict[str, LowRank]:
+        """What it changes, by the layer; the two biases of each layer made one."""
         found = self.file.read(name for names in self.names.values() for name in names.values())
-        return dict(
-            named
-            for layer, names in self.names.items()
-            for named in host_names(
-                layer,
-                LowRank.of_affine(
-                    found[names["A", "weight"]],
-                    found[names["A", "bias"]],
-                    found[names["B", "weight"]],
-                    found[names["B", "bias"]],
-                ),
+        return {
+            layer: LowRank.of_affine(
+                found[names["A", "weight"]],
+                found[names["A", "bias"]],
+                found[names["B", "weight"]],
+                found[names["B", "bias"]],
             )
-        )
+            for layer, names in self.names.items()
+        }
 
 
 @dataclass(frozen=True, eq=False)
 class KeptLora:
-    """A LoRA whose tensors were read once and are kept, because every choice of an expert needs it."""
+    """A LoRA that was read once and is kept, because every choice of an expert needs it."""
 
     name: str
     model: str
-    kept: Mapping[str, Tensor] = field(repr=False)
+    kept: Mapping[str, LowRank] = field(repr=False)
 
-    def tensors(self) -> Mapping[str, Tensor]:
-        """Its tensors by the host's names."""
+    def changes(self) -> Mapping[str, LowRank]:
+        """What it changes, by the layer."""
         return self.kept
 
 
@@ -158,7 +153,7 @@ def read_mixture(path: Path, name: str | None = None) -> LoraMixture:
         Expert(frame_count, SemFiLora(file, f"expert {frame_count} of {name}", lora))
         for frame_count, lora in zip(SEMFI_FRAME_COUNTS, loras[1:], strict=True)
     )
-    return LoraMixture(KeptLora(universal.name, universal.model, universal.tensors()), experts)
+    return LoraMixture(KeptLora(universal.name, universal.model, universal.changes()), experts)
 
 
 def _belong_together(shapes: Mapping[tuple[str, str], tuple[int, ...]]) -> bool:
@@ -177,17 +172,23 @@ def merged_expert(mixture: LoraMixture, expert: Expert, dtype: torch.dtype | Non
     Args:
         mixture, expert: from `read_mixture`.
         dtype: of the matrices; by default as they are. Biases are float32.
+
+    Raises:
+        InbetweenError: a LoRA of the mixture is from another file.
     """
-    parts = [lora.tensors() for lora in (mixture.universal, expert.lora) if lora is not None]
-    layers = [name.removesuffix(_DOWN) for name in parts[-1] if name.endswith(_DOWN)]
-    return {
-        name: tensor if name.endswith(_BIAS) or dtype is None else tensor.to(dtype)
-        for layer in layers
-        for name, tensor in host_names(
-            layer,
-            concatenated([LowRank(part[layer + _DOWN], part[layer + _UP], part[layer + _BIAS]) for part in parts]),
-        )
-    }
+    parts = [_changes(lora) for lora in (mixture.universal, expert.lora) if lora is not None]
+    merged = {layer: concatenated([part[layer] for part in parts]) for layer in parts[-1]}
+    if dtype is not None:
+        merged = {
+            layer: replace(c, down_RI=c.down_RI.to(dtype), up_OR=c.up_OR.to(dtype)) for layer, c in merged.items()
+        }
+    return dict(named for layer, change in merged.items() for named in host_names(layer, change))
+
+
+def _changes(lora: LoraSource) -> Mapping[str, LowRank]:
+    if not isinstance(lora, LowRankSource):
+        raise InbetweenError(f"{lora.name} is not from a published mixture and cannot be merged with an expert.")
+    return lora.changes()
 
 
 def read_lora(path: Path, name: str | None = None) -> LoraFile:

@@ -4,7 +4,11 @@ The host knows its own names and kohya's. Names of DiffSynth-Studio, PEFT and di
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+
+from torch import Tensor
+
+from ..core.lora_mixture import LowRank
 
 PREFIX = "diffusion_model."
 _KOHYA = re.compile(r"lora_unet__?(?=\w)")  # VideoX-Fun writes two underscores
@@ -64,3 +68,11 @@ def split_name(name: str) -> tuple[str, str] | None:
 def layers_of(names: Iterable[str]) -> set[str]:
     """The layers that a LoRA with these tensors changes."""
     return {split[0] for split in map(split_name, names) if split is not None}
+
+
+def host_names(layer: str, change: LowRank) -> Iterator[tuple[str, Tensor]]:
+    """A change of a layer as the tensors that the host's LoRA loader reads."""
+    yield f"{layer}.lora_A.weight", change.down_RI
+    yield f"{layer}.lora_B.weight", change.up_OR
+    if change.bias_O is not None:
+        yield f"{layer}.diff_b", change.bias_O

@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io
 
-from ..host.audio_library import adapter_files, check_adapter_file, load_adapter
+from ..host.audio_library import ADAPTERS, load_adapter
 from .checked_node import InbetweenNode
 from .types import ModelPatch
 from .validation import verdict
@@ -12,7 +12,7 @@ class InbetweenAudioAdapterLoader(InbetweenNode):
     """Opens an audio adapter."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InbetweenAudioAdapterLoader",
             display_name="Load Audio Adapter",
@@ -31,7 +31,7 @@ class InbetweenAudioAdapterLoader(InbetweenNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=adapter_files(),
+                    options=ADAPTERS.names(),
                     tooltip="A file in models/model_patches, or in models/diffusion_models if the adapter is part of a "
                     "whole model there, as those of StableAvatar and EchoMimicV3 are.",
                 )
@@ -40,9 +40,9 @@ class InbetweenAudioAdapterLoader(InbetweenNode):
         )
 
     @classmethod
-    def validate_inputs(cls, file):
-        return verdict(lambda: check_adapter_file(file))
+    def validate_inputs(cls, file: str | None) -> bool | str:
+        return verdict(lambda: ADAPTERS.check(file))
 
     @classmethod
-    def execute(cls, file):
+    def execute(cls, file: str) -> io.NodeOutput:
         return io.NodeOutput(load_adapter(file))

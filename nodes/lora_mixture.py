@@ -1,9 +1,13 @@
 """Apply Mixture of LoRA: the expert for the length of the clip."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
-from ..core.wan_layout import frames_made
-from ..host.lora_mixture import METHODS, MixtureSettings, apply_mixture
+from ..core.keyframes import KeyframeSet
+from ..core.lora_mixture import EXPERT_CHOICES
+from ..core.lora_mixture import LoraMixture as Mixture
+from ..host.lora_mixture import METHODS, Method, MixtureSettings, apply_mixture
 from ..host.runtime import show_report
 from .checked_node import InbetweenNode
 from .types import Keyframes, LoraMixture
@@ -13,7 +17,7 @@ class InbetweenLoraMixture(InbetweenNode):
     """Puts the right expert of a mixture on a model."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         trained_frames = io.Int.Input(
             "trained_frames",
             default=81,
@@ -44,9 +48,8 @@ class InbetweenLoraMixture(InbetweenNode):
                 io.DynamicCombo.Input(
                     "expert",
                     options=[
-                        io.DynamicCombo.Option("nearest", []),
-                        io.DynamicCombo.Option("two nearest", []),
-                        io.DynamicCombo.Option("fixed", [trained_frames]),
+                        io.DynamicCombo.Option(choice, [trained_frames] if choice == "fixed" else [])
+                        for choice in EXPERT_CHOICES
                     ],
                     tooltip="nearest: the expert whose frame count is nearest, as published. two nearest: those on "
                     "both sides, mixed by distance, which goes beyond the paper. fixed: always the same.",
@@ -59,8 +62,7 @@ class InbetweenLoraMixture(InbetweenNode):
                     default="auto",
                     advanced=True,
                     tooltip="merge changes the weights; bypass adds the LoRA beside them, which is closer for models "
-                    "in 8 "
-                    "bits and fewer. auto bypasses those and merges all others.",
+                    "in 8 bits and fewer. auto bypasses those and merges all others.",
                 ),
                 Keyframes.Input("keyframes", optional=True, tooltip="Their length chooses the expert."),
             ],
@@ -78,24 +80,17 @@ class InbetweenLoraMixture(InbetweenNode):
     @classmethod
     def execute(
         cls,
-        model,
-        mixture,
-        frame_count,
-        expert,
-        strength_universal,
-        strength_expert,
-        method,
-        keyframes=None,
-    ):
+        model: Any,
+        mixture: Mixture,
+        frame_count: int,
+        expert: dict[str, Any],
+        strength_universal: float,
+        strength_expert: float,
+        method: Method,
+        keyframes: KeyframeSet | None = None,
+    ) -> io.NodeOutput:
         count = frame_count if keyframes is None else keyframes.frame_count
-        frames_made(count, "snap up")
-        match expert["expert"]:
-            case "nearest":
-                experts = ((mixture.nearest(count), 1.0),)
-            case "two nearest":
-                experts = mixture.nearest_two(count)
-            case _:
-                experts = ((mixture.expert_for(expert["trained_frames"]), 1.0),)
+        experts = mixture.choose(expert["expert"], count, expert.get("trained_frames"))
         settings = MixtureSettings(strength_universal, strength_expert, method)
         done = apply_mixture(model, mixture, count, experts, settings)
         show_report(done.report)

@@ -1,9 +1,11 @@
 """Extend Mixture of LoRA: one LoRA file more, as an expert for a length or for all lengths."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..core.lora_mixture import LoraMixture as Mixture
-from ..host.lora_library import check_lora_file, load_lora, lora_files
+from ..host.lora_library import LORAS, load_lora
 from .checked_node import InbetweenNode
 from .types import LoraMixture
 from .validation import verdict
@@ -13,7 +15,7 @@ class InbetweenLoraMixtureAdd(InbetweenNode):
     """Adds a LoRA to a mixture."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         trained_frames = io.Int.Input(
             "trained_frames",
             default=33,
@@ -31,7 +33,7 @@ class InbetweenLoraMixtureAdd(InbetweenNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=lora_files(),
+                    options=LORAS.names(),
                     tooltip="A LoRA for Wan in models/loras, from any trainer: ComfyUI, diffusers, PEFT, "
                     "DiffSynth-Studio, kohya, musubi-tuner or VideoX-Fun.",
                 ),
@@ -50,12 +52,9 @@ class InbetweenLoraMixtureAdd(InbetweenNode):
         )
 
     @classmethod
-    def validate_inputs(cls, file, role=None):
-        return verdict(lambda: check_lora_file(file))
+    def validate_inputs(cls, file: str | None, role: Any = None) -> bool | str:
+        return verdict(lambda: LORAS.check(file))
 
     @classmethod
-    def execute(cls, file, role, mixture=None):
-        lora, extended = load_lora(file), mixture or Mixture()
-        if role["role"] == "universal":
-            return io.NodeOutput(extended.with_universal(lora))
-        return io.NodeOutput(extended.with_expert(role["trained_frames"], lora))
+    def execute(cls, file: str, role: dict[str, Any], mixture: Mixture | None = None) -> io.NodeOutput:
+        return io.NodeOutput((mixture or Mixture()).with_lora(load_lora(file), role.get("trained_frames")))

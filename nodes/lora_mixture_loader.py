@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io
 
-from ..host.lora_library import check_mixture_file, load_mixture, lora_files
+from ..host.lora_library import MIXTURES, load_mixture
 from .checked_node import InbetweenNode
 from .types import LoraMixture
 from .validation import verdict
@@ -12,7 +12,7 @@ class InbetweenLoraMixtureLoader(InbetweenNode):
     """Opens a mixture that is one file."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InbetweenLoraMixtureLoader",
             display_name="Load Mixture of LoRA",
@@ -23,7 +23,7 @@ class InbetweenLoraMixtureLoader(InbetweenNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=lora_files(),
+                    options=MIXTURES.names(),
                     tooltip="semfi.ckpt or the same as .safetensors, in models/loras. For LoRAs in files of their own "
                     "use Extend Mixture of LoRA.",
                 )
@@ -32,9 +32,9 @@ class InbetweenLoraMixtureLoader(InbetweenNode):
         )
 
     @classmethod
-    def validate_inputs(cls, file):
-        return verdict(lambda: check_mixture_file(file))
+    def validate_inputs(cls, file: str | None) -> bool | str:
+        return verdict(lambda: MIXTURES.check(file))
 
     @classmethod
-    def execute(cls, file):
+    def execute(cls, file: str) -> io.NodeOutput:
         return io.NodeOutput(load_mixture(file))

@@ -1,17 +1,11 @@
 """Load Reverse Motion: what an SVD learned for the direction from the last frame to the first."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..core.reports import report_text
-from ..host.reverse_motion_library import (
-    BASE_FOLDER,
-    CHANGE_FOLDER,
-    TUNED_FOLDER,
-    check_file,
-    files_in,
-    load_change,
-    load_tuned,
-)
+from ..host.reverse_motion_library import BASES, CHANGES, TUNED, load_change, load_tuned
 from ..host.runtime import show_report
 from .checked_node import InbetweenNode
 from .types import ReverseMotion
@@ -24,21 +18,21 @@ class InbetweenReverseMotionLoader(InbetweenNode):
     """Opens the files of Generative Inbetweening."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         tuned = io.Combo.Input(
             "tuned",
-            options=files_in(TUNED_FOLDER),
+            options=TUNED.names(),
             tooltip="The fine-tuned UNet, in models/diffusion_models: svd_reverse_motion_with_attnflip/unet/"
             "diffusion_pytorch_model.safetensors of the authors, or another in the same or in ComfyUI's layout.",
         )
         base = io.Combo.Input(
             "base",
-            options=files_in(BASE_FOLDER),
+            options=BASES.names(),
             tooltip="What it was tuned from, in models/checkpoints: svd.safetensors, the 14-frame model, not SVD-XT.",
         )
         change = io.Combo.Input(
             "file",
-            options=files_in(CHANGE_FOLDER),
+            options=CHANGES.names(),
             tooltip="What python -m comfyui_inbetween.convert wrote, in models/model_patches.",
         )
         return io.Schema(
@@ -66,20 +60,21 @@ class InbetweenReverseMotionLoader(InbetweenNode):
         )
 
     @classmethod
-    def validate_inputs(cls, **given):  # so the host passes on what is dynamic with its values, and checks none itself
+    def validate_inputs(cls, **given: Any) -> bool | str:
+        # With **given the host passes on what is dynamic with its values, and checks none itself.
         chosen = given["source"]
 
-        def check():
+        def check() -> None:
             if chosen["source"] == FROM_CHANGE:
-                check_file(CHANGE_FOLDER, chosen["file"])
+                CHANGES.check(chosen["file"])
             else:
-                check_file(TUNED_FOLDER, chosen["tuned"])
-                check_file(BASE_FOLDER, chosen["base"])
+                TUNED.check(chosen["tuned"])
+                BASES.check(chosen["base"])
 
         return verdict(check)
 
     @classmethod
-    def execute(cls, source):
+    def execute(cls, source: dict[str, Any]) -> io.NodeOutput:
         if source["source"] == FROM_CHANGE:
             motion, warnings = load_change(source["file"]), ()
         else:

@@ -1,20 +1,22 @@
 """Segment: one piece of a long time line, as keyframes of its own."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
-from ..core.errors import InbetweenError
-from ..core.segments import part_of, segment_ranges, with_context
+from ..core.keyframes import KeyframeSet
+from ..core.segments import one_segment
 from ..host.runtime import show_report
 from .checked_node import InbetweenNode
+from .segment_inputs import context_frames_input, cut_input
 from .types import Keyframes
-from .wan_inputs import context_frames_input, cut_input
 
 
 class InbetweenSegment(InbetweenNode):
     """Cuts one segment out of a keyframe set."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InbetweenSegment",
             display_name="One Segment",
@@ -41,15 +43,14 @@ class InbetweenSegment(InbetweenNode):
         )
 
     @classmethod
-    def execute(cls, keyframes, segment, cut, context_frames, before=None):
-        ranges = segment_ranges(keyframes, cut.get("longest_segment"))
-        if not 1 <= segment <= len(ranges):
-            raise InbetweenError(f"segment is {segment}, but there are {len(ranges)}; give 1 to {len(ranges)}.")
-        frames = ranges[segment - 1]
-        part = part_of(keyframes, frames)
-        report = f"Segment {segment} of {len(ranges)}: frames {frames[0]} to {frames[-1]}, {len(frames)} in all"
-        if before is not None and context_frames > 1:
-            part = with_context(part, before, context_frames)
-            report += f", behind {context_frames - 1} frames of the segment before"
-        show_report(f"{report}.")
-        return io.NodeOutput(part, f"{report}.")
+    def execute(
+        cls,
+        keyframes: KeyframeSet,
+        segment: int,
+        cut: dict[str, Any],
+        context_frames: int,
+        before: Any = None,
+    ) -> io.NodeOutput:
+        part, report = one_segment(keyframes, segment, cut.get("longest_segment"), before, context_frames)
+        show_report(report)
+        return io.NodeOutput(part, report)

@@ -3,6 +3,39 @@
 from comfy_api.latest import io
 
 
+def cut_input() -> io.DynamicCombo.Input:
+    """Where a keyframe set is cut into segments."""
+    longest_segment = io.Int.Input(
+        "longest_segment",
+        default=81,
+        min=5,
+        max=100000,
+        tooltip="How many frames a segment may have, both ends included; 81 is what Wan was trained on.",
+    )
+    return io.DynamicCombo.Input(
+        "cut",
+        options=[
+            io.DynamicCombo.Option("longest", [longest_segment]),
+            io.DynamicCombo.Option("every keyframe", []),
+        ],
+        tooltip="longest: as many keyframes go into one segment as fit. every keyframe: a segment from each keyframe "
+        "to the next.",
+    )
+
+
+def context_frames_input() -> io.Int.Input:
+    """How many frames a segment takes over from the one before."""
+    return io.Int.Input(
+        "context_frames",
+        default=1,
+        min=1,
+        max=77,
+        step=4,
+        tooltip="How many of its last frames a segment hands to the next one, which goes on with their motion: 1 is "
+        "the keyframe alone, 5 or 9 carry motion over. More take longer.",
+    )
+
+
 def seed_inputs() -> list[io.Input]:
     """Seeds of all segments, and of single ones."""
     return [

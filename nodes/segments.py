@@ -1,29 +1,27 @@
 """Segments: a long clip, segment by segment, each with its own seed and prompt."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
-from ..core.segments import counted_seeds, cut_segments, describe, prompt_lines, segment_ranges, with_own_seeds
-from ..host.runtime import show_report
-from ..host.segments import SAMPLERS, SCHEDULERS, Sampling, build_segments, check_before_sampling
-from ..host.wan_conditioning import WanSettings, check_keyframes
+from ..core.keyframes import KeyframeSet
+from ..core.lora_mixture import LoraMixture as Mixture
+from ..core.wan_layout import OtherLengths
+from ..host.host_nodes import SAMPLERS, SCHEDULERS
 from .checked_node import InbetweenNode
-from .expansion import flat_widgets, input_links
-from .segment_inputs import joined_outputs, match_colour_input, seed_inputs
+from .graphs.expansion import connected_inputs
+from .graphs.segments import TimeLine, segments_graph
+from .graphs.wan_segments import Sampling, WanSegments
+from .segment_inputs import context_frames_input, cut_input, joined_outputs, match_colour_input, seed_inputs
 from .types import Keyframes, LoraMixture
-from .wan_inputs import (
-    clip_images_input,
-    context_frames_input,
-    cut_input,
-    low_noise_strength_input,
-    other_lengths_input,
-)
+from .wan_inputs import clip_images_input, low_noise_strength_input, other_lengths_input
 
 
 class InbetweenSegments(InbetweenNode):
     """Makes all segments of a keyframe set and joins them."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InbetweenSegments",
             display_name="Segments",
@@ -85,59 +83,43 @@ class InbetweenSegments(InbetweenNode):
     @classmethod
     def execute(
         cls,
-        model,
-        clip,
-        vae,
-        keyframes,
-        prompts,
-        negative,
-        cut,
-        context_frames,
-        seed,
-        own_seeds,
-        steps,
-        cfg,
-        sampler_name,
-        scheduler,
-        clip_images,
-        other_lengths,
-        match_colour,
-        low_noise_strength,
-        clip_vision=None,
-        mixture=None,
-        model_low=None,
-        mixture_low=None,
-        high_noise_steps=10,
-    ):
-        longest = cut.get("longest_segment")
-        count = len(segment_ranges(keyframes, longest))
-        seeds = with_own_seeds(counted_seeds(seed, count), own_seeds)
-        segments = cut_segments(keyframes, seeds, prompt_lines(prompts), longest)
+        model: Any,
+        clip: Any,
+        vae: Any,
+        keyframes: KeyframeSet,
+        prompts: str,
+        negative: str,
+        cut: dict[str, Any],
+        context_frames: int,
+        seed: int,
+        own_seeds: str,
+        steps: int,
+        cfg: float,
+        sampler_name: str,
+        scheduler: str,
+        clip_images: dict[str, Any],
+        other_lengths: OtherLengths,
+        match_colour: bool,
+        low_noise_strength: float,
+        clip_vision: Any = None,
+        mixture: Mixture | None = None,
+        model_low: Any = None,
+        mixture_low: Mixture | None = None,
+        high_noise_steps: int = 10,
+    ) -> io.NodeOutput:
+        connected = connected_inputs(
+            cls,
+            model=model,
+            clip=clip,
+            vae=vae,
+            keyframes=keyframes,
+            clip_vision=clip_vision,
+            mixture=mixture,
+            model_low=model_low,
+            mixture_low=mixture_low,
+        )
+        wanted = TimeLine(keyframes, seed, own_seeds, match_colour, prompts, cut, context_frames)
         sampling = Sampling(steps, cfg, sampler_name, scheduler, high_noise_steps)
-        settings = WanSettings(clip_images["clip_images"], other_lengths=other_lengths)
-        check_before_sampling(
-            segments,
-            context_frames,
-            sampling,
-            model_low is not None,
-            lambda part: check_keyframes(model, vae, part, clip_vision, settings),
-        )
-        connected = {"model": model, "clip": clip, "vae": vae, "keyframes": keyframes, "clip_vision": clip_vision}
-        connected |= {"mixture": mixture, "model_low": model_low, "mixture_low": mixture_low}
-        show_report(describe([segment.frames for segment in segments], seeds))
-        graph = build_segments(
-            input_links(cls, connected),
-            [segment.seed for segment in segments],
-            [segment.prompt for segment in segments],
-            negative,
-            sampling,
-            flat_widgets("cut", cut),
-            {
-                **flat_widgets("clip_images", clip_images),
-                "other_lengths": other_lengths,
-                "low_noise_strength": low_noise_strength,
-            },
-            context_frames,
-            match_colour,
-        )
+        engine = WanSegments(connected, negative, sampling, clip_images, other_lengths, low_noise_strength)
+        graph = segments_graph(connected, wanted, engine)
         return io.NodeOutput(graph.frames, graph.report, expand=graph.nodes)

@@ -1,16 +1,17 @@
 """Segments (SVD): a clip of many keyframes, from each to the next with SVD."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
-from ..core.segments import counted_seeds, cut_segments, describe, with_own_seeds
-from ..host.dual_direction import check_directions
-from ..host.runtime import show_report
-from ..host.svd_conditioning import check_encoders, check_ends
-from ..host.svd_segments import SVDWidgets, build_svd_segments
+from ..core.keyframes import KeyframeSet
+from ..core.reverse_motion import ReverseMotion as Motion
 from .checked_node import InbetweenNode
-from .expansion import flat_widgets, input_links
+from .graphs.expansion import connected_inputs
+from .graphs.segments import TimeLine, segments_graph
+from .graphs.svd_segments import SVDSegments
 from .segment_inputs import joined_outputs, match_colour_input, seed_inputs
-from .svd_inputs import chunk_input, direction_inputs, direction_settings, picture_inputs, renoise_inputs
+from .svd_inputs import chunk_input, direction_inputs, picture_inputs, renoise_inputs
 from .types import Keyframes, ReverseMotion
 
 
@@ -18,7 +19,7 @@ class InbetweenSVDSegments(InbetweenNode):
     """Makes all segments of a keyframe set with SVD and joins them."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InbetweenSVDSegments",
             display_name="Segments (SVD)",
@@ -54,48 +55,39 @@ class InbetweenSVDSegments(InbetweenNode):
     @classmethod
     def execute(
         cls,
-        model,
-        clip_vision,
-        vae,
-        keyframes,
-        seed,
-        own_seeds,
-        steps,
-        repeats,
-        ratio,
-        method,
-        fusion,
-        memory,
-        motion_bucket,
-        fps,
-        noise_augmentation,
-        augmentation_seed,
-        preparation,
-        frames_per_chunk,
-        match_colour,
-        reverse_motion=None,
-    ):
-        segments = cut_segments(keyframes, [seed])
-        seeds = with_own_seeds(counted_seeds(seed, len(segments)), own_seeds)
-        check_directions(model, reverse_motion, direction_settings(method, fusion, memory))
-        check_encoders(clip_vision, vae)
-        for segment in segments:
-            check_ends(segment.keyframes)
-        widgets = SVDWidgets(
-            steps,
-            {"repeats": repeats, "ratio": ratio},
-            {
-                "motion_bucket": motion_bucket,
-                "fps": fps,
-                "noise_augmentation": noise_augmentation,
-                "augmentation_seed": augmentation_seed,
-                **flat_widgets("preparation", preparation),
-            },
-            {"method": method, "memory": memory, **flat_widgets("fusion", fusion)},
-            frames_per_chunk,
+        model: Any,
+        clip_vision: Any,
+        vae: Any,
+        keyframes: KeyframeSet,
+        seed: int,
+        own_seeds: str,
+        steps: int,
+        repeats: int,
+        ratio: float,
+        method: str,
+        fusion: dict[str, Any],
+        memory: str,
+        motion_bucket: int,
+        fps: int,
+        noise_augmentation: float,
+        augmentation_seed: int,
+        preparation: dict[str, Any],
+        frames_per_chunk: int,
+        match_colour: bool,
+        reverse_motion: Motion | None = None,
+    ) -> io.NodeOutput:
+        connected = connected_inputs(
+            cls, model=model, clip_vision=clip_vision, vae=vae, keyframes=keyframes, reverse_motion=reverse_motion
         )
-        connected = {"model": model, "clip_vision": clip_vision, "vae": vae, "keyframes": keyframes}
-        connected |= {"reverse_motion": reverse_motion}
-        show_report(describe([segment.frames for segment in segments], seeds))
-        graph = build_svd_segments(input_links(cls, connected), seeds, widgets, match_colour)
+        pictures = {
+            "motion_bucket": motion_bucket,
+            "fps": fps,
+            "noise_augmentation": noise_augmentation,
+            "augmentation_seed": augmentation_seed,
+            "preparation": preparation,
+        }
+        directions = {"method": method, "fusion": fusion, "memory": memory}
+        renoising = {"repeats": repeats, "ratio": ratio}
+        engine = SVDSegments(connected, steps, renoising, pictures, directions, frames_per_chunk)
+        graph = segments_graph(connected, TimeLine(keyframes, seed, own_seeds, match_colour), engine)
         return io.NodeOutput(graph.frames, graph.report, expand=graph.nodes)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
-from comfyui_inbetween.core.lora_mixture import LoraMixture, LowRank, concatenated, host_names
-from semfi_weights import numbers
+from comfyui_inbetween.core.lora_mixture import EXPERT_CHOICES, LoraMixture, LowRank, concatenated
+from random_weights import numbers
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,26 @@ def test_a_length_below_all_experts_has_one():
 
 
 @pytest.mark.parametrize(
+    ("choice", "trained_frames", "shares"),
+    [
+        ("nearest", None, {33: 1.0}),
+        ("two nearest", None, {33: 0.75, 65: 0.25}),
+        ("fixed", 9, {9: 1.0}),
+        ("nearest", 9, {33: 1.0}),  # a number left over from another choice
+    ],
+)
+def test_each_way_to_choose(choice, trained_frames, shares):
+    chosen = SEMFI.choose(choice, 41, trained_frames)
+    assert {expert.frame_count: share for expert, share in chosen} == shares
+
+
+def test_a_lora_is_added_as_an_expert_or_for_all_lengths():
+    made = LoraMixture().with_lora(Named("u"), None).with_lora(Named("e"), 33)
+    assert made.universal.name == "u"
+    assert [(expert.frame_count, expert.lora.name) for expert in made.experts] == [(33, "e")]
+
+
+@pytest.mark.parametrize(
     ("act", "message"),
     [
         (lambda: SEMFI.with_expert(33, Named("mine")), "two experts are for 33 frames, e33 and mine"),
@@ -86,6 +106,11 @@ def test_a_length_below_all_experts_has_one():
         (lambda: mixture(33).expert_for(34), "choose 33"),
         (lambda: mixture(universal=True).nearest(33), "has no expert; add one with Extend Mixture of LoRA"),
         (lambda: mixture().nearest_two(33), "has no expert"),
+        (lambda: SEMFI.choose("fixed", 33, 34), "no expert for 34 frames"),
+        *(
+            (lambda choice=choice: SEMFI.choose(choice, 4, 33), "frame_count is 4; Wan makes 5")
+            for choice in EXPERT_CHOICES
+        ),
     ],
 )
 def test_what_cannot_be_is_told(act, message):
@@ -150,8 +175,3 @@ def test_biases_of_half_precision_are_added_up_in_full():
     assert lora.folded().bias_O.dtype == torch.float32
     exact = lora.lora_B.weight.double() @ lora.lora_A.bias.double() + lora.lora_B.bias.double()
     assert (lora.folded().bias_O - exact).abs().max() < 1e-6
-
-
-def test_the_hosts_names():
-    names = [name for name, _ in host_names("diffusion_model.blocks.0.ffn.0", PublishedLora("any").folded())]
-    assert names == [f"diffusion_model.blocks.0.ffn.0.{part}" for part in ("lora_A.weight", "lora_B.weight", "diff_b")]

@@ -9,10 +9,14 @@ from comfyui_inbetween.core.join import join_clips
 from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
 from comfyui_inbetween.core.segments import (
     MAX_SEED,
+    check_step_split,
     counted_seeds,
     cut_segments,
     describe,
+    keyframes_with_context,
+    one_segment,
     part_of,
+    plan_segments,
     prompt_lines,
     segment_ranges,
     with_context,
@@ -41,9 +45,8 @@ def test_segments_share_their_end_frames():
 
 def test_segments_are_described_in_one_line():
     first, second = cut_segments(keyframes(0, 8, 20), seeds=[7, 9])
-    told = describe([first.frames, second.frames], [first.seed, second.seed])
-    assert told == "2 segments: frames 0 to 8 (seed 7), 8 to 20 (seed 9)."
-    assert describe([first.frames], [7]).startswith("1 segment: ")
+    assert describe([first, second]) == "2 segments: frames 0 to 8 (seed 7), 8 to 20 (seed 9)."
+    assert describe([first]).startswith("1 segment: ")
 
 
 def test_seeds_one_for_each_or_counted_up_and_around():
@@ -178,6 +181,51 @@ def test_context_that_cannot_be():
         with_context(keyframes(0, 8), torch.zeros(3, 2, 2, 3), 5)
     with pytest.raises(InbetweenError, match="the clip before is 4x2 but the keyframes are 2x2"):
         with_context(keyframes(0, 8), torch.zeros(9, 2, 4, 3), 5)
+
+
+def test_context_is_checked_before_any_frame_is_made():
+    """Each segment is as long as it will be with frames of the one before; the third one's come from a longer clip."""
+    segments = cut_segments(keyframes(0, 4, 8, 16), seeds=[0])
+    assert [each.frame_count for each in keyframes_with_context(segments, 5)] == [5, 9, 13]
+    assert [each.frame_count for each in keyframes_with_context(segments, 1)] == [5, 5, 9]
+    seen = keyframes_with_context(segments, 9)
+    assert next(seen).frame_count == 5
+    with pytest.raises(InbetweenError, match="the clip before has 5 frames, and 9 are to be carried on"):
+        next(seen)
+
+
+def test_one_segment_and_which_it_is():
+    part, report = one_segment(keyframes(0, 8, 20), 2)
+    assert (part.frames, report) == ((0, 12), "Segment 2 of 2: frames 8 to 20, 13 in all.")
+    assert one_segment(keyframes(0, 8, 20), 1, longest=81)[0].frames == (0, 8, 20)
+    carried, report = one_segment(keyframes(0, 8, 20), 2, None, torch.zeros(9, 2, 2, 3), 5)
+    assert carried.frame_count == 17
+    assert report.endswith("13 in all, behind 4 frames of the segment before.")
+
+
+@pytest.mark.parametrize("number", [-1, 0, 3])
+def test_a_segment_that_is_not_there(number):
+    with pytest.raises(InbetweenError, match=f"segment is {number}, but there are 2; give 1 to 2"):
+        one_segment(keyframes(0, 8, 20), number)
+
+
+# ------------------------------------------------------------------------------------- plans
+
+
+def test_a_plan_has_seeds_and_prompts_as_they_are_written():
+    plan = plan_segments(keyframes(0, 4, 8, 12), MAX_SEED, "2: 77", "a\nb\nc")
+    assert [(each.seed, each.prompt) for each in plan] == [(MAX_SEED, "a"), (77, "b"), (1, "c")]
+    assert [each.frames for each in plan_segments(keyframes(0, 4, 8, 12), 0, longest=9)] == [range(0, 9), range(8, 13)]
+    with pytest.raises(InbetweenError, match="the seed -1 is out of range"):
+        plan_segments(keyframes(0, 4), -1)
+
+
+def test_two_models_share_the_steps():
+    check_step_split(3, 4)
+    with pytest.raises(
+        InbetweenError, match="high_noise_steps is 4 of 4 steps, which leaves none for model_low; give 3"
+    ):
+        check_step_split(4, 4)
 
 
 # ------------------------------------------------------------------------------------- prompts, and too many segments

@@ -25,8 +25,8 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from random_weights import numbers
 from safetensors.torch import load_file
-from semfi_weights import numbers
 
 OUTPUTS = Path(__file__).with_name("audio_outputs.safetensors")
 FRAMES, LATENT_FRAMES = 9, 3

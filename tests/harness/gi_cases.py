@@ -24,8 +24,8 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from random_weights import numbers
 from safetensors.torch import load_file
-from semfi_weights import numbers
 
 OUTPUTS = Path(__file__).with_name("gi_outputs.safetensors")
 FRAMES, STEPS, REPEATS, RATIO = 5, 3, 2, 0.4

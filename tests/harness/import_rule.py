@@ -40,8 +40,8 @@ MAY_IMPORT_MODULES = {
     ROOT_ROOM: set(),
     "convert": LIBRARIES,
 }
-# Whole names that are allowed beside the modules above.
-MAY_IMPORT_NAMES = {"nodes": {"comfy_api.latest"}}
+# Whole names that are allowed beside the modules above, by room or by a folder within it.
+MAY_IMPORT_NAMES = {"nodes": {"comfy_api.latest"}, "nodes/graphs": {"comfy_execution.graph_utils"}}
 
 
 def violations(path: PurePosixPath, source: str) -> list[str]:
@@ -60,7 +60,7 @@ def violations(path: PurePosixPath, source: str) -> list[str]:
         f"{path}:{node.lineno} imports {name}"
         for node in ast.walk(ast.parse(source))
         for name in _imported(node, path)
-        if not _allowed(name, room)
+        if not _allowed(name, room, path.parent.as_posix())
     ]
 
 
@@ -88,10 +88,10 @@ def _imported(node: ast.AST, path: PurePosixPath) -> list[str]:
     return ["." + ".".join(named)] if named else [f".{alias.name}" for alias in node.names]
 
 
-def _allowed(name: str, room: str) -> bool:
+def _allowed(name: str, room: str, folder: str) -> bool:
     if name.startswith("."):
         return name[1:].split(".")[0] in MAY_IMPORT_ROOMS[room]
-    if name in MAY_IMPORT_NAMES.get(room, ()):
+    if any(name in MAY_IMPORT_NAMES.get(place, ()) for place in (room, folder)):
         return True
     top = name.split(".")[0]
     return top in sys.stdlib_module_names or top in MAY_IMPORT_MODULES[room]

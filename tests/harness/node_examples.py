@@ -26,8 +26,8 @@ from example_values import (
 )
 from pervfi_weights import seeded_weights
 from raft_weights import seeded_raft
+from random_weights import numbers
 from rife_film_weights import small_film, small_rife
-from semfi_weights import numbers
 
 
 def _keyframes_node() -> Iterator[Arguments]:

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from random_weights import numbers
 from safetensors.torch import load_file
-from semfi_weights import numbers
 
 OUTPUTS = Path(__file__).with_name("semfi_outputs.safetensors")
 COUNTS = (5, 9, 17, 33, 65, 81, 85)

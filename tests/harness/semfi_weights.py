@@ -1,15 +1,15 @@
 """
 SemFi's Mixture of LoRA in the published key layout, and a tiny Wan to go with it, made from a seed key by key.
 
-numpy's generators give the same numbers everywhere and for ever, so that tests need to store outputs only.
+They are the same everywhere and for ever (see `numbers`), so that tests need to store outputs only.
 """
 
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
+from random_weights import numbers
 from safetensors.torch import save_file
 
 WAN_SIZES = {
@@ -68,12 +68,6 @@ def seeded_wan(shapes: Mapping[str, tuple[int, ...]], seed: int = 0) -> dict[str
         else:
             tensors[name] = noise / float(np.prod(shape[1:])) ** 0.5
     return tensors
-
-
-def numbers(name: str, shape: tuple[int, ...], seed: int = 0) -> torch.Tensor:
-    """Normal float32 numbers that belong to a name."""
-    generator = np.random.default_rng([seed, zlib.crc32(name.encode())])
-    return torch.from_numpy(np.ascontiguousarray(generator.standard_normal(shape), dtype=np.float32))
 
 
 def write_semfi(path: Path, prefix: str = "", seed: int = 0) -> Path:

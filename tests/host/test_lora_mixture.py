@@ -1,17 +1,19 @@
 """The Mixture of LoRA on the host's Wan, against SemFi's published code and against weights changed by hand."""
 
-import copy
+import re
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.lora_mixture import Expert, LoraMixture
 from comfyui_inbetween.networks.lora_files import SEMFI_FRAME_COUNTS, KeptLora, merged_expert, read_lora, read_mixture
+from random_weights import numbers
 from safetensors.torch import save_file
 from semfi_cases import stored_outputs
 from semfi_weights import layer_names, seeded_semfi, write_lora, write_semfi
+from value_copies import frozen_copy, same
 
 # The host embeds the timestep in float32, the published code in float64: 2e-5 on these weights, with and without LoRA.
 TOLERANCE = 5e-5
@@ -59,42 +61,31 @@ class Changed:
     """A LoRA with a mistake in it."""
 
     lora: object
-    change: object
+    change: object = lambda layer, given: (layer, given)
+    keep: object = lambda layer: True
     name: str = "changed"
     model: str = ""
-    seen: list = field(default_factory=list)
 
-    def tensors(self):
-        return {
-            name: tensor
-            for old, given in self.lora.tensors().items()
-            for name, tensor in [self.change(old, given)]
-            if tensor is not None
-        }
-
-
-def without(part):
-    return lambda name, tensor: (name, None if part in name else tensor)
-
-
-def on_the_image_branch(name, tensor):
-    return name.replace("cross_attn.k.", "cross_attn.k_img."), tensor
+    def changes(self):
+        return dict(self.change(layer, given) for layer, given in self.lora.changes().items() if self.keep(layer))
 
 
 MISTAKES = {
-    "no biases": without("diff_b"),
-    "no ffn": without("ffn"),
-    "no cross attention": without("cross_attn"),
-    "scaled by alpha over rank again": lambda name, tensor: (name, tensor / 16 if "lora_B" in name else tensor),
-    "k of the image branch instead of the text": on_the_image_branch,
+    "no biases": {"change": lambda layer, given: (layer, replace(given, bias_O=None))},
+    "no ffn": {"keep": lambda layer: "ffn" not in layer},
+    "no cross attention": {"keep": lambda layer: "cross_attn" not in layer},
+    "scaled by alpha over rank again": {"change": lambda layer, given: (layer, replace(given, up_OR=given.up_OR / 16))},
+    "k of the image branch instead of the text": {
+        "change": lambda layer, given: (re.sub(r"cross_attn\.k$", "cross_attn.k_img", layer), given)
+    },
 }
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_mistakes_would_be_seen(wan, model, semfi, mistake):
     wrong = LoraMixture(
-        Changed(semfi.universal, MISTAKES[mistake]),
-        tuple(Expert(each.frame_count, Changed(each.lora, MISTAKES[mistake])) for each in semfi.experts),
+        Changed(semfi.universal, **MISTAKES[mistake]),
+        tuple(Expert(each.frame_count, Changed(each.lora, **MISTAKES[mistake])) for each in semfi.experts),
     )
     assert off(wan.output_of(wan.applied(model, wrong, 33)), stored_outputs()["expert 4"]) > SEEN
 
@@ -193,6 +184,64 @@ def test_changing_the_length_changes_the_expert_without_a_trace(wan, model, semf
     assert all(not layer._forward_hooks for layer in wan.layers_of(model).values())
 
 
+# ------------------------------------------------------------------------------------- files of other trainers
+
+
+def every_kind(layer="diffusion_model.blocks.0"):
+    """A file with a plain LoRA, one with alpha and a bias, DoRA, LoHa, LoKr, whole differences, and norms."""
+
+    def part(name, *shape):
+        small = 1.0 if "hada" in name else shape[-1] ** -0.5  # LoHa multiplies four of them
+        return 0.3 * small * numbers(name, shape)
+
+    kinds = {
+        "self_attn.q": {"lora_A.weight": (4, 128), "lora_B.weight": (128, 4)},
+        "self_attn.k": {"lora_down.weight": (4, 128), "lora_up.weight": (128, 4), "diff_b": (128,)},
+        "self_attn.v": {"lora_A.weight": (4, 128), "lora_B.weight": (128, 4), "dora_scale": (128, 1)},
+        "self_attn.o": {"hada_w1_a": (128, 4), "hada_w1_b": (4, 128), "hada_w2_a": (128, 4), "hada_w2_b": (4, 128)},
+        "cross_attn.q": {"lokr_w1": (2, 2), "lokr_w2": (64, 64)},
+        "cross_attn.k": {"diff": (128, 128), "diff_b": (128,)},
+        "norm3": {"w_norm": (128,), "b_norm": (128,)},
+        "self_attn.norm_q": {"diff": (128,)},
+    }
+    tensors = {
+        f"{layer}.{name}.{kind}": part(f"{name}.{kind}", *shape)
+        for name, shapes in kinds.items()
+        for kind, shape in shapes.items()
+    }
+    return tensors | {f"{layer}.self_attn.k.alpha": torch.tensor(2.0)}
+
+
+@pytest.mark.parametrize("method", ["merge", "bypass"])
+@pytest.mark.parametrize(
+    "changed", ["", "self_attn.k", "self_attn.v", "self_attn.o", "cross_attn.q", "norm3", "norm_q"]
+)
+def test_every_kind_of_file_does_what_the_host_makes_of_it(wan, model, tmp_path, method, changed):
+    """All kinds together; and each of them counts, or the comparison would prove nothing."""
+    import comfy.sd
+
+    tensors = {name: tensor for name, tensor in every_kind().items() if not changed or changed in name}
+    save_file(tensors, tmp_path / "kinds.safetensors")
+    mixture = LoraMixture().with_expert(33, read_lora(tmp_path / "kinds.safetensors"))
+    done = wan.apply_mixture(model, mixture, 33, ((mixture.experts[0], 1.0),), wan.MixtureSettings(1.0, 0.7, method))
+    count = 1 if changed else 8
+    assert f"{count} of {count} layers fit." in done.report
+    expected = comfy.sd.load_lora_for_models(model, None, tensors, 0.7, 0)[0]
+    found = wan.output_of(done.model)
+    assert off(found, wan.output_of(expected)) < TOLERANCE
+    assert off(found, stored_outputs()["no lora"]) > 10 * TOLERANCE
+
+
+def test_a_bias_of_a_layer_that_has_none_does_not_fit(wan, model, tmp_path):
+    layer = "diffusion_model.blocks.0.self_attn"
+    save_file(
+        {f"{layer}.norm_q.diff_b": torch.rand(128), f"{layer}.q.diff_b": torch.rand(128)}, tmp_path / "b.safetensors"
+    )
+    mixture = LoraMixture().with_expert(33, read_lora(tmp_path / "b.safetensors"))
+    done = wan.apply_mixture(model, mixture, 33, ((mixture.experts[0], 1.0),), wan.MixtureSettings())
+    assert f"1 of 2 layers fit. Not: {layer}.norm_q." in done.report
+
+
 # ------------------------------------------------------------------------------------- weights of 8 bits
 
 
@@ -217,9 +266,9 @@ def test_only_the_chosen_expert_is_read(wan, model, tmp_path):
     """The universal LoRA when the file is opened, and nothing of the others ever."""
     mixture = read_mixture(write_semfi(tmp_path / "semfi.safetensors"))
     asked = []
-    for expert in mixture.experts:
-        original = expert.lora.file.read
     file = mixture.experts[0].lora.file
+    assert all(expert.lora.file is file for expert in mixture.experts)
+    original = file.read
 
     def read(names):
         names = list(names)
@@ -318,8 +367,8 @@ def test_a_model_that_is_no_wan_is_refused(wan, semfi):
 
 
 def test_kept_tensors_are_not_written_to(wan, model, semfi):
-    before = copy.deepcopy(dict(semfi.universal.tensors()))
+    before = frozen_copy(semfi.universal.changes())
     assert isinstance(semfi.universal, KeptLora)
     wan.output_of(wan.applied(model, semfi, 33, method="bypass", strength_universal=0.3))
     wan.output_of(wan.applied(model, semfi, 33, method="merge", strength_universal=0.3))
-    assert all(torch.equal(tensor, before[name]) for name, tensor in semfi.universal.tensors().items())
+    assert same(frozen_copy(semfi.universal.changes()), before)

@@ -10,8 +10,9 @@ import pytest
 import torch
 from comfyui_inbetween import convert
 from comfyui_inbetween.core.errors import InbetweenError
+from comfyui_inbetween.core.lora_mixture import LowRank
 from comfyui_inbetween.networks.lora_files import merged_expert, read_lora, read_mixture
-from comfyui_inbetween.networks.lora_names import layers_of, split_name
+from comfyui_inbetween.networks.lora_names import host_names, layers_of, split_name
 from comfyui_inbetween.networks.weight_files import WRAPPINGS
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -107,6 +108,14 @@ def test_the_host_reads_files_of_every_trainer(host, tmp_path, style):
         assert torch.equal(down, tensors[f"diffusion_model.{layer}.lora_A.weight"])
 
 
+def test_the_hosts_names():
+    bare, layer = LowRank(torch.rand(4, 6), torch.rand(8, 4)), "diffusion_model.blocks.0.ffn.0"
+    matrices = [(f"{layer}.lora_A.weight", bare.down_RI), (f"{layer}.lora_B.weight", bare.up_OR)]
+    assert list(host_names(layer, bare)) == matrices
+    with_bias = LowRank(bare.down_RI, bare.up_OR, torch.rand(8))
+    assert list(host_names(layer, with_bias)) == [*matrices, (f"{layer}.diff_b", with_bias.bias_O)]
+
+
 # ------------------------------------------------------------------------------------- alpha and biases
 
 
@@ -191,14 +200,15 @@ def semfi(tmp_path_factory):
 
 def test_a_published_file_is_seven_loras(semfi):
     assert semfi.frame_counts == (5, 9, 17, 33, 65, 81)
-    tensors, published = semfi.expert_for(17).lora.tensors(), seeded_semfi()
+    changes, published = semfi.expert_for(17).lora.changes(), seeded_semfi()
     for layer, name in layer_names(2):
+        change = changes[f"diffusion_model.{layer}"]
         a, b = (published[f"{name}.3.lora_{matrix}.weight"] for matrix in "AB")
-        assert torch.equal(tensors[f"diffusion_model.{layer}.lora_A.weight"], a)
-        assert torch.equal(tensors[f"diffusion_model.{layer}.lora_B.weight"], b)
+        assert torch.equal(change.down_RI, a)
+        assert torch.equal(change.up_OR, b)
         bias = b @ published[f"{name}.3.lora_A.bias"] + published[f"{name}.3.lora_B.bias"]
-        torch.testing.assert_close(tensors[f"diffusion_model.{layer}.diff_b"], bias)
-    assert len(tensors) == 60
+        torch.testing.assert_close(change.bias_O, bias)
+    assert len(changes) == 20
 
 
 @pytest.mark.parametrize(
@@ -207,9 +217,10 @@ def test_a_published_file_is_seven_loras(semfi):
 @pytest.mark.parametrize("suffix", [".ckpt", ".safetensors"])
 def test_prefixes_do_not_matter(semfi, tmp_path, prefix, suffix):
     read = read_mixture(write_semfi(tmp_path / f"semfi{suffix}", prefix))
-    one, other = (each.expert_for(65).lora.tensors() for each in (read, semfi))
+    one, other = (each.expert_for(65).lora.changes() for each in (read, semfi))
     assert one.keys() == other.keys()
-    assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+    for layer, change in one.items():
+        assert all(torch.equal(tensor, getattr(other[layer], part)) for part, tensor in vars(change).items())
 
 
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
@@ -218,8 +229,8 @@ def test_wrapped_and_old_files_are_read(semfi, tmp_path, wrapping, old):
     torch.save({wrapping: seeded_semfi(), "step": 5}, tmp_path / "a.ckpt", _use_new_zipfile_serialization=not old)
     read = read_mixture(tmp_path / "a.ckpt")
     assert torch.equal(
-        read.experts[0].lora.tensors()["diffusion_model.blocks.0.ffn.0.diff_b"],
-        semfi.experts[0].lora.tensors()["diffusion_model.blocks.0.ffn.0.diff_b"],
+        read.experts[0].lora.changes()["diffusion_model.blocks.0.ffn.0"].bias_O,
+        semfi.experts[0].lora.changes()["diffusion_model.blocks.0.ffn.0"].bias_O,
     )
 
 
@@ -311,14 +322,14 @@ def test_a_converted_expert_is_one_lora(semfi, tmp_path):
         "semfi_033_frames.safetensors",
     ]
     written = load_file(tmp_path / "experts" / "semfi_033_frames.safetensors")
-    universal, expert = semfi.universal.tensors(), semfi.expert_for(33).lora.tensors()
+    universal, expert = semfi.universal.changes(), semfi.expert_for(33).lora.changes()
     assert len(written) == 60
     for layer, _ in layer_names(2):
         name = f"diffusion_model.{layer}"
         found = written[f"{name}.lora_B.weight"] @ written[f"{name}.lora_A.weight"]
-        expected = sum(part[f"{name}.lora_B.weight"] @ part[f"{name}.lora_A.weight"] for part in (universal, expert))
+        expected = sum(part[name].up_OR @ part[name].down_RI for part in (universal, expert))
         torch.testing.assert_close(found, expected)
-        torch.testing.assert_close(written[f"{name}.diff_b"], universal[f"{name}.diff_b"] + expert[f"{name}.diff_b"])
+        torch.testing.assert_close(written[f"{name}.diff_b"], universal[name].bias_O + expert[name].bias_O)
     with safe_open(tmp_path / "experts" / "semfi_033_frames.safetensors", "pt") as file:
         assert file.metadata() == {"format": "pt", "trained_frames": "33", "made_from": "semfi.ckpt"}
 
@@ -329,6 +340,12 @@ def test_the_type_of_converted_numbers(semfi):
         "weight": torch.bfloat16,
         "diff_b": torch.float32,
     }
+
+
+def test_a_lora_of_another_file_is_not_converted(semfi, tmp_path):
+    mixture = semfi.with_expert(121, read_lora(write_lora(tmp_path / "other.safetensors", seed=1)))
+    with pytest.raises(InbetweenError, match=r"other\.safetensors is not from a published mixture"):
+        merged_expert(mixture, mixture.experts[-1])
 
 
 def test_conversion_replaces_nothing_unasked(tmp_path, capsys):

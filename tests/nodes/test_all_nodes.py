@@ -4,6 +4,7 @@ What holds for every node of the pack, so that a new node falls under it by itse
 What needs the host is imported within the tests, so that they can be collected without one.
 """
 
+import ast
 import re
 from functools import partial
 
@@ -11,7 +12,8 @@ import pytest
 import torch
 from golden_files import assert_in_step
 from help_pages import described_names, image_links
-from project_paths import DOCS, LOCALES, SCHEMA_FILE
+from import_rule import MAY_IMPORT_ROOMS, modules
+from project_paths import DOCS, LOCALES, ROOT, SCHEMA_FILE
 from value_copies import frozen_copy, same
 from workflow_graphs import nodes_of, read_workflow, shipped_workflows
 
@@ -131,6 +133,21 @@ def test_schemas_have_not_changed_by_accident(all_nodes):
 def test_it_stands_in_a_shipped_workflow(schema):
     used = {node["type"] for file in shipped_workflows() for node in nodes_of(read_workflow(file))}
     assert schema.node_id in used
+
+
+def test_no_room_below_names_a_node(all_nodes):
+    """Whoever names a node by its id depends on it, and no import shows that; graphs stand beside the nodes."""
+    ids = {node_class.GET_SCHEMA().node_id for node_class in all_nodes}
+    found = [
+        f"{path}:{each.lineno} names {name}"
+        for path, source in modules(ROOT).items()
+        if path.parts[0] in MAY_IMPORT_ROOMS["host"]
+        for each in ast.walk(ast.parse(source))
+        if isinstance(each, ast.Constant) and isinstance(each.value, str)
+        for name in re.findall(r"\w+", each.value)
+        if name in ids
+    ]
+    assert found == []
 
 
 def test_examples_use_every_option(schema, examples):

@@ -171,8 +171,12 @@ def test_an_expert_that_is_not_there(server, folder):
 @pytest.mark.parametrize(
     ("name", "file", "message"),
     [
-        ("mixture", "missing.ckpt", 'there is no "missing.ckpt" in models/loras; get semfi.ckpt from https://'),
-        ("add 0", "missing.safetensors", 'there is no "missing.safetensors" in models/loras; put it there'),
+        ("mixture", "missing.ckpt", 'there is no "missing.ckpt" in models/loras; put semfi.ckpt of https://'),
+        (
+            "add 0",
+            "missing.safetensors",
+            'there is no "missing.safetensors" in models/loras; put a LoRA file for Wan there',
+        ),
     ],
 )
 def test_missing_files_are_told_before_the_run(server, folder, name, file, message):

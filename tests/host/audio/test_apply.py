@@ -211,16 +211,16 @@ def test_a_model_patch_of_another_kind(apply):
 
 
 def test_files_in_both_folders_are_offered(tiny_models):
-    from comfyui_inbetween.host.audio_library import adapter_files, check_adapter_file, load_adapter
+    from comfyui_inbetween.host.audio_library import ADAPTERS, load_adapter
 
-    assert {"stable_avatar.pt", "wan_echomimic.safetensors"} <= set(adapter_files())
+    assert {"stable_avatar.pt", "wan_echomimic.safetensors"} <= set(ADAPTERS.names())
     assert load_adapter("wan_echomimic.safetensors").model.config.name == "EchoMimicV3 preview"
     with pytest.raises(
         InbetweenError, match=r'there is no "x.pt" in models/model_patches or models/diffusion_models; put'
     ):
-        check_adapter_file("x.pt")
+        ADAPTERS.check("x.pt")
     with pytest.raises(InbetweenError, match="nothing is chosen from models/model_patches"):
-        check_adapter_file(None)
+        ADAPTERS.check(None)
 
 
 def test_nothing_that_is_applied_needs_gradients(apply, encoder):

@@ -1,0 +1,49 @@
+"""What a node that puts a graph in its own place hands on to the nodes of the graph."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from comfy_api.latest import io
+
+
+@dataclass(frozen=True, eq=False)
+class Connected:
+    """The inputs of a node that may be connected.
+
+    values: by name, None where nothing is connected. links: where they come from, in the form of a prompt. The host
+    can tell by a link, and not by a value, that nothing has changed.
+    """
+
+    values: Mapping[str, Any]
+    links: Mapping[str, Any]
+
+    def has(self, name: str) -> bool:
+        """Whether this input is connected."""
+        return self.links.get(name) is not None
+
+
+def connected_inputs(node_class: type[io.ComfyNode], **values: Any) -> Connected:
+    """The inputs of the node that runs.
+
+    Args:
+        node_class: as `execute` gets it, with the hidden inputs unique_id and dynprompt. Where no prompt runs, the
+            values stand for their own links.
+        values: of the inputs, by name.
+    """
+    hidden = node_class.hidden
+    if hidden.dynprompt is None:
+        return Connected(values, values)
+    given = hidden.dynprompt.get_node(hidden.unique_id)["inputs"]
+    return Connected(values, {name: given.get(name) for name in values})
+
+
+def widgets(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of widgets in the form of a prompt, in which the inputs of a dynamic combo stand beside it."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= {name if key == name else f"{name}.{key}": inner for key, inner in value.items()}
+        else:
+            flat[name] = value
+    return flat

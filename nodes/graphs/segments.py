@@ -1,0 +1,122 @@
+"""A clip of many keyframes, made segment by segment: what is the same for every model."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ...core.keyframes import KeyframeSet
+from ...core.segments import Segment, describe, keyframes_with_context, plan_segments
+from ...host.runtime import show_report
+from ..finish import InbetweenFinish
+from ..join import InbetweenJoin
+from ..segment import InbetweenSegment
+from .expansion import Connected, widgets
+from .named_graph import Link, NamedGraph, PlacedNode
+
+FADE_FRAMES = 8  # over which colours matched at a seam return to a segment's own
+
+MakeSegment = Callable[[int, Segment, Link], Link]
+
+
+@dataclass(frozen=True, eq=False)
+class TimeLine:
+    """What all segments together are to show.
+
+    cut: where the time line is cut, as One Segment has it. context_frames: how many frames a segment hands to the next
+    one. prompts, own_seeds: as the nodes have them, see `plan_segments`. match_colour: at the seams.
+    """
+
+    keyframes: KeyframeSet
+    seed: int
+    own_seeds: str
+    match_colour: bool
+    prompts: str = ""
+    cut: Mapping[str, Any] = field(default_factory=lambda: {"cut": "every keyframe"})
+    context_frames: int = 1
+
+
+class SegmentEngine(Protocol):
+    """The part of a model in the graph."""
+
+    def check(self) -> None:
+        """Raise InbetweenError for models and settings that would fail in any segment."""
+
+    def check_keyframes(self, keyframes: KeyframeSet) -> None:
+        """Raise InbetweenError for keyframes of a segment that the model cannot be conditioned on."""
+
+    def begin(self, graph: NamedGraph) -> MakeSegment:
+        """Place the nodes that all segments share.
+
+        Returns:
+            A function of the number of a segment, the segment, and the link to its keyframes. It places the nodes that
+            make the segment and returns the link to its frames, of which there may be too many.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentsGraph:
+    """The nodes to run in the place of one, and the links to its results."""
+
+    nodes: dict[str, Any]
+    frames: Link
+    report: Link
+
+
+def segments_graph(connected: Connected, wanted: TimeLine, engine: SegmentEngine) -> SegmentsGraph:
+    """The graph that makes all segments and joins them.
+
+    Each segment has nodes of its own whose names stay the same from run to run: the host keeps their results, and makes
+    only those segments again whose seed or prompt has changed, or something before them.
+
+    Args:
+        connected: inputs of the node, among them keyframes.
+
+    Raises:
+        InbetweenError: whatever would else fail at a later segment, when others have been sampled.
+    """
+    segments = plan_segments(
+        wanted.keyframes, wanted.seed, wanted.own_seeds, wanted.prompts, wanted.cut.get("longest_segment")
+    )
+    engine.check()
+    for keyframes in keyframes_with_context(segments, wanted.context_frames):
+        engine.check_keyframes(keyframes)
+    show_report(describe(segments))
+    graph = NamedGraph()
+    make = engine.begin(graph)
+    finished: list[PlacedNode] = []
+    for number, segment in enumerate(segments, start=1):
+        part = graph.add(
+            InbetweenSegment,
+            f"segment {number}",
+            keyframes=connected.links["keyframes"],
+            segment=number,
+            context_frames=wanted.context_frames,
+            **widgets({"cut": wanted.cut}),
+        )
+        if finished and wanted.context_frames > 1:
+            part.connect(before=finished[-1].output("frames"))
+        keyframes_link = part.output("keyframes")
+        frames_link = make(number, segment, keyframes_link)
+        finished.append(_trimmed(graph, number, frames_link, keyframes_link))
+    result = _joined(graph, finished, wanted) if len(finished) > 1 else finished[0]
+    return SegmentsGraph(graph.finished(), result.output("frames"), result.output("report"))
+
+
+def _trimmed(graph: NamedGraph, number: int, frames: Link, keyframes: Link) -> PlacedNode:
+    """The frames of a segment, exactly as many as its time line has."""
+    unchanged = {"put_back": "off", "match_colour": False, "loop": False}
+    return graph.add(InbetweenFinish, f"trim {number}", images=frames, keyframes=keyframes, **unchanged)
+
+
+def _joined(graph: NamedGraph, finished: list[PlacedNode], wanted: TimeLine) -> PlacedNode:
+    """All segments as one clip; each begins with the last frames of the one before."""
+    fade_out = {"match_colour": "fade out", "match_colour.fade_frames": FADE_FRAMES}
+    return graph.add(
+        InbetweenJoin,
+        "join",
+        overlap=wanted.context_frames,
+        seam="cut",
+        fps=24.0,
+        **(fade_out if wanted.match_colour else {"match_colour": "off"}),
+        **{f"clips.clip{number}": clip.output("frames") for number, clip in enumerate(finished)},
+    )
