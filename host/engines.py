@@ -15,7 +15,7 @@ from ..networks import pervfi
 from ..networks.model_kinds import what_it_is
 from ..networks.weight_files import TensorFile
 from .pervfi import FOLDER, PerVFIKind, check_pervfi, files_of
-from .rife_film import FILM, RIFE
+from .rife_film import FILM, PAGE, RIFE
 from .weight_free import WeightFreeKind
 
 ENGINES: tuple[EngineKind, ...] = (WeightFreeKind(), PerVFIKind(), FILM, RIFE)  # asked in this order
@@ -31,7 +31,7 @@ def interpolator_names() -> list[str]:
 def check_interpolator(name: str) -> None:
     """Raise InbetweenError unless there is an interpolator of this name; the error says where it is to be had."""
     if not any(name in engine.names for engine in ENGINES):
-        check_pervfi(name, f'or choose "{WEIGHT_FREE}"')
+        check_pervfi(name, f'RIFE or FILM from {PAGE}, or choose "{WEIGHT_FREE}"')
 
 
 def load_interpolator(name: str, optical_flow: Any = None) -> Engine:

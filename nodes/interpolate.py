@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from comfy_api.latest import io
-from torch import Tensor
+from comfy_api.latest import Input, io
 
 from ..core.easing import CURVES, EASE_OVER
 from ..core.frame_plan import AS_KEYFRAMED, BEZIER, LINEAR, plan_frames
@@ -139,7 +138,7 @@ class InbetweenInterpolate(InbetweenNode):
     def execute(
         cls,
         interpolator: Engine,
-        frames: KeyframeSet | Tensor,
+        frames: KeyframeSet | Input.Image,
         timing: dict[str, Any],
         easing: dict[str, Any] | None = None,
         hold: int = 1,

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from comfy_api.latest import io
-from torch import Tensor
+from comfy_api.latest import Input, io
 
 from ..core.defects import SCORES
 from ..core.interpolator import Engine
@@ -92,7 +91,7 @@ class InbetweenRefine(InbetweenNode):
     def execute(
         cls,
         interpolator: Engine,
-        images: Tensor,
+        images: Input.Image,
         which: dict[str, Any],
         strength: float,
         keyframes: KeyframeSet | None = None,
