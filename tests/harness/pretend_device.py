@@ -255,8 +255,12 @@ def _given_back(func: Any, made: Any, givers: Mapping[int, PretendTensor], on_de
     if not isinstance(made, Tensor):
         return made
     giver = givers.get(id(made))
+    if giver is None and not on_device:
+        return made
     if giver is None:
-        return PretendTensor(made.resolve_conj().resolve_neg()) if on_device else made
+        # A view of an ordinary tensor is one, even within inference mode, where what is new is not.
+        with torch.inference_mode(made.is_inference()):
+            return PretendTensor(made.resolve_conj().resolve_neg())
     if (giver.shape, giver.stride()) != (made.shape, made.stride()):
         raise NotImplementedError(f"the pretend device cannot change a tensor's shape in place ({func})")
     return giver

@@ -1,0 +1,31 @@
+"""What tests of devices can ask for: the real host on the pretend GPU, and running nodes on it."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+import torch
+
+
+@pytest.fixture
+def on_device(host) -> Callable[..., AbstractContextManager[None]]:
+    """Puts the host on the pretend GPU: `pretend_host.host_on_device`."""
+    from pretend_host import host_on_device
+
+    return host_on_device
+
+
+@pytest.fixture
+def run_node(host) -> Callable[[type, dict], list]:
+    """Executes a node as the host does: no gradients, on a locked copy of the class."""
+    from comfy_api.internal import make_locked_method_func
+    from comfy_execution.graph_utils import GraphBuilder
+
+    def run(node_class: type, arguments: dict) -> list:
+        node_class.GET_SCHEMA()
+        GraphBuilder.set_default_prefix("node", 0)
+        call = make_locked_method_func(node_class, node_class.FUNCTION, node_class.PREPARE_CLASS_CLONE(None))
+        with torch.inference_mode():
+            return list(call(**arguments).result)
+
+    return run
