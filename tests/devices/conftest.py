@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import cache
 
 import pytest
 import torch
@@ -13,6 +14,26 @@ def on_device(host) -> Callable[..., AbstractContextManager[None]]:
     from pretend_host import host_on_device
 
     return host_on_device
+
+
+@pytest.fixture(scope="session")
+def on_the_cpu(tiny_models) -> Callable[[str], torch.Tensor]:
+    """What a network of `device_runs.NETWORKS` makes on the CPU, once for all tests."""
+    from device_runs import NETWORKS
+
+    @cache
+    def made(name: str) -> torch.Tensor:
+        return NETWORKS[name]()
+
+    return made
+
+
+@pytest.fixture
+def svd(tiny_models):
+    """Running the tiny SVD: the module `svd_runs`."""
+    import svd_runs
+
+    return svd_runs
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """Every node on the pretend GPU: what it gives there is what it gives on the CPU, and lies where the host wants it."""
 
 import pytest
-from device_values import brought_home, left_on_the_device
+from device_values import brought_home, differences, left_on_the_device
 from pretend_device import MEMORY
-from value_copies import same
 
 # They hand out a graph, which test_segments.py runs.
 EXPANDED = ("InbetweenSegments", "InbetweenSVDSegments")
+
+# Several frames are made at once on a GPU, and others' numbers beside one's own change how the CPU sums.
+TOLERANCES = {"InbetweenInterpolate": 1e-5, "InbetweenRefine": 1e-5}
 
 
 def test_examples_give_the_same_on_the_device(node_class, tiny_models, on_device, run_node):
@@ -19,8 +21,7 @@ def test_examples_give_the_same_on_the_device(node_class, tiny_models, on_device
         found = [run_node(node_class, example) for example in EXAMPLES[node_class.__name__]()]
         assert list(left_on_the_device(found)) == []
         found = brought_home(found)
-    for number, (here, there) in enumerate(zip(expected, found, strict=True)):
-        assert same(there, here), f"example {number} differs on the device"
+    assert list(differences(expected, found, TOLERANCES.get(node_class.__name__, 0.0))) == []
 
 
 # Nodes that do heavy work themselves; others hand it on, or are better off on the CPU.

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from pretend_device import NAME
-from value_copies import frozen_copy
+from value_copies import frozen_copy, same
 
 SOMEWHERE = "a device"
 
@@ -25,6 +25,25 @@ def _home(frozen: object) -> object:
     if isinstance(frozen, list):
         return [_home(inner) for inner in frozen]
     return frozen
+
+
+def differences(first: object, second: object, tolerance: float = 0.0, path: str = "result") -> Iterator[str]:
+    """Where two values that were brought home differ by more than a tolerance: in tensors, or in anything else."""
+    if isinstance(first, torch.Tensor) and isinstance(second, torch.Tensor) and not same(first, second):
+        if (first.shape, first.dtype) != (second.shape, second.dtype):
+            yield f"{path}: {first.shape} {first.dtype} and {second.shape} {second.dtype}"
+        else:
+            largest = (first.double() - second.double()).abs().max().item()
+            if not largest <= tolerance:
+                yield f"{path}: by {largest:.2g}"
+    elif isinstance(first, dict) and isinstance(second, dict) and first.keys() == second.keys():
+        for key in first:
+            yield from differences(first[key], second[key], tolerance, f"{path}[{key!r}]")
+    elif isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
+        for number, (one, other) in enumerate(zip(first, second, strict=True)):
+            yield from differences(one, other, tolerance, f"{path}[{number}]")
+    elif not same(first, second):
+        yield f"{path}: {first} and {second}"
 
 
 def left_on_the_device(value: object, path: str = "result") -> Iterator[str]:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from functools import cache
 
 import torch
+from comfyui_inbetween.core.flow_interpolator import FlowInterpolator
 from comfyui_inbetween.core.interpolator import PRIMARY_FRAMES
 from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
 from comfyui_inbetween.core.lora_mixture import LoraMixture
@@ -75,10 +76,10 @@ def patcher(network: torch.nn.Module):
 
 
 def flow_engine():
-    """The weight-free engine, from its loader."""
-    from comfyui_inbetween.host.interpolation import WEIGHT_FREE, load_interpolator
+    """The weight-free engine, where the host computes."""
+    import comfy.model_management as model_management
 
-    return load_interpolator(WEIGHT_FREE)
+    return FlowInterpolator(model_management.get_torch_device())
 
 
 def _optical_flow_loader() -> Iterator[Arguments]:

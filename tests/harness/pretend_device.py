@@ -58,12 +58,12 @@ class Allocation:
 class DeviceMemory:
     """What the device has in bytes, what of it is taken, and when it runs out.
 
-    total: what the device says it has. live, peak: bytes now, and most at once since `watch_peak`.
-    allocations: how often memory was asked for, to say which of them shall fail.
+    total: what the device says it has. live, peak: bytes now, and most at once since `peak_of` began.
+    allocations, refusals: how often memory was asked for, and how often there was none.
     """
 
     def __init__(self, total: int) -> None:
-        self.total, self.live, self.peak, self.allocations = total, 0, 0, 0
+        self.total, self.live, self.peak, self.allocations, self.refusals = total, 0, 0, 0, 0
         self._limit: int | None = None
         self._fails: Callable[[int], bool] = lambda _: False
         self._held: weakref.WeakValueDictionary[int, Allocation] = weakref.WeakValueDictionary()
@@ -82,13 +82,16 @@ class DeviceMemory:
         self.allocations += 1
         limit = self.total if self._limit is None else self._limit
         if self.live + size > limit or self._fails(self.allocations):
+            self.refusals += 1
             raise torch.OutOfMemoryError(f"NPU out of memory. Tried to allocate {size} bytes; {self.live} are taken.")
         made = self._held[storage._cdata] = Allocation(self, size)
         return made
 
-    def watch_peak(self) -> None:
-        """From here on `peak` counts anew."""
-        self.peak = self.live
+    def peak_of(self, run: Callable[[], object]) -> int:
+        """Bytes that a run takes at most beside what is taken already."""
+        before = self.peak = self.live
+        run()
+        return self.peak - before
 
     @contextmanager
     def limited_to(self, size: int) -> Iterator[None]:
@@ -291,7 +294,7 @@ def _refuse_mixture(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], o
 class Promotion:
     """An operation that took tensors of several floating types, and so left half precision.
 
-    place: file and line in the pack, of the call nearest to the operation.
+    place: file and function in the pack, of the call nearest to the operation.
     """
 
     operation: str
@@ -326,7 +329,7 @@ def _place_in_the_pack() -> str:
     while frame is not None:
         path = Path(frame.f_code.co_filename)
         if path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] in ("core", "samplers", "networks", "host"):
-            return f"{path.relative_to(ROOT).as_posix()}:{frame.f_lineno}"
+            return f"{path.relative_to(ROOT).as_posix()} {frame.f_code.co_name}"
         frame = frame.f_back  # type: ignore[assignment]
     return "outside the pack"
 

@@ -18,26 +18,25 @@ from pretend_device import MEMORY
 
 GIB = 1024**3
 
-# What a user starts the host with for each precision. On an NPU, as on newer NVIDIA cards, it would choose float16
-# or bfloat16 by what a model supports.
+# What a user starts the host with for each precision. On an NPU, as on newer NVIDIA cards, the host itself chooses
+# float16 for Wan, SVD and PerVFI, and bfloat16 where a model is known not to bear that.
 PRECISIONS: dict[str, dict[str, Any]] = {
-    "float32": {"force_fp32": True, "fp32_text_enc": True},
-    "float16": {"fp16_unet": True},
-    "bfloat16": {"bf16_unet": True, "bf16_vae": True, "bf16_text_enc": True},
+    "float32": {"force_fp32": True},
+    "bfloat16": {"bf16_unet": True, "bf16_vae": True},
     "as the host chooses": {},
 }
 
 
 @contextmanager
 def host_on_device(
-    precision: str = "float32", vram: str = "NORMAL_VRAM", memory: int = 80 * GIB, **options: Any
+    precision: str = "float32", vram: str = "NORMAL_VRAM", room: int = 80 * GIB, **options: Any
 ) -> Iterator[None]:
     """The host computes on the pretend GPU while this is open, and has nothing loaded before and after.
 
     Args:
         precision: one of `PRECISIONS`.
         vram: name of the host's VRAMState; LOW_VRAM loads as much as there is room for, NO_VRAM next to nothing.
-        memory: of the device in bytes. The host leaves 1.2 GiB of it alone.
+        room: memory of the device in bytes, beside the 1.2 GiB that the host keeps free for its work.
         options: of the host's command line, as its `args` has them.
     """
     options = {**PRECISIONS[precision], **options}
@@ -53,7 +52,7 @@ def host_on_device(
         _assigned(model_management, **state),
         _assigned(args, **options),
         _assigned(torch.version, cuda=None),
-        _assigned(MEMORY, total=memory),
+        _assigned(MEMORY, total=int(model_management.minimum_inference_memory()) + room),
     ):
         try:
             yield
@@ -74,7 +73,7 @@ def _assigned(owner: object, **values: Any) -> Iterator[None]:
 
 
 def _unload() -> None:
-    """Every model off its device. The host's own way counts along a list that grows shorter when models die on the way."""
+    """Every model off its device. The host's own loop trips over models that die on the way."""
     for loaded in [*model_management.current_loaded_models]:
         if loaded.model is not None:
             loaded.model_unload()
