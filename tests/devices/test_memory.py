@@ -40,12 +40,12 @@ def test_a_frame_in_parts(tiny_models, on_device, refusals, monkeypatch):
         expected = interpolated("PerVFI v00", 2, given=given)
         made = interpolator.PerVFIPair._made
 
-        def watched(pair, times, cut_in):
+        def watched(frames, pair, times, cut_in):
             parts.append(cut_in)
             if len(parts) == 1:
-                with MEMORY.failing_at(200):
-                    return made(pair, times, cut_in)
-            return made(pair, times, cut_in)
+                with MEMORY.failing_at(100):
+                    return made(frames, pair, times, cut_in)
+            return made(frames, pair, times, cut_in)
 
         monkeypatch.setattr(interpolator.PerVFIPair, "_made", watched)
         found = interpolated("PerVFI v00", 2, given=given)

@@ -63,14 +63,14 @@ def _wan(**mixture: str) -> torch.Tensor:
     return wan_runs.sampled(model)
 
 
-def _svd(**settings: str) -> torch.Tensor:
+def _svd(**settings: Any) -> torch.Tensor:
+    """One evaluation, with guidance that differs from frame to frame."""
     import svd_runs
 
     if settings["method"] != "generative inbetweening":
         settings["motion"] = None
-    noise = torch.Generator().manual_seed(1)
     guider = svd_runs.guider(svd_runs.load(), **svd_runs.WEIGHTED, **settings)
-    return svd_runs.sampled(guider, 1, steps=2, noise=lambda _, __, x: torch.randn(x.shape, generator=noise).to(x))[0]
+    return svd_runs.predicted(guider, svd_runs.noisy(1.0), 1.0).cpu()
 
 
 def _sound(layout: str) -> torch.Tensor:
