@@ -4,7 +4,7 @@ import gc
 
 import pytest
 import torch
-from device_runs import ENGINES, NETWORKS, interpolated
+from device_runs import ENGINES, NETWORKS, interpolated, interpolated_by_the_host
 from pretend_device import MEMORY
 
 # A GPU makes several frames at once, and a network sums differently beside others' numbers.
@@ -28,6 +28,15 @@ def test_engines(tiny_models, on_device, name):
     assert found.device.type == half_way.device.type == "cpu"
     torch.testing.assert_close(found, expected, rtol=0, atol=SEVERAL_AT_ONCE)
     torch.testing.assert_close(half_way[1], expected[2], rtol=0, atol=SEVERAL_AT_ONCE)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_engines_under_the_hosts_own_node(tiny_models, on_device, name):
+    expected = interpolated_by_the_host(name)
+    with on_device():
+        found = interpolated_by_the_host(name)
+    assert found.device.type == "cpu"
+    torch.testing.assert_close(found, expected, rtol=0, atol=SEVERAL_AT_ONCE)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

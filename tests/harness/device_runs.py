@@ -24,20 +24,20 @@ ENGINES: dict[str, tuple[str, str | None]] = {
 }
 
 
-def _result(node: str, **inputs: object) -> Any:
-    """The first output of a node of the pack."""
+def _result(node: str, output: int = 0, **inputs: object) -> Any:
+    """An output of a node of the pack."""
     from comfyui_inbetween.nodes import ALL_NODES
 
     (node_class,) = [each for each in ALL_NODES if each.__name__ == node]
     with torch.inference_mode():
-        return node_class.execute(**inputs).result[0]
+        return node_class.execute(**inputs).result[output]
 
 
-def engine(name: str) -> Any:
-    """An engine from its loader."""
+def engine(name: str, output: int = 0) -> Any:
+    """An engine from its loader, or as INTERP_MODEL, which is output 1."""
     file, flow = ENGINES[name]
     optical_flow = {"optical_flow": _result("InbetweenOpticalFlowLoader", file=flow)} if flow else {}
-    return _result("InbetweenInterpolatorLoader", interpolator=file, **optical_flow)
+    return _result("InbetweenInterpolatorLoader", output, interpolator=file, **optical_flow)
 
 
 def interpolated(name: str, multiplier: int = 5, sources: int = 3, given: Any = None) -> torch.Tensor:
@@ -51,6 +51,14 @@ def interpolated(name: str, multiplier: int = 5, sources: int = 3, given: Any = 
         temperature=0.3,
         seed=5,
     )
+
+
+def interpolated_by_the_host(name: str) -> torch.Tensor:
+    """Frames half-way between pictures, by the host's own node."""
+    from comfy_extras.nodes_frame_interpolation import FrameInterpolate
+
+    with torch.inference_mode():
+        return FrameInterpolate.execute(engine(name, 1), moving_clip(2, 32, 48), 2).result[0]
 
 
 def _wan(**mixture: str) -> torch.Tensor:
