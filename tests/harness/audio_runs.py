@@ -38,9 +38,10 @@ def load_wan():
 def load_adapter(folder, layout, **sizes):
     """An adapter for it, from a file, as a model patch of the host's."""
     path = write_adapter(folder / f"{layout}.safetensors", layout, **(sizes or GOLDEN_SIZES))
-    cpu = torch.device("cpu")
     return comfy.model_patcher.CoreModelPatcher(
-        read_adapter(path, operations=comfy.ops.manual_cast), load_device=cpu, offload_device=cpu
+        read_adapter(path, operations=comfy.ops.manual_cast),
+        load_device=model_management.get_torch_device(),
+        offload_device=model_management.unet_offload_device(),
     )
 
 

@@ -60,7 +60,7 @@ def pervfi_engine(variant: str = "vb"):
     from comfyui_inbetween.host.pervfi import PerVFIEngine
     from comfyui_inbetween.networks.pervfi import build
 
-    return PerVFIEngine(on_cpu(build(_weights(variant))), None)
+    return PerVFIEngine(patcher(build(_weights(variant))), None)
 
 
 def rife_engine():
@@ -82,11 +82,19 @@ def _weights(variant: str) -> dict[str, torch.Tensor]:
     return seeded_weights(variant)
 
 
-def on_cpu(network: torch.nn.Module):
-    """The network as the host passes it on."""
+def patcher(network: torch.nn.Module):
+    """The network as the host passes it on, for the device on which the host computes."""
+    import comfy.model_management as model_management
     from comfy.model_patcher import ModelPatcher
 
-    return ModelPatcher(network, torch.device("cpu"), torch.device("cpu"))
+    return ModelPatcher(network, model_management.get_torch_device(), model_management.unet_offload_device())
+
+
+def flow_engine():
+    """The weight-free engine, where the host computes."""
+    import comfy.model_management as model_management
+
+    return FlowInterpolator(model_management.get_torch_device())
 
 
 def _optical_flow_loader() -> Iterator[Arguments]:
@@ -99,12 +107,12 @@ def _interpolator_loader() -> Iterator[Arguments]:
 
     for name in interpolator_names():
         yield {"interpolator": name}
-    yield {"interpolator": "vb.pth", "optical_flow": on_cpu(raft.build(seeded_raft()))}
+    yield {"interpolator": "vb.pth", "optical_flow": patcher(raft.build(seeded_raft()))}
 
 
 def _interpolate() -> Iterator[Arguments]:
     linear = {"easing": "linear"}
-    common = {"interpolator": FlowInterpolator(), "hold": 2}
+    common = {"interpolator": flow_engine(), "hold": 2}
     yield {**common, "frames": keyframes(), "timing": {"timing": "as keyframed"}, "easing": linear}
     for timing, easing in (
         ({"timing": "multiplier", "multiplier": 3}, {"easing": "ease in", "ease_over": "whole length"}),
@@ -136,7 +144,7 @@ def _refine() -> Iterator[Arguments]:
         {"which": "worst", "score": "blur", "count": 2},
         {"which": "worst", "score": "ghost", "count": 2},
     ):
-        yield {**common, "interpolator": FlowInterpolator(), "which": which}
+        yield {**common, "interpolator": flow_engine(), "which": which}
     first, second, third = moving_clip(3, 32, 40)
     kept = KeyframeSet(5, (Keyframe(0, first), Keyframe(3, second), Keyframe(4, third)))
     with_keyframes = {"images": moving_clip(5, 32, 40), "keyframes": kept, "which": {"which": "list", "frames": "1-3"}}

@@ -67,7 +67,8 @@ def predicted(guided, x: torch.Tensor, sigma: float) -> torch.Tensor:
 
     class Once(comfy.samplers.Sampler):
         def sample(self, wrap, sigmas, extra_args, *args, **kwargs):
-            made.append(wrap(x, torch.full([len(x)], sigma), **extra_args))
+            here = x.to(sigmas.device)
+            made.append(wrap(here, torch.full([len(x)], sigma, device=sigmas.device), **extra_args))
             return made[0]
 
     with torch.inference_mode():

@@ -1,0 +1,387 @@
+"""
+A pretend GPU: tensors that say they are on a device of their own, compute on the CPU, and refuse the CPU's tensors.
+
+It has the name of Ascend's NPU, which is a device from outside torch as well: the host and safetensors know that name,
+so that the real host runs on it unchanged (`pretend_host.py`). What CUDA refuses is refused, in CUDA's words where it
+matters; what CUDA lets pass, passes: numbers (0-dimensional tensors of the CPU) in elementwise operations, indices of
+the CPU into a tensor of the device, and copies. Random numbers come from a stream of their own, as on a GPU, so that a
+result that depends on where they are drawn differs from the CPU's.
+
+Memory is counted by what operations return; what they take for themselves while they run is not seen. Metadata that
+changes in place (`resize_`, `t_`, `set_`) is refused rather than wrong. `torch.Generator(device="npu")` cannot be made,
+since torch has no way to register one from Python.
+
+Importing this registers the device, once and for the whole process: torch cannot take it back. Nothing changes for
+tensors of the CPU but what `torch.accelerator` says; `test_pretend_device.py` holds it to that.
+"""
+
+import sys
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+
+NAME = "npu"
+CPU = torch.device("cpu")
+ROOT = Path(__file__).resolve().parents[2]
+aten = torch.ops.aten
+
+# Tensors of both kinds may meet in these; in indexing as long as the tensor that is indexed is the device's.
+COPIES = (aten.copy_.default, aten._copy_from.default)
+INDEXING = (aten.index.Tensor, aten.index_put.default, aten.index_put_.default, aten._index_put_impl_.default)
+TAKES_A_NUMBER = (*INDEXING, aten.fill.Tensor, aten.fill_.Tensor)
+
+
+# --------------------------------------------------------------------------------------------------- memory
+
+
+class Allocation:
+    """Memory of the device, held by every tensor that looks into it; counted until the last of them is gone."""
+
+    def __init__(self, memory: "DeviceMemory", size: int) -> None:
+        self._memory, self._size = memory, size
+        memory.live += size
+        memory.peak = max(memory.peak, memory.live)
+
+    def __del__(self) -> None:
+        self._memory.live -= self._size
+
+
+class DeviceMemory:
+    """What the device has in bytes, what of it is taken, and when it runs out.
+
+    total: what the device says it has. live, peak: bytes now, and most at once since `peak_of` began.
+    allocations, refusals: how often memory was asked for, and how often there was none.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.total, self.live, self.peak, self.allocations, self.refusals = total, 0, 0, 0, 0
+        self._limit: int | None = None
+        self._fails: Callable[[int], bool] = lambda _: False
+        self._held: weakref.WeakValueDictionary[int, Allocation] = weakref.WeakValueDictionary()
+
+    def allocation_of(self, tensor: Tensor) -> Allocation:
+        """The memory that a tensor looks into, counted once however many look into it.
+
+        Raises:
+            torch.OutOfMemoryError: it is new, and there is no room, or it is one that a test has fail.
+        """
+        storage = tensor.untyped_storage()
+        known = self._held.get(storage._cdata)
+        if known is not None:
+            return known
+        size = storage.nbytes()
+        self.allocations += 1
+        limit = self.total if self._limit is None else self._limit
+        if self.live + size > limit or self._fails(self.allocations):
+            self.refusals += 1
+            raise torch.OutOfMemoryError(f"NPU out of memory. Tried to allocate {size} bytes; {self.live} are taken.")
+        made = self._held[storage._cdata] = Allocation(self, size)
+        return made
+
+    def peak_of(self, run: Callable[[], object]) -> int:
+        """Bytes that a run takes at most beside what is taken already."""
+        before = self.peak = self.live
+        run()
+        return self.peak - before
+
+    @contextmanager
+    def limited_to(self, size: int) -> Iterator[None]:
+        """Room for so many bytes beside what is taken already, whatever the device says it has."""
+        self._limit = self.live + size
+        try:
+            yield
+        finally:
+            self._limit = None
+
+    @contextmanager
+    def failing_at(self, number: int) -> Iterator[None]:
+        """One allocation fails: the `number`-th from here, from 1."""
+        wanted = self.allocations + number
+        self._fails = lambda count: count == wanted
+        try:
+            yield
+        finally:
+            self._fails = lambda _: False
+
+
+MEMORY = DeviceMemory(80 * 1024**3)
+
+
+# --------------------------------------------------------------------------------------------------- registering
+
+
+class _DeviceModule:
+    """`torch.npu`: what torch and the host ask a device for."""
+
+    def is_initialized(self) -> bool:
+        return True
+
+    def is_available(self) -> bool:
+        return True
+
+    def device_count(self) -> int:
+        return 1
+
+    def current_device(self) -> int:
+        return 0
+
+    def get_device_name(self, device: object = None) -> str:
+        return "pretend"
+
+    def get_amp_supported_dtype(self) -> list[torch.dtype]:
+        return [torch.float16, torch.bfloat16]
+
+    def mem_get_info(self, device: object = None) -> tuple[int, int]:
+        """Free and all bytes."""
+        return MEMORY.total - MEMORY.live, MEMORY.total
+
+    def memory_stats(self, device: object = None) -> dict[str, int]:
+        """Nothing is kept for later: what is reserved is in use."""
+        return {"reserved_bytes.all.current": MEMORY.live, "active_bytes.all.current": MEMORY.live}
+
+    def empty_cache(self) -> None:
+        pass
+
+    def synchronize(self, device: object = None) -> None:
+        pass
+
+    def _is_in_bad_fork(self) -> bool:
+        return False
+
+    def manual_seed_all(self, seed: int) -> None:
+        _RANDOM.manual_seed(seed + 1)  # not the CPU's numbers: no GPU has those
+
+
+_RANDOM = torch.Generator().manual_seed(1)
+_setup_privateuseone_for_python_backend(NAME, backend_module=_DeviceModule())
+DEVICE = torch.device(NAME, 0)
+
+
+# --------------------------------------------------------------------------------------------------- tensors
+
+
+class PretendTensor(torch.Tensor):
+    """A tensor on the device; `held` is the tensor of the CPU that has its numbers."""
+
+    held: Tensor
+    allocation: Allocation
+
+    @staticmethod
+    def __new__(cls, held: Tensor) -> "PretendTensor":
+        allocation = MEMORY.allocation_of(held)
+        layout = {"strides": held.stride(), "storage_offset": held.storage_offset()}
+        made = torch.Tensor._make_wrapper_subclass(cls, held.shape, dtype=held.dtype, device=DEVICE, **layout)
+        made.held, made.allocation = held, allocation
+        return made
+
+    def __init__(self, held: Tensor) -> None:
+        super().__init__()
+
+    def __repr__(self, *, tensor_contents: object = None) -> str:
+        return f"PretendTensor({self.held!r})"
+
+    @property  # type: ignore[override]
+    def data(self) -> Tensor:
+        """As every tensor's; what is put there brings its own memory."""
+        return torch.Tensor.data.__get__(self)  # type: ignore[attr-defined]
+
+    @data.setter
+    def data(self, other: Tensor) -> None:
+        torch.Tensor.data.__set__(self, other)  # type: ignore[attr-defined]
+        self.held, self.allocation = other.held, other.allocation  # type: ignore[attr-defined]
+
+    def numpy(self, *, force: bool = False) -> Any:
+        """Refused, in CUDA's words."""
+        raise TypeError(f"can't convert {DEVICE} device type tensor to numpy. Use Tensor.cpu() to copy it first.")
+
+    def tolist(self) -> Any:
+        """Like a GPU's, by way of the CPU."""
+        return self.cpu().tolist()
+
+    @classmethod
+    def __torch_dispatch__(
+        cls, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        if func is aten._has_compatible_shallow_copy_type.default:
+            return False  # a module that moves gets new parameters, not others' numbers in its own
+        if _is_made_of_others(func):
+            return func.decompose(*args, **kwargs or {})
+        return run_on_device(func, args, kwargs or {})
+
+
+@cache
+def _is_made_of_others(func: Any) -> bool:
+    """Whether torch composes an operation of others, which then come one by one; `to(other)` is one."""
+    return torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")
+
+
+def run_on_device(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """One operation in which the device has a part: checked, computed on the CPU, and given back as the device's.
+
+    Raises:
+        RuntimeError: it mixes tensors of the device and of the CPU, as CUDA would not, or takes the CPU's generator.
+        torch.OutOfMemoryError: the result does not fit.
+    """
+    given = tree_leaves((args, kwargs))
+    tensors = [each for each in given if isinstance(each, Tensor)]
+    ours = [each for each in tensors if isinstance(each, PretendTensor)]
+    if ours:
+        _refuse_mixture(func, args, kwargs, [each for each in tensors if not isinstance(each, PretendTensor)])
+        _note_promotion(func, ours)
+    wanted = kwargs.get("device")
+    on_device = bool(ours) if wanted is None else torch.device(wanted).type == NAME
+    inner = dict(kwargs)
+    if wanted is not None and on_device:
+        inner["device"] = CPU
+    if inner.get("pin_memory"):
+        inner["pin_memory"] = False
+    if on_device and any(argument.name == "generator" for argument in func._schema.arguments):
+        if any(isinstance(each, torch.Generator) for each in given):
+            raise RuntimeError(f"Expected a '{NAME}' device type for generator but found 'cpu'")
+        inner["generator"] = _RANDOM
+    inner_args, inner = tree_map(lambda each: each.held if isinstance(each, PretendTensor) else each, (args, inner))
+    made = func(*inner_args, **inner)
+    givers = {id(each.held): each for each in ours}  # what an operation in place, or with out=, gives back
+    return tree_map(lambda each: _given_back(func, each, givers, on_device), made)
+
+
+def _given_back(func: Any, made: Any, givers: Mapping[int, PretendTensor], on_device: bool) -> Any:
+    if not isinstance(made, Tensor):
+        return made
+    giver = givers.get(id(made))
+    if giver is None and not on_device:
+        return made
+    if giver is None:
+        # A view of an ordinary tensor is one, even within inference mode, where what is new is not.
+        with torch.inference_mode(made.is_inference()):
+            return PretendTensor(made.resolve_conj().resolve_neg())
+    if (giver.shape, giver.stride()) != (made.shape, made.stride()):
+        raise NotImplementedError(f"the pretend device cannot change a tensor's shape in place ({func})")
+    return giver
+
+
+def _refuse_mixture(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], others: Sequence[Tensor]) -> None:
+    """Raise RuntimeError for tensors of the CPU where CUDA would not have them."""
+    if not others or func in COPIES:
+        return
+    named = [*zip(func._schema.arguments, args, strict=False)]
+    named += [(each, kwargs[each.name]) for each in func._schema.arguments if each.name in kwargs]
+    written = [value for argument, value in named if argument.alias_info and argument.alias_info.is_write]
+    unwritable = any(each is other for each in tree_leaves(written) for other in others)
+    if func in INDEXING and isinstance(args[0], PretendTensor):
+        others = [each for each in tree_leaves((args[2:], kwargs.get("values"))) if any(each is o for o in others)]
+    takes_numbers = torch.Tag.pointwise in func.tags or func in TAKES_A_NUMBER
+    refused = [each for each in others if each.ndim > 0 or not takes_numbers]
+    if unwritable or refused:
+        raise RuntimeError(
+            f"Expected all tensors to be on the same device, but found at least two devices, {DEVICE} and cpu! ({func})"
+        )
+
+
+# --------------------------------------------------------------------------------------------------- what was mixed
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """An operation that took tensors of several floating types, and so left half precision.
+
+    place: file and function in the pack, of the call nearest to the operation.
+    """
+
+    operation: str
+    types: tuple[torch.dtype, ...]
+    place: str
+
+
+_promotions: list[Promotion] | None = None
+
+
+@contextmanager
+def promotions() -> Iterator[list[Promotion]]:
+    """Lists the operations that mix floating types while it is open; numbers do not count, as they change no type."""
+    global _promotions
+    before, _promotions = _promotions, []
+    try:
+        yield _promotions
+    finally:
+        _promotions = before
+
+
+def _note_promotion(func: Any, tensors: Sequence[Tensor]) -> None:
+    if _promotions is None or func in COPIES:
+        return
+    types = tuple(dict.fromkeys(each.dtype for each in tensors if each.ndim > 0 and each.is_floating_point()))
+    if len(types) > 1:
+        _promotions.append(Promotion(str(func), types, _place_in_the_pack()))
+
+
+def _place_in_the_pack() -> str:
+    frame = sys._getframe()
+    while frame is not None:
+        path = Path(frame.f_code.co_filename)
+        if path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] in ("core", "samplers", "networks", "host"):
+            return f"{path.relative_to(ROOT).as_posix()} {frame.f_code.co_name}"
+        frame = frame.f_back  # type: ignore[assignment]
+    return "outside the pack"
+
+
+# --------------------------------------------------------------------------------------------------- new tensors
+# Operations on tensors of the device come to `__torch_dispatch__`; those that make the first tensor come here.
+
+_library = torch.library.Library("aten", "IMPL")
+_others = torch.library.Library("_", "IMPL")
+
+
+def _empty_strided(
+    size: Sequence[int],
+    stride: Sequence[int],
+    dtype: torch.dtype | None = None,
+    layout: object = None,
+    device: object = None,
+    pin_memory: object = None,
+) -> Tensor:
+    return PretendTensor(torch.empty_strided(size, stride, dtype=dtype, device=CPU))
+
+
+def _empty(
+    size: Sequence[int],
+    dtype: torch.dtype | None = None,
+    layout: object = None,
+    device: object = None,
+    pin_memory: object = None,
+    memory_format: torch.memory_format | None = None,
+) -> Tensor:
+    return PretendTensor(
+        torch.empty(size, dtype=dtype, device=CPU, memory_format=memory_format or torch.contiguous_format)
+    )
+
+
+def _copy_from(source: Tensor, target: Tensor, non_blocking: bool = False) -> Tensor:
+    given, into = (each.held if isinstance(each, PretendTensor) else each for each in (source, target))
+    into.copy_(given)
+    return target
+
+
+def _first_of_its_kind(func: Any, *args: Any, **kwargs: Any) -> Any:
+    return run_on_device(func, args, {**kwargs, "device": kwargs.get("device") or DEVICE})
+
+
+_library.impl("empty_strided", _empty_strided, "PrivateUse1")
+_library.impl("empty.memory_format", _empty, "PrivateUse1")
+_library.impl("_copy_from", _copy_from, "PrivateUse1")
+_others.fallback(_first_of_its_kind, "PrivateUse1")
+# Those that torch makes out of an empty tensor, which it then resizes in place.
+for _name in ("arange", "arange.start", "arange.start_step", "eye", "eye.m", "hann_window", "hamming_window"):
+    _packet, _, _overload = _name.partition(".")
+    _func = getattr(getattr(aten, _packet), _overload or "default")
+    _library.impl(_name, partial(_first_of_its_kind, _func), "PrivateUse1")
+_others.fallback(torch.library.fallthrough_kernel, "AutocastPrivateUse1")  # autocast changes nothing
