@@ -124,7 +124,7 @@ def test_quick_asks_for_no_browser_and_for_the_quick_kinds(stand_in, capsys):
 def test_quick_says_why_nothing_ran(stand_in, capsys):
     stand_in.ends(commands.NOTHING_COLLECTED)
     assert commands.test(stand_in.place, ["tests/browser"], quick=True) == commands.NOTHING_COLLECTED
-    assert capsys.readouterr().out.startswith("dev.py: --quick leaves out what needs the server or the page, ")
+    assert capsys.readouterr().out.startswith("dev.py: --quick runs only tests of the kinds pure,host, ")
 
 
 def test_quick_belongs_to_dev_py():
