@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
 
     add("demo", "make a video from the sample keyframes with the quickstart workflow")
     test = add("test", "run the tests; everything else on the line is passed to pytest")
-    test.add_argument("--quick", action="store_true", help="only tests that need neither the server nor the page")
+    test.add_argument("--quick", action="store_true", help="only tests without models in the host, server and page")
     serve = add("serve", "open ComfyUI's page with the pack in it, until Ctrl-C")
     serve.add_argument("--port", type=int, default=DEFAULT_PORT, help="port of the page (default: %(default)s)")
     serve.add_argument("--open", action="store_true", help="open the page in the browser")

@@ -78,7 +78,7 @@ def test(workplace: Workplace, arguments: Sequence[str], quick: bool) -> int:
     Args:
         workplace: host and environment.
         arguments: what is passed to pytest.
-        quick: whether to leave out tests that need the server or the page.
+        quick: whether to leave out tests that run models in the host, or need the server or the page.
     """
     layout, environment = workplace.layout, workplace.environment
     pytest = environment.script("pytest")
@@ -93,7 +93,7 @@ def test(workplace: Workplace, arguments: Sequence[str], quick: bool) -> int:
         env["CHROMIUM"] = str(provide_chromium(layout, environment.python, env))
     code = run_in_foreground([pytest, *TWO_WORKERS, *arguments], layout.root, env)
     if quick and code == NOTHING_COLLECTED:
-        say("--quick leaves out what needs the server or the page, and no other test was asked for: try without it")
+        say(f"--quick runs only tests of the kinds {QUICK_KINDS}, and none was asked for: run the same without it")
     return code
 
 

@@ -17,6 +17,7 @@ from kinds import (  # noqa: F401 - hooks of pytest
     pytest_itemcollected,
     pytest_xdist_auto_num_workers,
 )
+from outcome import FAILED
 from project_paths import SAMPLE_INPUTS
 from real_host import boot_host, comfyui_path
 
@@ -55,7 +56,9 @@ PUBLISHED_MODELS = {
 }
 
 # How fast a machine is, and what else it does, decides no test.
-hypothesis.settings.register_profile("any machine", deadline=None, print_blob=True)
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
 hypothesis.settings.load_profile("any machine")
 
 HOST_DIRECTORY = pytest.StashKey[Path]()
@@ -149,7 +152,7 @@ def server(comfyui, tiny_models, tmp_path_factory) -> Iterator[ComfyServer]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Headless Chromium; closed after each module, since its event loop would stay in the way of `asyncio.run`."""
+    """Headless Chromium; closed after each module: while it is open, `asyncio.run` cannot be called in this process."""
     from comfy_page import open_browser
 
     with open_browser() as running:
@@ -174,8 +177,9 @@ def open_page(browser, server) -> Callable[..., ComfyPage]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Shows what the server printed under a failed test that used it."""
+    """Shows what the server printed under a failed test that used it, and lets fixtures know that it failed."""
     report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
     running = getattr(item, "funcargs", {}).get("server")
     if report.failed and running is not None:
         report.sections.append(("log of the server", running.log()))

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 import pathspec
 import pytest
 import yaml
+from hypothesis import HealthCheck, settings
 from import_rule import LIBRARIES, MAY_IMPORT_ROOMS, modules, violations
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -323,3 +324,12 @@ def test_no_test_is_left_out():
         defines_tests = re.search(r"^(async )?def test_|^class Test", file.read_text(encoding="utf-8"), re.MULTILINE)
         assert bool(defines_tests) == file.name.startswith("test_"), file
         assert file.name != "__init__.py", file
+
+
+def test_no_test_depends_on_the_speed_of_the_machine():
+    """Hypothesis has neither a deadline nor a complaint about slow data, and no test sets a deadline of its own."""
+    assert settings().deadline is None
+    assert HealthCheck.too_slow in settings().suppress_health_check
+    own = TESTS / "conftest.py", TESTS / "test_package.py"
+    files = [file for file in TESTS.rglob("*.py") if file not in own]
+    assert [file for file in files if "deadline=" in file.read_text(encoding="utf-8")] == []

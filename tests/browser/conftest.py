@@ -2,6 +2,7 @@
 
 import pytest
 from comfy_page import RENDERERS
+from outcome import FAILED
 from timeline_driver import Timeline, three_keyframes
 
 
@@ -16,10 +17,11 @@ def opened(open_page, renderer):
 
 
 @pytest.fixture
-def page(opened, tmp_path):
-    """The page, which must not have thrown by the end; a picture of the end stays for a person to look at."""
+def page(opened, tmp_path, request):
+    """The page, which must not have thrown by the end; of a failed test a picture of the end stays to look at."""
     yield opened
-    opened.page.screenshot(path=tmp_path / "end.png")
+    if request.node.stash.get(FAILED, False) or opened.errors:
+        opened.page.screenshot(path=tmp_path / "end.png")
     assert opened.errors == []
 
 

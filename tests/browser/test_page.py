@@ -3,6 +3,7 @@
 from comfy_server import PACK_FOLDER, files
 from playwright.sync_api import expect
 from project_paths import WORKFLOWS
+from small_graphs import open_small
 
 EMPTY_PLACE = (760, 650)  # of the canvas, in pixels of the page
 
@@ -14,8 +15,7 @@ def select(page, node_type: str) -> None:
 
 
 def test_a_dropped_workflow_runs_with_another_frame_count(page, server):
-    page.drop(WORKFLOWS / "quickstart.json")
-    page.set_widget("InbetweenKeyframes", "frame_count", 9)
+    open_small(page, "quickstart", 9)
 
     assert page.queue()["kind"] == "execution_success"
 
@@ -26,8 +26,7 @@ def test_a_dropped_workflow_runs_with_another_frame_count(page, server):
 
 
 def test_the_saved_video_brings_its_workflow_back(page, server, tmp_path):
-    page.drop(WORKFLOWS / "quickstart.json")
-    page.set_widget("InbetweenKeyframes", "frame_count", 7)
+    open_small(page, "quickstart", 7)
     before = page.prompt()  # a run adds the picture of the video as one more value
     assert page.queue()["kind"] == "execution_success"
     (video,) = files(page.outputs(), [".mp4"])
@@ -39,10 +38,9 @@ def test_the_saved_video_brings_its_workflow_back(page, server, tmp_path):
 
 
 def test_choosing_an_option_shows_its_inputs_and_the_count_follows(page, server):
-    page.drop(WORKFLOWS / "quickstart.json")
+    open_small(page, "quickstart", 3)
     page.set_widget("InbetweenInterpolate", "timing", "multiplier")
     page.set_widget("InbetweenInterpolate", "timing.multiplier", 2)
-    page.set_widget("InbetweenKeyframes", "frame_count", 3)
     (interpolate,) = [node for node in page.prompt().values() if node["class_type"] == "InbetweenInterpolate"]
     assert interpolate["inputs"]["timing.multiplier"] == 2
     page.change("""() => {
@@ -73,8 +71,7 @@ def test_an_invalid_value_is_explained(page):
 
 def test_a_failed_run_is_explained(page):
     """One picture instead of the frames of an engine goes into Finish Frames."""
-    page.drop(WORKFLOWS / "quickstart.json")
-    page.set_widget("InbetweenKeyframes", "frame_count", 3)
+    open_small(page, "quickstart", 3)
     page.change("""() => {
         const of = (type) => window.app.graph.nodes.find((node) => node.type === type)
         of('LoadImage').connect(0, of('InbetweenFinish'), 0)
@@ -115,9 +112,7 @@ def test_a_node_is_found_and_added_by_search(page):
 
 
 def test_a_graph_with_a_model_file_runs_and_without_it_says_where_to_get_it(page, server):
-    page.drop(WORKFLOWS / "pervfi_interpolate.json")
-    for widget, value in (("frame_count", 3), ("width", 96), ("height", 56)):
-        page.set_widget("InbetweenKeyframes", widget, value)
+    open_small(page, "pervfi_interpolate", 3)
     assert page.queue()["kind"] == "execution_success"
     (video,) = files(page.outputs(), [".mp4"])
     assert len(server.video(video)[0]) == 3
@@ -134,9 +129,7 @@ def test_a_graph_with_a_model_file_runs_and_without_it_says_where_to_get_it(page
 
 def test_frames_are_refined_in_the_page(page, server):
     """The weight-free interpolator refines, too; an option shows its inputs."""
-    page.drop(WORKFLOWS / "refine.json")
-    for widget, value in (("frame_count", 5), ("width", 96), ("height", 56)):
-        page.set_widget("InbetweenKeyframes", widget, value)
+    open_small(page, "refine", 5)
     page.set_widget("InbetweenRefine", "which", "list")
     page.set_widget("InbetweenRefine", "which.frames", "2")
     page.change("""() => {

@@ -9,8 +9,8 @@ import os
 import pytest
 
 # In the order in which tests run: the quick ones first.
-KINDS = ("pure", "host", "server", "page")
-FIXTURES = {"host": {"comfyui", "host"}, "server": {"server"}, "page": {"browser"}}
+KINDS = ("pure", "host", "models", "server", "page")
+FIXTURES = {"host": {"comfyui", "host"}, "models": {"tiny_models"}, "server": {"server"}, "page": {"browser"}}
 
 ASKED_FOR = pytest.StashKey[set[str]]()
 KIND = pytest.StashKey[str]()

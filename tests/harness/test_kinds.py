@@ -14,7 +14,9 @@ from kinds import *
 @pytest.fixture(scope="session")
 def host(): pass
 @pytest.fixture(scope="session")
-def server(host): pass
+def tiny_models(host): pass
+@pytest.fixture(scope="session")
+def server(tiny_models): pass
 @pytest.fixture(scope="module")
 def browser(): pass
 @pytest.fixture
@@ -26,6 +28,7 @@ def test_page(page): pass
 def test_server(server): pass
 @pytest.mark.parametrize("value", ["a@b", "c"])
 def test_host(host, value): pass
+def test_models(tiny_models): pass
 def test_pure(): pass
 """
 FILES = ("test_first.py", "test_second.py")
@@ -62,7 +65,10 @@ def names(lines: list[str]) -> list[str]:
 
 def test_quick_kinds_come_first_whatever_their_files(suite):
     _, lines = run(suite, "--collect-only", "-q")
-    assert names(lines) == ["test_pure"] * 2 + ["test_host"] * 4 + ["test_server"] * 2 + ["test_page"] * 2
+    assert (
+        names(lines)
+        == ["test_pure"] * 2 + ["test_host"] * 4 + ["test_models"] * 2 + ["test_server"] * 2 + ["test_page"] * 2
+    )
 
 
 @pytest.mark.parametrize(("asked", "kept"), [("pure,host", {"test_pure", "test_host"}), ("page", {"test_page"})])
@@ -87,7 +93,7 @@ def test_a_kind_can_be_asked_for_as_a_mark(suite):
 def test_an_unknown_kind_is_refused(suite):
     code, lines = run(suite, "--kinds", "pure,slow")
     assert code == pytest.ExitCode.USAGE_ERROR
-    assert "there is no kind slow; there are pure, host, server, page" in "\n".join(lines)
+    assert "there is no kind slow; there are pure, host, models, server, page" in "\n".join(lines)
 
 
 def test_where_nothing_is_left_the_exit_code_says_so(suite):
@@ -109,7 +115,7 @@ def test_two_processes_share_the_suite_file_by_file_the_slow_kinds_first(suite):
     code, lines = run(suite, *TWO, "-v", "-rf")
     assert code == pytest.ExitCode.TESTS_FAILED
     process = {line.split()[-1]: line.split()[0] for line in lines if line.startswith("[gw") and "%]" in line}
-    assert len(process) == 8
+    assert len(process) == 9
     assert set(process.values()) == {"[gw0]", "[gw1]"}
     for file in ("test_first.py", "test_second.py"):  # what a module shares is made once
         assert len({process[name] for name in process if file in name}) == 1
