@@ -7,14 +7,12 @@ from collections.abc import Collection
 
 import cv2
 import numpy as np
-import torch
 from torch import Tensor
 
 from .errors import InbetweenError
 from .flow_interpolator import FlowInterpolator
-from .images import check_frames
+from .images import check_frames, luma
 from .motion import measure_motion, small
-from .optical_flow import LUMA_3
 from .progress import ProgressCallback, no_progress
 
 SCORES = ("flicker", "blur", "ghost")
@@ -61,8 +59,8 @@ def worst_frames(scores: list[float], count: int, passed_over: Collection[int] =
 def _blur(frames_THWC: Tensor, on_frames: ProgressCallback) -> list[float]:
     detail = []
     for frame_HWC in frames_THWC:
-        luma_HW = (frame_HWC.float().cpu() @ torch.tensor(LUMA_3)).numpy()
-        detail.append(float(np.abs(cv2.Laplacian(luma_HW, cv2.CV_32F)).mean()))
+        laplacian_HW = cv2.Laplacian(luma(frame_HWC.cpu()).numpy(), cv2.CV_32F)
+        detail.append(float(np.abs(laplacian_HW).mean()))
         on_frames(1)
     blur = [0.0] * len(detail)
     for frame in range(1, len(detail) - 1):
@@ -74,13 +72,13 @@ def _blur(frames_THWC: Tensor, on_frames: ProgressCallback) -> list[float]:
 
 
 def _ghost(frames_THWC: Tensor, on_frames: ProgressCallback) -> list[float]:
-    interpolator, luma_3 = FlowInterpolator(), torch.tensor(LUMA_3)
+    interpolator = FlowInterpolator()
     ghost = [0.0] * frames_THWC.shape[0]
     beside = [small(frames_THWC[0]), small(frames_THWC[1])]
     for frame in range(1, len(ghost) - 1):
         beside.append(small(frames_THWC[frame + 1]))
-        moved_HW = interpolator.prepare(beside[0], beside[2]).render([0.5]).frames_THWC[0] @ luma_3
-        before_HW, here_HW, after_HW = (each_HWC @ luma_3 for each_HWC in beside)
+        moved_HW = luma(interpolator.prepare(beside[0], beside[2]).render([0.5]).frames_THWC[0])
+        before_HW, here_HW, after_HW = (luma(each_HWC) for each_HWC in beside)
         moving_HW = (before_HW - after_HW).abs() > MOVING
         if moving_HW.float().mean() > MOVING_SHARE:
             faded_HW = (before_HW + after_HW) / 2

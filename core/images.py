@@ -1,4 +1,4 @@
-"""Checks on images that come in, with errors an artist can act on."""
+"""What every image has: a size, a brightness, and checks when it comes in, with errors an artist can act on."""
 
 import torch
 from torch import Tensor
@@ -6,11 +6,17 @@ from torch import Tensor
 from .errors import InbetweenError
 
 LARGEST_SIDE = 16384  # of a picture that is drawn or resized, in pixels
+LUMA_3 = (0.299, 0.587, 0.114)
 
 
 def size_text(image_HWC: Tensor) -> str:
     """Size as people write it, "width x height", of an HWC image or a THWC batch."""
     return f"{image_HWC.shape[-2]}x{image_HWC.shape[-3]}"
+
+
+def luma(image_HWC: Tensor) -> Tensor:
+    """Brightness of RGB as video has it (Rec. 601), float32 of shape (H, W), or (T, H, W) of a THWC batch."""
+    return image_HWC.float() @ torch.tensor(LUMA_3, device=image_HWC.device)
 
 
 def check_image(image_HWC: Tensor, name: str) -> None:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from .colour import colour_step, mean_colour
 from .errors import InbetweenError
-from .images import check_frames
-from .optical_flow import LUMA_3, SMALLEST_SIDE, flow_both_ways, flow_length
+from .images import check_frames, luma
+from .optical_flow import SMALLEST_SIDE, flow_both_ways, flow_length
 from .progress import ProgressCallback, no_progress
 from .resize import shrink_scale
 from .warping import fetch_along
@@ -140,8 +140,7 @@ def small(frame_HWC: Tensor) -> Tensor:
 
 def _difference(frame_HWC: Tensor, other_HWC: Tensor, flow_2HW: Tensor) -> Tensor:
     """How much the luma of a frame differs from that of another fetched along the flow to it, of shape (H, W)."""
-    luma_3 = torch.tensor(LUMA_3)
-    frame_HW, other_HW = frame_HWC @ luma_3, other_HWC @ luma_3
+    frame_HW, other_HW = luma(frame_HWC), luma(other_HWC)
     return (frame_HW - fetch_along(other_HW[None, None], flow_2HW[None])[0, 0]).abs()
 
 

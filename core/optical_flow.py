@@ -10,12 +10,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from .errors import InbetweenError
+from .images import luma
 
 SMALLEST_SIDE = 16
 WORKING_SIDE = 64  # DIS refuses frames of which no pyramid level holds a patch; smaller ones are padded to this
 MOST_PIXELS = 2_100_000  # a frame of more (1080p has 2.07 M) gets its flow at this size: DIS time and memory stay sane
-
-LUMA_3 = (0.299, 0.587, 0.114)
 
 
 class DisFlow:
@@ -76,8 +75,7 @@ def _estimator() -> cv2.DISOpticalFlow:
 
 def _grey(frame_HWC: Tensor) -> np.ndarray:
     """Luma of 8 bits at the size at which flow is computed."""
-    luma_3 = torch.tensor(LUMA_3, device=frame_HWC.device)
-    luma_HW = (frame_HWC.float() @ luma_3).nan_to_num().clamp(0, 1)
+    luma_HW = luma(frame_HWC).nan_to_num().clamp(0, 1)
     grey_HW = (luma_HW * 255).round().to(torch.uint8).cpu().numpy()
     height, width = grey_HW.shape
     scale = _working_scale(height, width)
