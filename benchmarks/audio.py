@@ -16,13 +16,11 @@ from typing import Any
 
 import torch
 from _audio_reference import published_block
+from _harness import boot_host_as_on_gpus
 from _run import peak_of_tensors, print_table, timed
+from audio_weights import LAYOUTS, seeded_adapter
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "harness"))
-from audio_weights import LAYOUTS, seeded_adapter
-from real_host import boot_host, comfyui_path
 
 WIDTH, HEADS, FEED_FORWARD, DEPTH = 1536, 12, 8960, 30  # of Wan 1.3B
 BLOCKS = 2  # that are run
@@ -47,15 +45,6 @@ def main() -> None:
         print_blocks(options.repeats)
     if options.only in (None, "operations"):
         print_operations()
-
-
-def boot_host_as_on_gpus() -> None:
-    """The host on the CPU, with the attention of torch."""
-    sys.path.insert(0, str(comfyui_path()))
-    from comfy.cli_args import args
-
-    args.use_pytorch_cross_attention = True
-    boot_host(Path(tempfile.mkdtemp()))
 
 
 # ------------------------------------------------------------------------------------------ a whole evaluation

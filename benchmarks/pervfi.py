@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
+import _harness  # noqa: F401 (puts the harness on the path)
 import cv2
 import numpy as np
 import psutil
@@ -25,10 +26,8 @@ from comfyui_inbetween.networks.pervfi import PerVFI, build, draw_noise, front_e
 from comfyui_inbetween.networks.pervfi.interpolator import PerVFIInterpolator
 from comfyui_inbetween.networks.pervfi.settings import PerVFISettings
 from comfyui_inbetween.samplers.frame_interpolation import interpolate_frames
-from torch import Tensor
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "harness"))
 from pervfi_weights import VARIANTS, seeded_weights
+from torch import Tensor
 
 TIMES = (0.25, 0.5, 0.75)
 SIZES = ((256, 448), (480, 640))

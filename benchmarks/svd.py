@@ -7,22 +7,17 @@ those of the temporal one.
 """
 
 import argparse
-import sys
-import tempfile
 import warnings
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
+from _harness import boot_host_as_on_gpus
 from _run import peak_of_tensors, print_table, timed
 from _svd_reference import PublishedProcedure
+from gi_weights import FULL_SIZES, changed_shapes, svd_shapes
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "harness"))
-from gi_weights import FULL_SIZES, changed_shapes, svd_shapes
-from real_host import boot_host, comfyui_path
 
 NARROW = {**FULL_SIZES, "model_channels": 64}
 FRAMES, HEIGHT, WIDTH = 25, 24, 40  # latents of 320x192
@@ -51,15 +46,6 @@ def main() -> None:
         print_compared(options.repeats)
     if options.only in (None, "settings"):
         print_settings()
-
-
-def boot_host_as_on_gpus() -> None:
-    """The host on the CPU, with the attention of torch."""
-    sys.path.insert(0, str(comfyui_path()))
-    from comfy.cli_args import args
-
-    args.use_pytorch_cross_attention = True
-    boot_host(Path(tempfile.mkdtemp()))
 
 
 # ------------------------------------------------------------------------------------------- against the published

@@ -17,13 +17,11 @@ from typing import Any
 
 import psutil
 import torch
+from _harness import boot_host
 from _run import peak_memory, print_table, timed
 from _semfi_reference import published_block, reference_folder, rotary_frequencies
-from torch import Tensor
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "harness"))
-from real_host import boot_host
 from semfi_weights import layer_names, seeded_semfi
+from torch import Tensor
 
 WIDE = {"dim": 5120, "ffn_dim": 13824}  # of Wan 14B
 SMALL = {"dim": 1536, "ffn_dim": 8960}  # of Wan 1.3B
