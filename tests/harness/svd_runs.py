@@ -24,6 +24,11 @@ def load(name: str = XT):
     return ImageOnlyCheckpointLoader().load_checkpoint(f"{name}.safetensors")[0]
 
 
+def load_vae(name: str = XT):
+    """The VAE from the same file."""
+    return ImageOnlyCheckpointLoader().load_checkpoint(f"{name}.safetensors")[2]
+
+
 def reverse_motion() -> ReverseMotion:
     """What the tiny tuned network learned."""
     return load_change("svd_reverse.safetensors")

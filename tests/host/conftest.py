@@ -14,7 +14,7 @@ def steps(host):
     comfy.utils.set_progress_bar_global_hook(None)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def wan(tiny_models):
     """Running the tiny Wan: the module `wan_runs`."""
     import wan_runs
@@ -22,7 +22,7 @@ def wan(tiny_models):
     return wan_runs
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def svd(tiny_models):
     """Running the tiny SVD: the module `svd_runs`."""
     import svd_runs

@@ -358,12 +358,9 @@ def test_a_lora_of_another_model_is_refused(wan, model, tmp_path, wrong):
         wan.applied(model, mixture, 33)
 
 
-def test_a_model_that_is_no_wan_is_refused(wan, semfi):
-    from comfy_extras.nodes_video_model import ImageOnlyCheckpointLoader
-
-    model = ImageOnlyCheckpointLoader().load_checkpoint("svd.safetensors")[0]
+def test_a_model_that_is_no_wan_is_refused(wan, svd, semfi):
     with pytest.raises(InbetweenError, match="the model is SVD_img2vid, no Wan"):
-        wan.applied(model, semfi, 33)
+        wan.applied(svd.load("svd"), semfi, 33)
 
 
 def test_kept_tensors_are_not_written_to(wan, model, semfi):

@@ -6,10 +6,8 @@ from gi_cases import FRAMES
 
 
 @pytest.fixture(scope="module")
-def model(tiny_models):
-    import svd_runs
-
-    return svd_runs.load()
+def model(svd):
+    return svd.load()
 
 
 def sampled(svd, model, sampler, sigmas):

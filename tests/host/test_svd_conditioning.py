@@ -18,11 +18,8 @@ def conditioning(svd):
 
 
 @pytest.fixture(scope="module")
-def vae(tiny_models):
-    import svd_runs
-    from comfy_extras.nodes_video_model import ImageOnlyCheckpointLoader
-
-    return ImageOnlyCheckpointLoader().load_checkpoint(f"{svd_runs.XT}.safetensors")[2]
+def vae(svd):
+    return svd.load_vae()
 
 
 @pytest.fixture

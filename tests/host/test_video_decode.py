@@ -19,15 +19,13 @@ SIZES = {
 
 
 @pytest.fixture(scope="module")
-def vae(tiny_models):
+def vae(svd):
     """A VAE of the host with SVD's own kind of autoencoder, whose decoder looks at neighbouring frames."""
     import comfy.model_patcher
-    import svd_runs
     from comfy.ldm.models.autoencoder import AutoencodingEngine
-    from comfy_extras.nodes_video_model import ImageOnlyCheckpointLoader
     from random_weights import randomise
 
-    held = ImageOnlyCheckpointLoader().load_checkpoint(f"{svd_runs.XT}.safetensors")[2]
+    held = svd.load_vae()
     modules = "comfy.ldm.models.autoencoder.DiagonalGaussianRegularizer", "comfy.ldm.modules"
     network = AutoencodingEngine(
         regularizer_config={"target": modules[0]},

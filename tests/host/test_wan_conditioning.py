@@ -385,11 +385,8 @@ def test_sizes_and_autoencoders_that_do_not_fit(given, vae22):
         given("wan22_ti2v", keys(5, 0, 4))
 
 
-def test_models_without_keyframes_are_refused(wan, given, tiny_models):
-    from comfy_extras.nodes_video_model import ImageOnlyCheckpointLoader
-
-    svd = ImageOnlyCheckpointLoader().load_checkpoint("svd.safetensors")[0]
+def test_models_without_keyframes_are_refused(svd, given):
     with pytest.raises(InbetweenError, match=r"the model is SVD_img2vid, no Wan; connect Wan2\.1 I2V"):
-        given(svd, keys(5, 0, 4))
+        given(svd.load("svd"), keys(5, 0, 4))
     with pytest.raises(InbetweenError, match="this Wan is text-to-video and takes no keyframes"):
         given("wan_t2v", keys(5, 0, 4))

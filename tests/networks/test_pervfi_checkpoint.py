@@ -53,7 +53,7 @@ def test_files_are_read(tmp_path, variant, suffix):
 
 
 def test_only_the_prefix_is_taken_off(weights):
-    """ "module." within a name, and a second prefix, stay and are told."""
+    """With "module." within a name, or a second prefix, a file is refused."""
     with pytest.raises(InbetweenError, match="is no model that this node knows"):
         build({f"net.module.{name}": tensor for name, tensor in weights.items()})
 

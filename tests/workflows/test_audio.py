@@ -1,5 +1,4 @@
-"""Clips that follow sound, in the real server: every layout, a segment made anew, and what is told where it is
-wrong."""
+"""Clips that follow sound, in the real server: every layout, one segment made again, and the errors."""
 
 import pytest
 import torch

@@ -70,8 +70,7 @@ def test_the_given_model_is_as_before(audio, model, hearing):
 
 @pytest.mark.parametrize("layout", ["fantasy_talking", "stable_avatar", "echomimic_preview", "echomimic_flash"])
 def test_a_latent_frame_hears_its_own_window_alone(audio, hearing, adapters, layout):
-    """Sound that changes at one time changes what is added at the latent frames whose windows it is in, and no
-    others."""
+    """Sound that changes at one time changes what is added at the latent frames whose windows it is in, no others."""
     adapter = adapters(layout)
     changed = features(layout).clone()
     changed[-1] += 1.0
@@ -168,8 +167,7 @@ def test_two_runs_are_equal(audio, hearing):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_context_windows_hear_their_own_time(audio, model, adapters, layout):
-    """In windows of the host each latent frame hears what it hears in the whole clip: silence outside is none
-    inside."""
+    """In windows of the host each latent frame hears what it hears in the whole clip: silence outside stays outside."""
     from comfy_extras.nodes_context_windows import WanContextWindowsManualNode
 
     text, other = audio.texts()

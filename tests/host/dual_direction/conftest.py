@@ -4,15 +4,13 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def models(tiny_models):
+def models(svd):
     """The tiny SVD-XT as the loader gives it, and its clones, which the host's cache would keep as well."""
-    import svd_runs
-
-    return [svd_runs.load()]
+    return [svd.load()]
 
 
 @pytest.fixture
-def model(models, svd):
+def model(models):
     """A clone that a test may change."""
     models.append(models[0].clone())
     return models[-1]
