@@ -18,7 +18,7 @@ import torch
 from _audio_reference import published_block
 from _harness import boot_host_as_on_gpus
 from _run import peak_of_tensors, print_table, timed
-from audio_weights import LAYOUTS, seeded_adapter
+from golden.audio.weights import LAYOUTS, seeded_adapter
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 

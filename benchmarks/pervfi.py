@@ -26,7 +26,7 @@ from comfyui_inbetween.networks.pervfi import PerVFI, build, draw_noise, front_e
 from comfyui_inbetween.networks.pervfi.interpolator import PerVFIInterpolator
 from comfyui_inbetween.networks.pervfi.settings import PerVFISettings
 from comfyui_inbetween.samplers.frame_interpolation import interpolate_frames
-from pervfi_weights import VARIANTS, seeded_weights
+from golden.pervfi.weights import VARIANTS, seeded_weights
 from torch import Tensor
 
 TIMES = (0.25, 0.5, 0.75)

@@ -15,7 +15,7 @@ import torch
 from _harness import boot_host_as_on_gpus
 from _run import peak_of_tensors, print_table, timed
 from _svd_reference import PublishedProcedure
-from gi_weights import FULL_SIZES, changed_shapes, svd_shapes
+from golden.gi.weights import FULL_SIZES, changed_shapes, svd_shapes
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 

@@ -20,7 +20,7 @@ import torch
 from _harness import boot_host
 from _run import peak_memory, print_table, timed
 from _semfi_reference import published_block, reference_folder, rotary_frequencies
-from semfi_weights import layer_names, seeded_semfi
+from golden.semfi.weights import layer_names, seeded_semfi
 from torch import Tensor
 
 WIDE = {"dim": 5120, "ffn_dim": 13824}  # of Wan 14B
@@ -121,7 +121,7 @@ def wide_model() -> Any:
     import comfy.ops
     import comfy.sd
     from comfy.ldm.wan.model import WanModel
-    from semfi_weights import WAN_SIZES
+    from golden.semfi.weights import WAN_SIZES
 
     sizes = {**WAN_SIZES, **WIDE, "num_heads": WIDE["dim"] // 128, "num_layers": BLOCKS, "model_type": "i2v"}
     network = WanModel(**sizes, device="cpu", dtype=torch.float16, operations=comfy.ops.disable_weight_init)

@@ -12,7 +12,7 @@ class InbetweenOpticalFlowLoader(InbetweenNode):
     """Loads a RAFT optical flow model."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InbetweenOpticalFlowLoader",
             display_name="Load Optical Flow (RAFT)",
@@ -36,9 +36,9 @@ class InbetweenOpticalFlowLoader(InbetweenNode):
         )
 
     @classmethod
-    def validate_inputs(cls, file):
+    def validate_inputs(cls, file: str) -> bool | str:
         return verdict(lambda: check_optical_flow(file))
 
     @classmethod
-    def execute(cls, file):
+    def execute(cls, file: str) -> io.NodeOutput:
         return io.NodeOutput(load_optical_flow(file))

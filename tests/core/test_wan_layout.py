@@ -13,9 +13,9 @@ from comfyui_inbetween.core.wan_layout import (
     known_levels,
     pinned_frames,
 )
+from golden.semfi.cases import COUNTS, pictures, stored_outputs
 from hypothesis import given
 from hypothesis import strategies as st
-from semfi_cases import COUNTS, pictures, stored_outputs
 
 # Measured by running VideoX-Fun's pipeline with masks of single frames (commit 804a425).
 MEASURED_PLACES = {

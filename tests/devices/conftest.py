@@ -30,8 +30,8 @@ def on_the_cpu(tiny_models) -> Callable[[str], torch.Tensor]:
 
 @pytest.fixture
 def svd(tiny_models):
-    """Running the tiny SVD: the module `svd_runs`."""
-    import svd_runs
+    """Running the tiny SVD: the module `golden.gi.runs`."""
+    from golden.gi import runs as svd_runs
 
     return svd_runs
 

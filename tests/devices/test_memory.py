@@ -98,7 +98,7 @@ def batches(svd, monkeypatch):
 @pytest.mark.parametrize(("room", "times"), [(40 * 1024**3, 2), (10_000_000, 1)], ids=["much", "little"])
 def test_by_itself_the_guider_takes_what_there_is_room_for(svd, tiny_models, on_device, batches, room, times):
     """Where twice the frames do not fit, one direction after the other, which gives the same."""
-    from gi_cases import FRAMES
+    from golden.gi.cases import FRAMES
 
     x = svd.noisy(1.0)
     expected = svd.predicted(svd.guider(svd.load(), memory=ONE_BY_ONE), x, 1.0)

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from audio_weights import LAYOUTS
 from comfyui_inbetween.core.flow_interpolator import FlowInterpolator
 from example_values import moving_clip
+from golden.audio.weights import LAYOUTS
 
 # By how it is called here: what Load Interpolator is asked for, and Load Optical Flow.
 ENGINES: dict[str, tuple[str, str | None]] = {
@@ -62,8 +62,8 @@ def interpolated_by_the_host(name: str) -> torch.Tensor:
 
 
 def _wan(**mixture: str) -> torch.Tensor:
-    import wan_runs
     from comfyui_inbetween.host.lora_library import load_mixture
+    from golden.semfi import runs as wan_runs
 
     model = wan_runs.load("wan_seeded")
     if mixture:
@@ -73,7 +73,7 @@ def _wan(**mixture: str) -> torch.Tensor:
 
 def _svd(**settings: Any) -> torch.Tensor:
     """One evaluation, with guidance that differs from frame to frame."""
-    import svd_runs
+    from golden.gi import runs as svd_runs
 
     if settings["method"] != "generative inbetweening":
         settings["motion"] = None
@@ -83,7 +83,7 @@ def _svd(**settings: Any) -> torch.Tensor:
 
 def _sound(layout: str) -> torch.Tensor:
     """With sound, against silence and another text; BBF knows of the ends as well."""
-    import audio_runs
+    from golden.audio import runs as audio_runs
 
     patch = audio_runs.load_adapter(_folder(), layout)
     ends = {"difference_CHW": torch.linspace(-1, 1, 16 * 4 * 4).view(16, 4, 4)} if layout == "bbf" else {}

@@ -24,7 +24,7 @@ from example_values import (
     speech,
     wan_parts,
 )
-from pervfi_weights import seeded_weights
+from golden.pervfi.weights import seeded_weights
 from raft_weights import seeded_raft
 from random_weights import numbers
 from rife_film_weights import small_film, small_rife
@@ -67,14 +67,14 @@ def rife_engine():
     """A small RIFE with random weights."""
     from comfyui_inbetween.host.rife_film import RIFE, HostEngine
 
-    return HostEngine(on_cpu(small_rife()), RIFE)
+    return HostEngine(patcher(small_rife()), RIFE)
 
 
 def film_engine():
     """A small FILM with random weights, which makes about the mean of two frames."""
     from comfyui_inbetween.host.rife_film import FILM, HostEngine
 
-    return HostEngine(on_cpu(small_film()), FILM)
+    return HostEngine(patcher(small_film()), FILM)
 
 
 @cache

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from audio_weights import seeded_adapter, write_adapter
-from gi_weights import BASE_SEED, XT_SEED, seeded_svd, svd_shapes, write_change, write_tuned
-from pervfi_weights import write_pervfi
+from golden.audio.weights import seeded_adapter, write_adapter
+from golden.gi.weights import BASE_SEED, XT_SEED, seeded_svd, svd_shapes, write_change, write_tuned
+from golden.pervfi.weights import write_pervfi
+from golden.semfi.weights import WAN_SIZES, seeded_wan, tiny_wan_shapes, write_lora, write_semfi
 from raft_weights import write_raft
 from random_weights import randomise, write_weights
 from rife_film_weights import write_rife
 from safetensors.torch import load_file
-from semfi_weights import WAN_SIZES, seeded_wan, tiny_wan_shapes, write_lora, write_semfi
 
 
 def write_wan(path: Path, seed: int, **changed: object) -> Path:
@@ -30,7 +30,7 @@ def write_wan(path: Path, seed: int, **changed: object) -> Path:
 
 
 def write_seeded_wan(path: Path) -> Path:
-    """The tiny Wan of semfi_cases.py."""
+    """The tiny Wan of golden/semfi/cases.py."""
     return write_weights(seeded_wan(tiny_wan_shapes()), path)
 
 
@@ -63,7 +63,7 @@ def write_wan_vae(path: Path, seed: int) -> Path:
 
 
 def write_svd_checkpoint(path: Path, seed: int) -> Path:
-    """The tiny SVD of gi_cases.py with a TAESD autoencoder (the real one cannot be shrunk), without CLIP vision."""
+    """The tiny SVD of golden/gi/cases.py with a TAESD autoencoder (the real one cannot be shrunk), no CLIP vision."""
     from comfy.taesd.taesd import TAESD
 
     weights = {f"model.diffusion_model.{name}": t for name, t in seeded_svd(svd_shapes(), seed).items()}

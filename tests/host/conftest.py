@@ -16,16 +16,16 @@ def steps(host):
 
 @pytest.fixture(scope="session")
 def wan(tiny_models):
-    """Running the tiny Wan: the module `wan_runs`."""
-    import wan_runs
+    """Running the tiny Wan: the module `golden.semfi.runs`."""
+    from golden.semfi import runs as wan_runs
 
     return wan_runs
 
 
 @pytest.fixture(scope="session")
 def svd(tiny_models):
-    """Running the tiny SVD: the module `svd_runs`."""
-    import svd_runs
+    """Running the tiny SVD: the module `golden.gi.runs`."""
+    from golden.gi import runs as svd_runs
 
     return svd_runs
 

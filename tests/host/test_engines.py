@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from golden.semfi.weights import write_lora
 from rife_film_weights import published_rife, small_film, small_rife
-from semfi_weights import write_lora
 
 FOLDER = "frame_interpolation"
 
@@ -63,7 +63,7 @@ def test_every_name_leads_to_its_engine(engines, name, report):
 
 def test_a_file_is_for_one_engine_only(engines):
     from comfyui_inbetween.networks.pervfi import build
-    from pervfi_weights import seeded_weights
+    from golden.pervfi.weights import seeded_weights
 
     files = {variant: build(seeded_weights(variant)).state_dict() for variant in ("v00", "vb")}
     files |= {"rife": small_rife().state_dict(), "flownet": published_rife(small_rife().state_dict())}

@@ -9,10 +9,10 @@ import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.lora_mixture import Expert, LoraMixture
 from comfyui_inbetween.networks.lora_files import SEMFI_FRAME_COUNTS, KeptLora, merged_expert, read_lora, read_mixture
+from golden.semfi.cases import stored_outputs
+from golden.semfi.weights import layer_names, seeded_semfi, write_lora, write_semfi
 from random_weights import numbers
 from safetensors.torch import save_file
-from semfi_cases import stored_outputs
-from semfi_weights import layer_names, seeded_semfi, write_lora, write_semfi
 from value_copies import frozen_copy, same
 
 # The host embeds the timestep in float32, the published code in float64: 2e-5 on these weights, with and without LoRA.

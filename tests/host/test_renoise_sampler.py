@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from gi_cases import FRAMES
+from golden.gi.cases import FRAMES
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from example_values import moving_clip
-from node_examples import film_engine, on_cpu, rife_engine
+from node_examples import film_engine, patcher, rife_engine
 from PIL import Image
 from project_paths import SAMPLE_INPUTS
 from rife_film_weights import small_film, small_rife, write_film
@@ -45,13 +45,13 @@ def ours(engine, frames, timing="multiplier", **values):
 def film_of(network):
     from comfyui_inbetween.host.rife_film import FILM, HostEngine
 
-    return HostEngine(on_cpu(network), FILM)
+    return HostEngine(patcher(network), FILM)
 
 
 def rife_of(network):
     from comfyui_inbetween.host.rife_film import RIFE, HostEngine
 
-    return HostEngine(on_cpu(network), RIFE)
+    return HostEngine(patcher(network), RIFE)
 
 
 # The frames are the host's

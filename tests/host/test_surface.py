@@ -39,7 +39,7 @@ def short_lived():
 def wan():
     """A tiny Wan2.1 I2V in a ModelPatcher."""
     import comfy.sd
-    from semfi_weights import seeded_wan, tiny_wan_shapes
+    from golden.semfi.weights import seeded_wan, tiny_wan_shapes
 
     return comfy.sd.load_diffusion_model_state_dict(seeded_wan(tiny_wan_shapes()))
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
-from gi_cases import picture, stored_outputs
+from golden.gi.cases import picture, stored_outputs
 
 HEIGHT, WIDTH = 40, 64
 

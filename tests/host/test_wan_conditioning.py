@@ -5,8 +5,8 @@ import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
 from comfyui_inbetween.networks.lora_files import read_mixture
-from semfi_cases import pictures, stored_outputs
-from semfi_weights import write_semfi
+from golden.semfi.cases import pictures, stored_outputs
+from golden.semfi.weights import write_semfi
 
 HEIGHT, WIDTH = 48, 64
 
@@ -263,7 +263,7 @@ def test_auto_is_the_first_picture_on_fun_inp(given, tiny_models):
     from comfy.ldm.wan.model import WanModel
     from comfy.sd import load_diffusion_model_state_dict
     from comfyui_inbetween.host.lora_mixture import ATTACHMENT
-    from semfi_weights import WAN_SIZES
+    from golden.semfi.weights import WAN_SIZES
 
     sizes = {**WAN_SIZES, "dim": 1536, "num_heads": 12, "num_layers": 1, "model_type": "i2v"}
     shapes = WanModel(**sizes, device="meta", operations=torch.nn).state_dict()

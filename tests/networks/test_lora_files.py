@@ -14,9 +14,9 @@ from comfyui_inbetween.core.lora_mixture import LowRank
 from comfyui_inbetween.networks.lora_files import merged_expert, read_lora, read_mixture
 from comfyui_inbetween.networks.lora_names import host_names, layers_of, split_name
 from comfyui_inbetween.networks.weight_files import WRAPPINGS
+from golden.semfi.weights import layer_names, seeded_semfi, write_lora, write_semfi
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from semfi_weights import layer_names, seeded_semfi, write_lora, write_semfi
 
 # How trainers call the same layers. (VideoX-Fun writes two underscores where kohya writes one.)
 NAMES = {
@@ -89,7 +89,7 @@ STYLES = {
 def test_the_host_reads_files_of_every_trainer(host, tmp_path, style):
     """All twenty layers, by the host's own reader and key map."""
     import comfy.lora
-    from semfi_weights import tiny_wan_shapes
+    from golden.semfi.weights import tiny_wan_shapes
 
     tensors = load_file(write_lora(tmp_path / "ours.safetensors", seed=1))
     save_file(restyled(tensors, STYLES[style]), tmp_path / "theirs.safetensors")

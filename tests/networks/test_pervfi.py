@@ -1,4 +1,4 @@
-"""PerVFI against the published modules (see pervfi_cases.py), and what must hold beyond the cases that are stored."""
+"""PerVFI against the published modules (golden/pervfi/cases.py), and what must hold beyond the stored cases."""
 
 import copy
 import dataclasses
@@ -20,8 +20,8 @@ from comfyui_inbetween.networks.pervfi.encoder import FeatureEncoder, Importance
 from comfyui_inbetween.networks.pervfi.front_end import FrontEnd
 from comfyui_inbetween.networks.pervfi.normalizing_flow import Coupling, Mixing
 from comfyui_inbetween.networks.pervfi.parts import cut
-from pervfi_cases import CASES, inputs_of, splat_inputs, stored_outputs
-from pervfi_weights import VARIANTS, published_shapes, seeded_weights
+from golden.pervfi.cases import CASES, inputs_of, splat_inputs, stored_outputs
+from golden.pervfi.weights import VARIANTS, published_shapes, seeded_weights
 
 TOLERANCE = 5e-5
 ENCODED = "v00 three quarters, batch of 2"

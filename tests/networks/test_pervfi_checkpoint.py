@@ -8,7 +8,7 @@ import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.networks import weight_files
 from comfyui_inbetween.networks.pervfi import WANTED, build
-from pervfi_weights import VARIANTS, seeded_weights, write_pervfi
+from golden.pervfi.weights import VARIANTS, seeded_weights, write_pervfi
 from safetensors.torch import save_file
 
 

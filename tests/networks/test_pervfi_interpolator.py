@@ -13,7 +13,7 @@ from comfyui_inbetween.networks.pervfi.interpolator import PerVFIInterpolator, s
 from comfyui_inbetween.networks.pervfi.settings import PerVFISettings
 from comfyui_inbetween.samplers.frame_interpolation import interpolate_frames
 from example_values import moving_clip
-from pervfi_weights import seeded_weights
+from golden.pervfi.weights import seeded_weights
 
 
 @pytest.fixture(scope="module")

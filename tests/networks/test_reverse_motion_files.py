@@ -16,7 +16,7 @@ from comfyui_inbetween.networks.reverse_motion_files import (
     unet_file,
 )
 from comfyui_inbetween.networks.svd_names import DIFFUSERS_LAYERS, TO_OUT, TO_V
-from gi_weights import (
+from golden.gi.weights import (
     BASE_SEED,
     by_diffusers_names,
     seeded_svd,
@@ -217,7 +217,7 @@ def test_the_change_alone_is_read_as_it_was_written(files, tmp_path):
 def test_the_hosts_lora_loader_reads_it(files, tmp_path, tiny_models):
     """All 32 tensors: the format is one that other tools know."""
     import comfy.lora
-    from svd_runs import load
+    from golden.gi.runs import load
 
     motion, _ = read_tuned(*files())
     keys = comfy.lora.model_lora_keys_unet(load().model, {})

@@ -3,7 +3,7 @@
 import pytest
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.networks.svd_names import DIFFUSERS_LAYERS, TEMPORAL_LAYERS, TO_OUT, TO_V, UP_LAYERS, host_name
-from gi_weights import FULL_SIZES, changed_shapes, diffusers_names, svd_shapes
+from golden.gi.weights import FULL_SIZES, changed_shapes, diffusers_names, svd_shapes
 
 
 def test_every_tensor_of_the_published_model_has_its_place_in_the_host(host):

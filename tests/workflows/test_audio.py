@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from audio_weights import LAYOUTS, write_adapter
 from comfy_server import PromptRefused, files
+from golden.audio.weights import LAYOUTS, write_adapter
 from prompts import keyframes_node, node
 from sample_media import SMALL_FRAMES, SMALL_VIDEO
 

@@ -2,8 +2,8 @@
 
 import pytest
 from comfy_server import PromptRefused, RunFailed
+from golden.semfi.weights import write_lora, write_semfi
 from prompts import keyframes_node, node
-from semfi_weights import write_lora, write_semfi
 
 MODELS = {
     "I2V": "wan2.1_i2v_720p_14B_fp16.safetensors",

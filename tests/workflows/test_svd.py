@@ -2,7 +2,7 @@
 
 import pytest
 from comfy_server import PromptRefused, files
-from gi_weights import FULL_SIZES, seeded_wan
+from golden.gi.weights import FULL_SIZES, seeded_wan
 from prompts import SVD_DIRECTIONS, SVD_PICTURES, keyframes_node, node, svd_loaders
 from random_weights import write_weights
 
@@ -200,7 +200,7 @@ def folder(server, tmp_path_factory):
 
 
 def full_size_change():
-    from gi_weights import changed_shapes, svd_shapes
+    from golden.gi.weights import changed_shapes, svd_shapes
 
     ends = {".to_v.weight": ".to_v.diff", ".to_out.0.weight": ".to_out.0.diff"}
     tensors = seeded_wan(changed_shapes(svd_shapes(FULL_SIZES)))

@@ -5,8 +5,8 @@ import pytest
 
 @pytest.fixture(scope="module")
 def audio(host):
-    """Running a tiny Wan that hears: the module `audio_runs`."""
-    import audio_runs
+    """Running a tiny Wan that hears: the module `golden.audio.runs`."""
+    from golden.audio import runs as audio_runs
 
     return audio_runs
 

@@ -5,10 +5,10 @@ from itertools import combinations
 
 import pytest
 import torch
-from audio_cases import LATENT_FRAMES, features, stored_outputs
-from audio_weights import LAYOUTS
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.networks.audio_adapter.bbf import start_untrained
+from golden.audio.cases import LATENT_FRAMES, features, stored_outputs
+from golden.audio.weights import LAYOUTS
 
 WHOLE = 5e-5
 SEEN = 0.05

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from audio_cases import EVERY, FEATURE_COUNTS, attention_inputs, features, stored_outputs
-from audio_weights import LAYOUTS
+from golden.audio.cases import EVERY, FEATURE_COUNTS, attention_inputs, features, stored_outputs
+from golden.audio.weights import LAYOUTS
 
 PUBLISHED = LAYOUTS[:4]
 WHOLE = 5e-5  # of a whole model: the host embeds the timestep in float32

@@ -4,7 +4,7 @@ import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.networks.svd_names import PREFIX, TEMPORAL_LAYERS
-from gi_cases import FRAMES, inputs, stored_outputs
+from golden.gi.cases import FRAMES, inputs, stored_outputs
 
 MEMORY = ("both directions at once", "one direction at a time")
 
@@ -98,7 +98,7 @@ def test_half_precision(svd, memory, dtype, most):
 def test_base_weights_in_8_bits(svd, model, memory):
     """Only layers are called, so what they make is what the host makes of such weights."""
     import comfy.sd
-    from gi_weights import seeded_svd, svd_shapes
+    from golden.gi.weights import seeded_svd, svd_shapes
 
     weights = {f"model.diffusion_model.{name}": tensor for name, tensor in seeded_svd(svd_shapes()).items()}
     with torch.no_grad():

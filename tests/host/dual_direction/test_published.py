@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 from comfyui_inbetween.networks.svd_names import TEMPORAL_LAYERS
-from gi_cases import FRAMES, RUNS, inputs, stored_outputs
+from golden.gi.cases import FRAMES, RUNS, inputs, stored_outputs
 
 MEMORY = ("both directions at once", "one direction at a time")
 

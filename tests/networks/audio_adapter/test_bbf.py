@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from audio_weights import CHANNELS, write_adapter
 from comfyui_inbetween.core.audio_windows import AudioWindows
 from comfyui_inbetween.networks.audio_adapter import read_adapter
 from comfyui_inbetween.networks.audio_adapter.bbf import sines, start_untrained
 from comfyui_inbetween.networks.audio_adapter.projectors import ModelState
 from comfyui_inbetween.networks.audio_adapter.vocal_projector import VocalProjector
+from golden.audio.weights import CHANNELS, write_adapter
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from audio_weights import CHANNELS, FEATURES, LAYOUTS, write_adapter
 from comfyui_inbetween.core.audio_timing import span_of_clip
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.networks.audio_adapter import read_adapter
@@ -17,6 +16,7 @@ from comfyui_inbetween.networks.audio_adapter.evaluation import (
     frame_ids,
 )
 from comfyui_inbetween.networks.audio_adapter.token_table import TokenTable
+from golden.audio.weights import CHANNELS, FEATURES, LAYOUTS, write_adapter
 
 GRID, HEADS = (2, 3), 2
 SPAN = span_of_clip(21, 25)  # 6 latent frames

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from audio_weights import CHANNELS, DEPTH, FEATURES, LAYOUTS, seeded_adapter, write_adapter
 from comfyui_inbetween.core.audio_windows import CentredWindows, TwoPerFrameWindows
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.networks.audio_adapter import read_adapter
 from comfyui_inbetween.networks.audio_adapter.config import BBF
 from comfyui_inbetween.networks.audio_adapter.layouts import save_bbf_adapter
 from comfyui_inbetween.networks.audio_adapter.projectors import ModelState
+from golden.audio.weights import CHANNELS, DEPTH, FEATURES, LAYOUTS, seeded_adapter, write_adapter
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 

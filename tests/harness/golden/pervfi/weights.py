@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-KEY_LISTS = Path(__file__).parent / "pervfi_keys"
+KEY_LISTS = Path(__file__).parent / "keys"
 VARIANTS = ("v00", "vb")
 
 

@@ -2,7 +2,7 @@
 What SemFi's published code makes of seeded weights and inputs.
 
 The code is hyj542682306/Semantic-Frame-Interpolation at commit 1616ca7. It has no licence, so the script that wrote
-`semfi_outputs.safetensors` stands outside of the repository. Its recipe: import `src.models.wan_video_dit` (its
+`outputs.safetensors` stands outside of the repository. Its recipe: import `src.models.wan_video_dit` (its
 attention falls back to torch's), make `WanModel(dim=128, in_dim=36, ffn_dim=256, out_dim=16, text_dim=4096,
 freq_dim=256, eps=1e-6, patch_size=(1, 2, 2), num_heads=1, num_layers=2, has_image_input=True)`, load `seeded_wan` of
 its shapes and `seeded_semfi`, and run it on `network_inputs()` in float32 on the CPU: with spec_idx None and 1 to 6
@@ -22,7 +22,7 @@ import torch
 from random_weights import numbers
 from safetensors.torch import load_file
 
-OUTPUTS = Path(__file__).with_name("semfi_outputs.safetensors")
+OUTPUTS = Path(__file__).with_name("outputs.safetensors")
 COUNTS = (5, 9, 17, 33, 65, 81, 85)
 HEIGHT, WIDTH = 32, 48
 

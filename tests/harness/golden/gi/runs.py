@@ -12,7 +12,7 @@ from comfyui_inbetween.host.renoise_sampler import RenoiseSampler
 from comfyui_inbetween.host.reverse_motion_library import load_change
 from comfyui_inbetween.networks.svd_names import PREFIX, TEMPORAL_LAYERS
 from comfyui_inbetween.samplers.renoise import Renoising
-from gi_cases import FRAMES, RATIO, RUNS, STEPS, injected_noise, inputs
+from golden.gi.cases import FRAMES, RATIO, RUNS, STEPS, injected_noise, inputs
 
 XT = "svd_xt"
 SCALE = 0.18215  # of the host's latents

@@ -6,8 +6,8 @@ import comfy.utils
 import torch
 from comfyui_inbetween.host.clip_images import as_clip_output
 from comfyui_inbetween.host.lora_mixture import MixtureSettings, apply_mixture
-from semfi_cases import network_inputs
-from semfi_weights import layer_names, seeded_wan, tiny_wan_shapes
+from golden.semfi.cases import network_inputs
+from golden.semfi.weights import layer_names, seeded_wan, tiny_wan_shapes
 
 import nodes
 

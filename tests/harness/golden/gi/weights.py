@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 from comfyui_inbetween.networks.svd_names import DIFFUSERS_LAYERS, TO_OUT, TO_V, host_name
+from golden.semfi.weights import seeded_wan
 from random_weights import write_weights
-from semfi_weights import seeded_wan
 
 # A tenth of the width at the finest level, in heads of 16: the host finds it through `TinySVD` (tiny_svd.py).
 SVD_SIZES = {

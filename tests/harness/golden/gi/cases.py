@@ -6,7 +6,7 @@ diffusers are changed for the comparison: in `transformer_temporal.py` the conte
 order (batch, pixel) of the hidden states, as later versions have it (huggingface/diffusers#7268), and the 72 norms of
 residual blocks with eps 1e-6 have the host's 1e-5.
 
-The script that wrote `gi_outputs.safetensors` stands outside of the repository. Its recipe: make
+The script that wrote `outputs.safetensors` stands outside of the repository. Its recipe: make
 `UNetSpatioTemporalConditionModel` with blocks of width 32, 64, 96 and 96, heads of 16, cross_attention_dim 1024 and 5
 frames; give every tensor that of `seeded_svd` under its name in the host (`host_name`); make the second by the
 published rule from `tuned_weights` and `seeded_svd` of BASE_SEED; register the published controllers on both. Run
@@ -27,7 +27,7 @@ import torch
 from random_weights import numbers
 from safetensors.torch import load_file
 
-OUTPUTS = Path(__file__).with_name("gi_outputs.safetensors")
+OUTPUTS = Path(__file__).with_name("outputs.safetensors")
 FRAMES, STEPS, REPEATS, RATIO = 5, 3, 2, 0.4
 SHAPE = (FRAMES, 4, 16, 16)
 RUNS = {"uniform": REPEATS, "weighted": REPEATS, "plain": 0}

@@ -8,15 +8,15 @@ import comfy.ops
 import comfy.samplers
 import comfy.sd
 import torch
-from audio_cases import FRAMES, GOLDEN_SIZES, LATENT_FRAMES, features, network_inputs, other_text
-from audio_weights import golden_wan_sizes, write_adapter
 from comfy.ldm.wan.model import WanModel
 from comfyui_inbetween.core.audio_timing import span_of_clip
 from comfyui_inbetween.host.audio_branch import AudioBranch
 from comfyui_inbetween.host.clip_images import as_clip_output
 from comfyui_inbetween.networks.audio_adapter import read_adapter
 from comfyui_inbetween.networks.audio_adapter.evaluation import BranchSettings, frame_ids
-from semfi_weights import seeded_wan
+from golden.audio.cases import FRAMES, GOLDEN_SIZES, LATENT_FRAMES, features, network_inputs, other_text
+from golden.audio.weights import golden_wan_sizes, write_adapter
+from golden.semfi.weights import seeded_wan
 
 import nodes
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import torch
+from golden.semfi.weights import WAN_SIZES, seeded_wan
 from random_weights import numbers
 from safetensors.torch import save_file
-from semfi_weights import WAN_SIZES, seeded_wan
 
 LAYOUTS = ("fantasy_talking", "stable_avatar", "echomimic_preview", "echomimic_flash", "bbf")
 CHANNELS, DEPTH = 128, 2  # of the tiny Wan

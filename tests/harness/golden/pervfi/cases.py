@@ -2,11 +2,11 @@
 The inputs on which our PerVFI is compared with the published modules, and where the published outputs are stored.
 
 How the stored outputs were made: the modules of github.com/mulns/PerVFI at commit 89d90f1 ran on the CPU in float32
-with the weights of `pervfi_weights.seeded_weights(variant, seed=0)` and the inputs below; images and flows zero-padded
-right and bottom to multiples of 8, the output cropped. `accelerate`, `loguru` and `cupy` were replaced by empty modules
-and `Tensor.cuda` by the identity; the CUDA kernel of the summation splat by index_add_ over the four corners of each
-finite target. "nll" and "latent 0" to "latent 2" are the encoding of a third image; "splat MODE" is the published
-`softsplat` in each of its modes.
+with the weights of `golden.pervfi.weights.seeded_weights(variant, seed=0)` and the inputs below; images and flows
+zero-padded right and bottom to multiples of 8, the output cropped. `accelerate`, `loguru` and `cupy` were replaced by
+empty modules and `Tensor.cuda` by the identity; the CUDA kernel of the summation splat by index_add_ over the four
+corners of each finite target. "nll" and "latent 0" to "latent 2" are the encoding of a third image; "splat MODE" is
+the published `softsplat` in each of its modes.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-STORED = Path(__file__).parent / "pervfi_outputs.safetensors"
+STORED = Path(__file__).parent / "outputs.safetensors"
 
 
 @dataclass(frozen=True)

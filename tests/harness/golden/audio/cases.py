@@ -2,7 +2,7 @@
 What the published code of four audio adapters makes of seeded weights and inputs.
 
 The codes are Fantasy-AMAP/fantasy-talking at commit 8c2d0c9, Francis-Rings/StableAvatar at 46c0492 and
-antgroup/echomimic_v3 at 7e89489 (preview and flash). The script that wrote `audio_outputs.safetensors` stands outside
+antgroup/echomimic_v3 at 7e89489 (preview and flash). The script that wrote `outputs.safetensors` stands outside
 of the repository. Its recipe, in float32 on the CPU:
 
 Make each video model with the sizes of `golden_wan_sizes()` (model_type i2v, cross_attn_norm True) and put a projector
@@ -28,7 +28,7 @@ import torch
 from random_weights import numbers
 from safetensors.torch import load_file
 
-OUTPUTS = Path(__file__).with_name("audio_outputs.safetensors")
+OUTPUTS = Path(__file__).with_name("outputs.safetensors")
 FRAMES, LATENT_FRAMES = 9, 3
 GOLDEN_SIZES = {"channels": 256, "depth": 2, "features": 768}
 EVERY = 8  # channels of tokens of which one is stored
