@@ -1,9 +1,13 @@
 """Apply Audio Adapter: the clip follows the sound."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..core.frames import exact
-from ..host.audio_adapter import GUIDANCE_FORMS, AudioSettings, apply_audio
+from ..core.keyframes import KeyframeSet
+from ..host.audio_adapter import GUIDANCE_FORMS, AudioSettings, GuidanceForm, apply_audio
 from ..host.audio_features import LEVELS, Source
 from ..host.runtime import show_report
 from .audio_inputs import fps_input, offset_input, start_input
@@ -18,7 +22,7 @@ class InbetweenAudioAdapter(InbetweenNode):
     """Lets a Wan model hear."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         audio = io.Audio.Input("audio", tooltip="Speech, or what else the adapter was trained on, of any rate.")
         encoder = io.AudioEncoder.Input(
             "audio_encoder",
@@ -116,27 +120,28 @@ class InbetweenAudioAdapter(InbetweenNode):
         )
 
     @classmethod
-    def validate_inputs(cls, fps=None, sound=None):  # the host always passes on what is dynamic, without its values
+    def validate_inputs(cls, fps: float | None = None, sound: object = None) -> bool | str:
+        # The host always passes on what is dynamic, without its values.
         return verdict(lambda: fps is None or exact(fps, "fps"))
 
     @classmethod
     def execute(
         cls,
-        model,
-        audio_adapter,
-        positive,
-        negative,
-        latent,
-        sound,
-        fps,
-        start_seconds,
-        offset_ms,
-        scale,
-        guidance,
-        region=None,
-        keyframes=None,
-        vae=None,
-    ):
+        model: Any,
+        audio_adapter: Any,
+        positive: list[Any],
+        negative: list[Any],
+        latent: Mapping[str, Any],
+        sound: Mapping[str, Any],
+        fps: float,
+        start_seconds: float,
+        offset_ms: int,
+        scale: float,
+        guidance: GuidanceForm,
+        region: Any = None,
+        keyframes: KeyframeSet | None = None,
+        vae: Any = None,
+    ) -> io.NodeOutput:
         if sound["sound"] == FROM_ENCODED:
             source = Source(encoded=sound["encoded_audio"])
         else:

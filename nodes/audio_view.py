@@ -1,5 +1,8 @@
 """Audio View: sound, frames and what each latent frame hears, on one time axis."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from comfy_api.latest import io, ui
 
 from ..core.audio_timing import span_of_clip
@@ -18,7 +21,7 @@ class InbetweenAudioView(InbetweenNode):
     """Draws audio over the frames of a clip."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         frame_count = io.Int.Input(
             "frame_count",
             default=81,
@@ -66,11 +69,22 @@ class InbetweenAudioView(InbetweenNode):
         )
 
     @classmethod
-    def validate_inputs(cls, fps=None, length=None):  # the host always passes on what is dynamic, without its values
+    def validate_inputs(cls, fps: float | None = None, length: object = None) -> bool | str:
+        # The host always passes on what is dynamic, without its values.
         return verdict(lambda: fps is None or exact(fps, "fps"))
 
     @classmethod
-    def execute(cls, audio, length, fps, start_seconds, offset_ms, width, height, audio_adapter=None):
+    def execute(
+        cls,
+        audio: Mapping[str, Any],
+        length: Mapping[str, Any],
+        fps: float,
+        start_seconds: float,
+        offset_ms: int,
+        width: int,
+        height: int,
+        audio_adapter: Any = None,
+    ) -> io.NodeOutput:
         keyframes = length.get("keyframes")
         frame_count = keyframes.frame_count if keyframes else length["frame_count"]
         placed = keyframes.frames if keyframes else ()

@@ -1,6 +1,7 @@
 """Apply Audio Adapter by itself: which conditions come out, what is reported, and what is refused."""
 
 import re
+from copy import copy
 
 import pytest
 import torch
@@ -238,3 +239,17 @@ def test_nothing_that_is_applied_needs_gradients(apply, encoder):
     settings = done.model.wrappers["diffusion_model"]["inbetween_audio_1"][0].__self__.settings
     assert not settings.windows.features_FWD.requires_grad
     assert not settings.end_difference_CHW.requires_grad
+
+
+def test_the_grid_is_the_models_own(apply):
+    """A latent format of the host that packs eight frames into a latent frame: the same latent is a longer clip."""
+    model = small_wan("wan_i2v").clone()
+    latent_format = copy(model.get_model_object("latent_format"))
+    latent_format.temporal_downscale_ratio = 8
+    model.add_object_patch("latent_format", latent_format)
+    region = torch.zeros(17, 8, 8)
+    region[9:13] = 1
+    done = apply(model=model, region_FHW=region)
+    assert "17 frames at 25 fps hear 0 to 0.68 s" in done.report
+    settings = done.model.wrappers["diffusion_model"]["inbetween_audio_1"][0].__self__.settings
+    assert settings.region_F1HW[:, 0, 0, 0].tolist() == [0, 0, 0.5]
