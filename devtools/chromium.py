@@ -125,7 +125,7 @@ def _install_package(layout: Layout, as_root: list[str], env: Mapping[str, str])
 def _install_playwright_build(layout: Layout, python: Path, env: Mapping[str, str], with_libraries: bool) -> str | None:
     """Downloads Playwright's build and returns why it failed, if it did; `with_libraries` also runs apt-get."""
     options = ["--with-deps"] if with_libraries else []
-    command = [python, "-m", "playwright", "install", *options, "chromium"]
+    command: list[str | Path] = [python, "-m", "playwright", "install", *options, "chromium"]
     return _failure_of(command, layout, _with_browsers(layout, env), "playwright-install.log")
 
 

@@ -35,7 +35,8 @@ def demo(workplace: Workplace) -> int:
     with running_server(workplace, free_port()) as server:
         say("running workflows/quickstart.json")
         program, graph = layout.root / "pipelines" / "render.py", layout.root / "workflows" / "quickstart.json"
-        command = [workplace.environment.python, program, graph, "--url", server.url, "--timeout", str(LONGEST_DEMO)]
+        command: list[str | Path] = [workplace.environment.python, program, graph]
+        command += ["--url", server.url, "--timeout", str(LONGEST_DEMO)]
         code = run_in_foreground(command, layout.root, os.environ)
         if code == 0:
             say(f"these files are in {layout.user / 'output'}")
@@ -101,7 +102,7 @@ def _reaches_the_page(pytest: Path, arguments: Sequence[str], layout: Layout, en
     """Whether a test that is asked for needs the browser; for anything but the whole suite pytest is asked."""
     if not arguments:
         return True
-    command = [pytest, *arguments, "--collect-only", "--quiet", "--kinds", "page"]
+    command: list[str | Path] = [pytest, *arguments, "--collect-only", "--quiet", "--kinds", "page"]
     return run_into_log(command, layout.root, env, layout.logs / "collected.log") == 0
 
 

@@ -151,6 +151,7 @@ def test_importing_without_a_host_changes_nothing(probe):
     assert report["host modules"] == []
 
 
+@pytest.mark.server
 def test_importing_in_the_host_changes_nothing(probe, comfyui, tmp_path):
     report = probe("--host-directory", str(tmp_path), *sorted({room.split(".")[0] for room in rooms_in_tree()}))
     assert_nothing_happened(report)

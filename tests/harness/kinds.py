@@ -20,7 +20,7 @@ def kind_of(item: pytest.Item) -> str:
     """
     The last of KINDS one of whose fixtures a test uses, itself or through others.
 
-    A test that starts a server of its own has the mark `server` instead.
+    A test that starts the host in a process of its own has the mark `server` instead.
     """
     used = set(getattr(item, "fixturenames", ()))
     if item.get_closest_marker("server"):
