@@ -132,7 +132,7 @@ def _interpolate() -> Iterator[Arguments]:
         yield {"interpolator": pervfi_engine("v00"), **twice, "method": method, **settings}
     seen = moving_clip(2, 70, 90)
     for engine in (rife_engine(), film_engine()):
-        yield {"interpolator": engine, "frames": seen, "timing": {"timing": "multiplier", "multiplier": 4}}
+        yield {"interpolator": engine, **twice, "frames": seen}
 
 
 def _refine() -> Iterator[Arguments]:
