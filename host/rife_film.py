@@ -12,7 +12,6 @@ from typing import Any
 import comfy.model_management as model_management
 import torch
 from comfy.model_patcher import ModelPatcher
-from comfy_extras.nodes_frame_interpolation import FrameInterpolationModelLoader
 from torch import Tensor
 from torch.nn import functional
 
@@ -51,6 +50,9 @@ class HostKind:
         Raises:
             InbetweenError: the file is of a version that the host does not load.
         """
+        # Imported when it is needed: a host without this loader still has every other engine.
+        from comfy_extras.nodes_frame_interpolation import FrameInterpolationModelLoader
+
         try:
             interp_model = FrameInterpolationModelLoader.execute(name).result[0]
         except (ValueError, RuntimeError) as error:
