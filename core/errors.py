@@ -1,5 +1,7 @@
 """The one error an artist sees."""
 
+import re
+
 _LONGEST = 400  # characters; of a longer text the middle is left out
 
 
@@ -14,7 +16,7 @@ class InbetweenError(ValueError):
     __module__ = "inbetween"  # the page puts this before the text, where the path of a file would stand
 
     def __init__(self, text: str) -> None:
-        line = " ".join(text.splitlines())
+        line = re.sub(r"[\r\n]+", " ", text)
         if len(line) > _LONGEST:
             line = f"{line[: _LONGEST // 2 - 5]} [...] {line[-_LONGEST // 2 + 5 :]}"
         super().__init__(line)

@@ -75,7 +75,7 @@ def test_wild_inputs(node_class, tiny_models):
 
 def faults_of(error: str) -> Iterator[str]:
     """What is wrong with the text of an error."""
-    if len(error.splitlines()) != 1:
+    if "\n" in error or "\r" in error:
         yield "has more than one line"
     if len(error) > MOST_CHARACTERS:
         yield f"has {len(error)} characters"
