@@ -1,6 +1,7 @@
 """Numbers, choices and texts held to what is allowed, with errors an artist can act on."""
 
 import math
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from numbers import Real
@@ -19,7 +20,7 @@ def shown(value: object) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, str):
-        text = " ".join(value.splitlines())
+        text = re.sub(r"[\r\n]+", " ", value)
         return f'"{text[:_MOST_CHARACTERS]}{"..." if len(text) > _MOST_CHARACTERS else ""}"'
     if isinstance(value, int) and value.bit_length() > 100:
         return f"about {'-' if value < 0 else ''}10^{int(value.bit_length() * math.log10(2))}"

@@ -18,6 +18,7 @@ Level = Literal["zero mean, unit variance", "-23 LUFS", "as it is"]
 
 SILENT = 1e-4  # root mean square below which nothing can be heard: -80 dB
 _TARGET_LUFS = -23.0  # ITU-R BS.1770; what EchoMimicV3's flash is run with
+_LOWEST_RATE = 100  # samples per second; less is no recording, and has no loudness
 _GATE_SECONDS = 0.4  # of which loudness is measured
 _VARIANCE_FLOOR = 1e-7  # as wav2vec2's feature extractor has it
 _FINEST_RATIO = 1000  # of sample rates; rates without a common divisor would take gigabytes to convert exactly
@@ -54,6 +55,8 @@ def sound_of(audio: Mapping[str, Any]) -> Sound:
         )
     clips, channels, samples = waveform.shape
     audio_seconds(samples, rate)
+    if rate < _LOWEST_RATE:
+        raise InbetweenError(f"the audio has a sample rate of {rate}; load it again with a real rate.")
     if clips != 1 or channels < 1:
         raise InbetweenError(f"the audio holds {clips} clips of {channels} channels; connect one clip of 1 or more.")
     if not waveform.is_floating_point():

@@ -68,7 +68,14 @@ WAVE = torch.zeros(1, 1, 99)
             lambda: sound_of({"waveform": WAVE, "sample_rate": None}),
             "the sample rate of the audio is nothing, which is",
         ),
-        (lambda: sound_of({"waveform": WAVE.short(), "sample_rate": 9}), "the audio holds int16 values, not fractions"),
+        (
+            lambda: sound_of({"waveform": WAVE, "sample_rate": 9}),
+            "the audio has a sample rate of 9; load it again with",
+        ),
+        (
+            lambda: sound_of({"waveform": WAVE.short(), "sample_rate": 8000}),
+            "the audio holds int16 values, not fractions",
+        ),
         (
             lambda: check_finite(torch.zeros(0, 4, 2, 2), "the latent"),
             "the latent is empty, of shape (0, 4, 2, 2); conn",

@@ -2,9 +2,9 @@
 Whatever goes into a node, a result comes out of it, or one line that says what is wrong.
 
 The suite tries about 2,000 inputs, the same each time. To try more, or others, say how many for each node and from
-which seed on:
+which seed on; 4400 for each are about 100,000:
 
-    INBETWEEN_WILD=3500:7 python dev.py test tests/nodes/test_wild_inputs.py
+    INBETWEEN_WILD=4400:7 python dev.py test tests/nodes/test_wild_inputs.py
 
 A failure names the seed of the input; with it and a count of 1 the same input is tried again.
 """
@@ -75,7 +75,7 @@ def test_wild_inputs(node_class, tiny_models):
 
 def faults_of(error: str) -> Iterator[str]:
     """What is wrong with the text of an error."""
-    if len(error.splitlines()) != 1:
+    if "\n" in error or "\r" in error:
         yield "has more than one line"
     if len(error) > MOST_CHARACTERS:
         yield f"has {len(error)} characters"
