@@ -11,7 +11,7 @@ from ..core.flow_interpolator import FlowInterpolator
 from ..core.interpolator import Engine, Interpolator, RenderSettings
 from ..core.timing import Instant
 from ..samplers.frame_interpolation import InterpolationReport, interpolate_frames
-from .pervfi import FOLDER, check_pervfi, files_of, load_pervfi
+from .pervfi import PERVFI, load_pervfi
 from .runtime import Progress, compute_device, empty_frames
 
 WEIGHT_FREE = FlowInterpolator.name
@@ -20,13 +20,13 @@ MOST_AT_ONCE = 8  # frames of one pair; more bring a GPU nothing
 
 def interpolator_names() -> list[str]:
     """What the loader offers."""
-    return [WEIGHT_FREE, *files_of(FOLDER)]
+    return [WEIGHT_FREE, *PERVFI.names()]
 
 
 def check_interpolator(name: str) -> None:
     """Raise InbetweenError unless there is an interpolator of this name; the error says where it is to be had."""
     if name != WEIGHT_FREE:
-        check_pervfi(name, f'or choose "{WEIGHT_FREE}"')
+        PERVFI.check(name, f'choose "{WEIGHT_FREE}"')
 
 
 def load_interpolator(name: str, optical_flow: Any = None) -> Engine:

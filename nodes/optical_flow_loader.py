@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io
 
-from ..host.pervfi import FLOW_FOLDER, check_optical_flow, files_of, load_optical_flow
+from ..host.pervfi import FLOWS, load_optical_flow
 from .types import OpticalFlow
 from .validation import verdict
 
@@ -11,7 +11,7 @@ class InbetweenOpticalFlowLoader(io.ComfyNode):
     """Loads a RAFT optical flow model."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InbetweenOpticalFlowLoader",
             display_name="Load Optical Flow (RAFT)",
@@ -22,7 +22,7 @@ class InbetweenOpticalFlowLoader(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=files_of(FLOW_FOLDER),
+                    options=FLOWS.names(),
                     tooltip="A RAFT-large file in models/optical_flow. raft-sintel.pth and raft_large_C_T_SKHT_V1 hold "
                     "the weights that PerVFI was published with.",
                 ),
@@ -35,9 +35,9 @@ class InbetweenOpticalFlowLoader(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, file):
-        return verdict(lambda: check_optical_flow(file))
+    def validate_inputs(cls, file: str | None) -> bool | str:
+        return verdict(lambda: FLOWS.check(file))
 
     @classmethod
-    def execute(cls, file):
+    def execute(cls, file: str) -> io.NodeOutput:
         return io.NodeOutput(load_optical_flow(file))

@@ -71,7 +71,7 @@ def test_interrupt_stops_before_the_next_pair(interpolation, steps):
 
 def test_an_unknown_interpolator_names_what_there_is(interpolation):
     with pytest.raises(
-        ValueError, match=r'there is no "rife" in models/frame_interpolation; get v00.pth or .* or choose "optical flow'
+        ValueError, match=r'there is no "rife" in models/frame_interpolation; put v00.pth or .* or choose "optical flow'
     ):
         interpolation.load_interpolator("rife")
 
