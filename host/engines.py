@@ -3,10 +3,7 @@
 A new engine is a file with an `EngineKind`, as `core/interpolator.py` has it, and an entry in `ENGINES`.
 """
 
-from pathlib import Path
 from typing import Any
-
-import folder_paths
 
 from ..core.errors import InbetweenError
 from ..core.flow_interpolator import FlowInterpolator
@@ -14,24 +11,26 @@ from ..core.interpolator import Engine, EngineKind
 from ..networks import pervfi
 from ..networks.model_kinds import what_it_is
 from ..networks.weight_files import TensorFile
-from .pervfi import FOLDER, PerVFIKind, check_pervfi, files_of
+from .model_files import ModelFolder
+from .pervfi import PERVFI, PerVFIKind
 from .rife_film import FILM, PAGE, RIFE
 from .weight_free import WeightFreeKind
 
 ENGINES: tuple[EngineKind, ...] = (WeightFreeKind(), PerVFIKind(), FILM, RIFE)  # asked in this order
 WEIGHT_FREE = FlowInterpolator.name
+FILES = ModelFolder(PERVFI.folders, f"{PERVFI.wanted}, or RIFE or FILM of {PAGE}")
 WANTED = f"{pervfi.WANTED}, or a RIFE or FILM file"
 
 
 def interpolator_names() -> list[str]:
     """What the loader offers: engines without a model, then the files."""
-    return [*(name for engine in ENGINES for name in engine.names), *files_of(FOLDER)]
+    return [*(name for engine in ENGINES for name in engine.names), *FILES.names()]
 
 
 def check_interpolator(name: str) -> None:
     """Raise InbetweenError unless there is an interpolator of this name; the error says where it is to be had."""
     if not any(name in engine.names for engine in ENGINES):
-        check_pervfi(name, f'RIFE or FILM from {PAGE}, or choose "{WEIGHT_FREE}"')
+        FILES.check(name, f'choose "{WEIGHT_FREE}"')
 
 
 def load_interpolator(name: str, optical_flow: Any = None) -> Engine:
@@ -53,7 +52,7 @@ def _kind_of(name: str) -> EngineKind:
     named = next((engine for engine in ENGINES if name in engine.names), None)
     if named is not None:
         return named
-    tensors = TensorFile(Path(folder_paths.get_full_path_or_raise(FOLDER, name)), WANTED).shapes
+    tensors = TensorFile(FILES.path(name), WANTED).shapes
     if not tensors:
         raise InbetweenError(f"{name} holds no weights by name; use {WANTED}.")
     detected = next((engine for engine in ENGINES if engine.detects(tensors)), None)

@@ -1,12 +1,10 @@
 """PerVFI and RAFT in the host: their folders, their memory."""
 
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
 import comfy.model_management as model_management
 import comfy.ops
-import folder_paths
 import torch
 from comfy.model_patcher import ModelPatcher
 from torchvision.models.optical_flow.raft import RAFT
@@ -19,11 +17,11 @@ from ..networks.model_kinds import has_tensor
 from ..networks.pervfi.interpolator import FlowSource, PerVFIInterpolator, engine_name, whole_bytes
 from ..networks.pervfi.settings import PerVFISettings
 from ..networks.weight_files import read_file
+from .model_files import ModelFolder
 
 EVERYTHING = 1e32  # bytes, as the host says it
-FOLDER, FLOW_FOLDER = "frame_interpolation", "optical_flow"
-PAGE = "https://github.com/mulns/PerVFI"
-FLOW_PAGE = "https://download.pytorch.org/models/raft_large_C_T_SKHT_V1-22a6c225.pth"
+PERVFI = ModelFolder(("frame_interpolation",), "v00.pth or vb.pth of https://github.com/mulns/PerVFI")
+FLOWS = ModelFolder(("optical_flow",), "https://download.pytorch.org/models/raft_large_C_T_SKHT_V1-22a6c225.pth")
 
 
 class PerVFIKind:
@@ -77,8 +75,7 @@ def load_pervfi(file: str, optical_flow: ModelPatcher | None = None) -> PerVFIEn
     if optical_flow is not None and not isinstance(getattr(optical_flow, "model", None), RAFT):
         found = type(getattr(optical_flow, "model", optical_flow)).__name__
         raise InbetweenError(f"optical_flow is {found}; connect RAFT from Load Optical Flow, or nothing.")
-    check_pervfi(file, "or choose another file")
-    loaded = read_file(_path(FOLDER, file), pervfi.WANTED)
+    loaded = read_file(PERVFI.path(file), pervfi.WANTED)
     device = model_management.get_torch_device()
     dtype = torch.float16 if model_management.should_use_fp16(device) else torch.float32
     network = pervfi.build(loaded, comfy.ops.disable_weight_init, dtype, name=file)
@@ -91,31 +88,7 @@ def load_optical_flow(file: str) -> ModelPatcher:
     Raises:
         InbetweenError: the file is missing, damaged or another model.
     """
-    check_optical_flow(file)
-    return _patcher(raft.build(read_file(_path(FLOW_FOLDER, file), raft.WANTED), name=file))
-
-
-def files_of(folder: str) -> list[str]:
-    """The files in a folder of models."""
-    return folder_paths.get_filename_list(folder)
-
-
-def check_pervfi(file: str, otherwise: str) -> None:
-    """Raise InbetweenError, which ends with what to do otherwise, unless there is such a file in the folder."""
-    if file not in files_of(FOLDER):
-        raise InbetweenError(
-            f'there is no "{file}" in models/{FOLDER}; get v00.pth or vb.pth from {PAGE}, {otherwise}.'
-        )
-
-
-def check_optical_flow(file: str) -> None:
-    """Raise InbetweenError unless there is such a file in the folder."""
-    if file not in files_of(FLOW_FOLDER):
-        raise InbetweenError(f'there is no "{file}" in models/{FLOW_FOLDER}; get {FLOW_PAGE}, or choose another file.')
-
-
-def _path(folder: str, file: str) -> Path:
-    return Path(folder_paths.get_full_path_or_raise(folder, file))
+    return _patcher(raft.build(read_file(FLOWS.path(file), raft.WANTED), name=file))
 
 
 def _patcher(network: Any) -> ModelPatcher:

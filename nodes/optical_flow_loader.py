@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io
 
-from ..host.pervfi import FLOW_FOLDER, check_optical_flow, files_of, load_optical_flow
+from ..host.pervfi import FLOWS, load_optical_flow
 from .checked_node import InbetweenNode
 from .types import OpticalFlow
 from .validation import verdict
@@ -23,7 +23,7 @@ class InbetweenOpticalFlowLoader(InbetweenNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=files_of(FLOW_FOLDER),
+                    options=FLOWS.names(),
                     tooltip="A RAFT-large file in models/optical_flow. raft-sintel.pth and raft_large_C_T_SKHT_V1 hold "
                     "the weights that PerVFI was published with.",
                 ),
@@ -36,8 +36,8 @@ class InbetweenOpticalFlowLoader(InbetweenNode):
         )
 
     @classmethod
-    def validate_inputs(cls, file: str) -> bool | str:
-        return verdict(lambda: check_optical_flow(file))
+    def validate_inputs(cls, file: str | None) -> bool | str:
+        return verdict(lambda: FLOWS.check(file))
 
     @classmethod
     def execute(cls, file: str) -> io.NodeOutput:

@@ -123,7 +123,7 @@ def test_a_graph_with_a_model_file_runs_and_without_it_says_where_to_get_it(page
     assert refused["kind"] == "refused"
     page.page.get_by_text("View details").first.click()
     page.page.get_by_label("Info for Load Interpolator - interpolator").click()
-    explanation = page.page.get_by_text('there is no "lost.pth" in models/frame_interpolation; get v00.pth or vb.pth')
+    explanation = page.page.get_by_text('there is no "lost.pth" in models/frame_interpolation; put v00.pth or vb.pth')
     expect(explanation.first).to_be_visible()
 
 

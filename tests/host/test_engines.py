@@ -163,6 +163,6 @@ def test_a_pervfi_file_that_is_not_whole_is_named_by_pervfi(engines, put):
 
 def test_an_unknown_interpolator_names_what_there_is(engines):
     with pytest.raises(
-        ValueError, match=r'there is no "rife" in models/frame_interpolation; get v00.pth or .* or choose "optical flow'
+        ValueError, match=r'there is no "rife" in models/frame_interpolation; put v00.pth or .* or choose "optical flow'
     ):
         engines.load_interpolator("rife")

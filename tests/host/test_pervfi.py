@@ -66,11 +66,11 @@ def test_the_host_knows_of_the_weights(pervfi):
     [
         (
             lambda module: module.load_pervfi("none.pth"),
-            'there is no "none.pth" in models/frame_interpolation; get v00',
+            'there is no "none.pth" in models/frame_interpolation; put v00',
         ),
         (
             lambda module: module.load_optical_flow("none.pth"),
-            'there is no "none.pth" in models/optical_flow; get https',
+            'there is no "none.pth" in models/optical_flow; put https',
         ),
         (
             lambda module: module.load_pervfi("vb.pth", object()),

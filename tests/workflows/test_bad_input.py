@@ -129,11 +129,11 @@ def test_one_picture_makes_a_loop(server):
         (duration(fps=math.nan), "fps is nan; give a number above 0"),
         (
             with_pervfi("v99.pth"),
-            'there is no "v99.pth" in models/frame_interpolation; get v00.pth or vb.pth from https:',
+            'there is no "v99.pth" in models/frame_interpolation; put v00.pth or vb.pth of https:',
         ),
         (
             with_pervfi(flow="raft.pth"),
-            'there is no "raft.pth" in models/optical_flow; get https://download.pytorch.org',
+            'there is no "raft.pth" in models/optical_flow; put https://download.pytorch.org',
         ),
     ],
 )
