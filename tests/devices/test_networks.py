@@ -11,7 +11,7 @@ from pretend_device import MEMORY
 SEVERAL_AT_ONCE = 1e-5
 
 # On the CPU paired attention goes by the map of a layer, elsewhere by torch's attention.
-BY_OTHER_MEANS = {"SVD, both directions at once": 5e-4, "SVD, time reversal fusion": 5e-4}
+BY_OTHER_MEANS = {"SVD, both directions at once": 5e-4}
 
 SOME_WEIGHTS = {"vram": "LOW_VRAM", "room": 200_000}
 NEXT_TO_NONE = {"vram": "NO_VRAM"}

@@ -71,13 +71,11 @@ def _wan(**mixture: str) -> torch.Tensor:
     return wan_runs.sampled(model)
 
 
-def _svd(**settings: Any) -> torch.Tensor:
+def _svd(memory: str) -> torch.Tensor:
     """One evaluation, with guidance that differs from frame to frame."""
     from golden.gi import runs as svd_runs
 
-    if settings["method"] != "generative inbetweening":
-        settings["motion"] = None
-    guider = svd_runs.guider(svd_runs.load(), **svd_runs.WEIGHTED, **settings)
+    guider = svd_runs.guider(svd_runs.load(), **svd_runs.WEIGHTED, memory=memory)
     return svd_runs.predicted(guider, svd_runs.noisy(1.0), 1.0).cpu()
 
 
@@ -110,9 +108,7 @@ NETWORKS: dict[str, Callable[[], torch.Tensor]] = {
     "Wan": _wan,
     "Wan with a merged mixture": lambda: _wan(method="merge"),
     "Wan with a mixture beside it": lambda: _wan(method="bypass"),
-    "SVD, both directions at once": lambda: _svd(method="generative inbetweening", memory=AT_ONCE),
-    "SVD, one direction at a time": lambda: _svd(method="generative inbetweening", memory=ONE_BY_ONE),
-    "SVD, rotation only": lambda: _svd(method="rotation only", memory=ONE_BY_ONE),
-    "SVD, time reversal fusion": lambda: _svd(method="time reversal fusion", memory=AT_ONCE),
+    "SVD, both directions at once": lambda: _svd(AT_ONCE),
+    "SVD, one direction at a time": lambda: _svd(ONE_BY_ONE),
     **{f"Wan that hears by {layout}": lambda layout=layout: _sound(layout) for layout in LAYOUTS},
 }
