@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
@@ -294,7 +295,7 @@ def _refuse_mixture(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], o
 class Promotion:
     """An operation that took tensors of several floating types, and so left half precision.
 
-    place: file and function in the pack, of the call nearest to the operation.
+    place: file and function in the pack, of the call nearest to the operation, unless that is the host's.
     """
 
     operation: str
@@ -325,12 +326,14 @@ def _note_promotion(func: Any, tensors: Sequence[Tensor]) -> None:
 
 
 def _place_in_the_pack() -> str:
-    frame = sys._getframe()
+    frame: FrameType | None = sys._getframe()
     while frame is not None:
-        path = Path(frame.f_code.co_filename)
+        module, path = frame.f_globals.get("__name__", ""), Path(frame.f_code.co_filename)
+        if module.startswith("comfy.") and module != "comfy.ops":
+            break  # the host's own network, which a wrapper of ours runs
         if path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] in ("core", "samplers", "networks", "host"):
             return f"{path.relative_to(ROOT).as_posix()} {frame.f_code.co_name}"
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return "outside the pack"
 
 
