@@ -215,7 +215,8 @@ class PretendTensor(torch.Tensor):
         if func is aten._has_compatible_shallow_copy_type.default:
             return False  # a module that moves gets new parameters, not others' numbers in its own
         if _is_made_of_others(func):
-            return func.decompose(*args, **kwargs or {})
+            with _unnoted():
+                return func.decompose(*args, **kwargs or {})
         return run_on_device(func, args, kwargs or {})
 
 
@@ -313,6 +314,17 @@ def promotions() -> Iterator[list[Promotion]]:
     before, _promotions = _promotions, []
     try:
         yield _promotions
+    finally:
+        _promotions = before
+
+
+@contextmanager
+def _unnoted() -> Iterator[None]:
+    """Within an operation that torch composes: what types it goes through is its own affair, as in RMS norm."""
+    global _promotions
+    before, _promotions = _promotions, None
+    try:
+        yield
     finally:
         _promotions = before
 
