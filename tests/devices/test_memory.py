@@ -102,8 +102,7 @@ def test_by_itself_the_guider_takes_what_there_is_room_for(svd, tiny_models, on_
     batches.clear()
     with on_device(room=room):
         guided = svd.guider(svd.load(), memory="auto")
-        model = guided.model_patcher.model
-        model.memory_usage_factor *= 1000  # the tiny network takes next to nothing
+        guided.model_patcher.model.memory_usage_factor *= 4  # twice the frames take more than the host keeps free
         found = svd.predicted(guided, x, 1.0).cpu()
     assert set(batches) == {times * FRAMES}
     torch.testing.assert_close(found, expected, rtol=0, atol=2e-4)

@@ -10,6 +10,9 @@ from device_values import brought_home, differences, left_on_the_device
 # Examples by number: with two models and mixtures; each of them makes two segments.
 RUNS = [("InbetweenSegments", 1), ("InbetweenSVDSegments", 0), ("InbetweenSVDSegments", 1)]
 
+# Paired attention goes by the map of a layer on the CPU, and by torch's attention elsewhere.
+TOLERANCES = {"InbetweenSegments": 0.0, "InbetweenSVDSegments": 2e-4}
+
 
 def host_nodes(all_nodes: list[type]) -> dict[str, type]:
     """Those of the host that such graphs use, and ours, by id."""
@@ -86,4 +89,4 @@ def test_segments_are_the_same_on_the_device(all_nodes, tiny_models, on_device, 
         assert list(left_on_the_device(made)) == []
         found = brought_home(found)
     assert found[0].shape[0] == 9
-    assert list(differences(brought_home(expected), found)) == []
+    assert list(differences(brought_home(expected), found, TOLERANCES[name])) == []

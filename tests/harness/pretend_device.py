@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
@@ -214,7 +215,8 @@ class PretendTensor(torch.Tensor):
         if func is aten._has_compatible_shallow_copy_type.default:
             return False  # a module that moves gets new parameters, not others' numbers in its own
         if _is_made_of_others(func):
-            return func.decompose(*args, **kwargs or {})
+            with _unnoted():
+                return func.decompose(*args, **kwargs or {})
         return run_on_device(func, args, kwargs or {})
 
 
@@ -294,7 +296,7 @@ def _refuse_mixture(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], o
 class Promotion:
     """An operation that took tensors of several floating types, and so left half precision.
 
-    place: file and function in the pack, of the call nearest to the operation.
+    place: file and function in the pack, of the call nearest to the operation, unless that is the host's.
     """
 
     operation: str
@@ -316,6 +318,17 @@ def promotions() -> Iterator[list[Promotion]]:
         _promotions = before
 
 
+@contextmanager
+def _unnoted() -> Iterator[None]:
+    """Within an operation that torch composes: what types it goes through is its own affair, as in RMS norm."""
+    global _promotions
+    before, _promotions = _promotions, None
+    try:
+        yield
+    finally:
+        _promotions = before
+
+
 def _note_promotion(func: Any, tensors: Sequence[Tensor]) -> None:
     if _promotions is None or func in COPIES:
         return
@@ -325,12 +338,14 @@ def _note_promotion(func: Any, tensors: Sequence[Tensor]) -> None:
 
 
 def _place_in_the_pack() -> str:
-    frame = sys._getframe()
+    frame: FrameType | None = sys._getframe()
     while frame is not None:
-        path = Path(frame.f_code.co_filename)
+        module, path = frame.f_globals.get("__name__", ""), Path(frame.f_code.co_filename)
+        if module.startswith("comfy.") and module != "comfy.ops":
+            break  # the host's own network, which a wrapper of ours runs
         if path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] in ("core", "samplers", "networks", "host"):
             return f"{path.relative_to(ROOT).as_posix()} {frame.f_code.co_name}"
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return "outside the pack"
 
 

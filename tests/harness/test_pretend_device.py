@@ -339,6 +339,8 @@ def test_leaving_half_precision_is_seen():
     half, single = torch.ones(3, dtype=torch.float16, device=DEVICE), torch.ones(3, device=DEVICE)
     with promotions() as found:
         half * 2.5, half * torch.tensor(2.5), half.float() * single, half.copy_(single)
+        with torch.inference_mode():
+            F.rms_norm(half, (3,), half)
         assert found == []
         half * single
     assert [(each.operation, set(each.types)) for each in found] == [
