@@ -246,7 +246,7 @@ def run_on_device(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> 
         inner["device"] = CPU
     if inner.get("pin_memory"):
         inner["pin_memory"] = False
-    if on_device and any(argument.name == "generator" for argument in func._schema.arguments):
+    if on_device and _draws(func):
         if any(isinstance(each, torch.Generator) for each in given):
             raise RuntimeError(f"Expected a '{NAME}' device type for generator but found 'cpu'")
         inner["generator"] = _RANDOM
@@ -254,6 +254,11 @@ def run_on_device(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> 
     made = func(*inner_args, **inner)
     givers = {id(each.held): each for each in ours}  # what an operation in place, or with out=, gives back
     return tree_map(lambda each: _given_back(func, each, givers, on_device), made)
+
+
+@cache
+def _draws(func: Any) -> bool:
+    return any(argument.name == "generator" for argument in func._schema.arguments)
 
 
 def _given_back(func: Any, made: Any, givers: Mapping[int, PretendTensor], on_device: bool) -> Any:
