@@ -1,7 +1,6 @@
 """Contact Sheet: a clip at one look."""
 
-from comfy_api.latest import io, ui
-from torch import Tensor
+from comfy_api.latest import Input, io, ui
 
 from ..core.contact_sheet import contact_sheet
 from ..core.keyframes import KeyframeSet
@@ -42,7 +41,12 @@ class InbetweenContactSheet(InbetweenNode):
 
     @classmethod
     def execute(
-        cls, images: Tensor, columns: int, thumbnail_width: int, most_frames: int, keyframes: KeyframeSet | None = None
+        cls,
+        images: Input.Image,
+        columns: int,
+        thumbnail_width: int,
+        most_frames: int,
+        keyframes: KeyframeSet | None = None,
     ) -> io.NodeOutput:
         marked = keyframes.frames if keyframes is not None else ()
         sheet = contact_sheet(images, marked, columns, thumbnail_width, most_frames)

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from comfy_api.latest import io
-from torch import Tensor
+from comfy_api.latest import Input, io
 
 from ..core.finish import PUT_BACK_MODES, finish_frames
 from ..core.keyframes import KeyframeSet
@@ -82,7 +81,7 @@ class InbetweenFinish(InbetweenNode):
     @classmethod
     def execute(
         cls,
-        images: Tensor,
+        images: Input.Image,
         keyframes: KeyframeSet,
         put_back: dict[str, Any],
         match_colour: bool = False,

@@ -1,7 +1,6 @@
 """Flow View: motion as colours."""
 
-from comfy_api.latest import io, ui
-from torch import Tensor
+from comfy_api.latest import Input, io, ui
 
 from ..core.flow_view import view_flow
 from ..host.runtime import Progress, show_report
@@ -47,7 +46,7 @@ class InbetweenFlowView(InbetweenNode):
         )
 
     @classmethod
-    def execute(cls, images: Tensor, longest: float, legend: bool) -> io.NodeOutput:
+    def execute(cls, images: Input.Image, longest: float, legend: bool) -> io.NodeOutput:
         view = view_flow(images, longest, legend, Progress(len(images) - 1))
         show_report(view.report)
         return io.NodeOutput(view.flow_THWC, view.holes_THW, view.report, ui=ui.PreviewImage(view.flow_THWC, cls=cls))

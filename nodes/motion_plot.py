@@ -1,7 +1,6 @@
 """Motion Plot: where a clip jumps, at one look."""
 
-from comfy_api.latest import io, ui
-from torch import Tensor
+from comfy_api.latest import Input, io, ui
 
 from ..core.keyframes import KeyframeSet
 from ..core.motion import measure_motion
@@ -36,7 +35,9 @@ class InbetweenMotionPlot(InbetweenNode):
         )
 
     @classmethod
-    def execute(cls, images: Tensor, width: int, height: int, keyframes: KeyframeSet | None = None) -> io.NodeOutput:
+    def execute(
+        cls, images: Input.Image, width: int, height: int, keyframes: KeyframeSet | None = None
+    ) -> io.NodeOutput:
         motion = measure_motion(images, Progress(len(images) - 1))
         marked = keyframes.frames if keyframes is not None else ()
         plot = motion_plot(motion, marked, width, height)

@@ -3,7 +3,6 @@
 from typing import Any
 
 from comfy_api.latest import io
-from torch import Tensor
 
 from ..host.video_decode import decode_in_chunks
 from .checked_node import InbetweenNode
@@ -31,5 +30,5 @@ class InbetweenVideoDecode(InbetweenNode):
         )
 
     @classmethod
-    def execute(cls, samples: dict[str, Tensor], vae: Any, frames_per_chunk: int) -> io.NodeOutput:
+    def execute(cls, samples: dict[str, Any], vae: Any, frames_per_chunk: int) -> io.NodeOutput:
         return io.NodeOutput(decode_in_chunks(vae, samples, frames_per_chunk))

@@ -84,7 +84,7 @@ def _sound(layout: str) -> torch.Tensor:
     from golden.audio import runs as audio_runs
 
     patch = audio_runs.load_adapter(_folder(), layout)
-    ends = {"difference_CHW": torch.linspace(-1, 1, 16 * 4 * 4).view(16, 4, 4)} if layout == "bbf" else {}
+    ends = {"end_difference_CHW": torch.linspace(-1, 1, 16 * 4 * 4).view(16, 4, 4)} if layout == "bbf" else {}
     region = {"region_F1HW": torch.linspace(0, 1, 12).view(3, 1, 2, 2)}
     heard = audio_runs.heard_features(layout, patch)
     patched = audio_runs.listening_model(audio_runs.load_wan(), patch, heard, **ends, **region)

@@ -189,9 +189,9 @@ def test_a_node_with_words_of_its_own_is_asked_for_them(host):
 
     given = next(EXAMPLES["InbetweenKeyframes"]())
     for node, inputs, message in (
-        (InbetweenKeyframes, {**given, "frame_rule": "3n"}, 'frame_rule is "3n"; choose any or 4n+1'),
+        (InbetweenKeyframes, {**given, "frame_rule": "3n"}, 'frame_rule is "3n"; choose any, 4n+1 or 8n+1'),
         (InbetweenKeyframes, {**given, "frame_rule": "4n+1", "frame_count": 10}, "frame_count 10 breaks the rule"),
-        (InbetweenLoraMixtureLoader, {"file": "none.ckpt"}, 'there is no "none.ckpt" in models/loras; get semfi.ckpt'),
+        (InbetweenLoraMixtureLoader, {"file": "none.ckpt"}, 'there is no "none.ckpt" in models/loras; put semfi.ckpt'),
     ):
         with pytest.raises(InbetweenError, match=message.replace("+", r"\+")):
             node.EXECUTE_CHECKED(**inputs)
