@@ -18,8 +18,8 @@ from ..networks.pervfi.interpolator import FlowSource, PerVFIInterpolator, engin
 from ..networks.pervfi.settings import PerVFISettings
 from ..networks.weight_files import read_file
 from .model_files import ModelFolder
+from .runtime import load_whole
 
-EVERYTHING = 1e32  # bytes, as the host says it
 PERVFI = ModelFolder(("frame_interpolation",), "v00.pth or vb.pth of https://github.com/mulns/PerVFI")
 FLOWS = ModelFolder(("optical_flow",), "https://download.pytorch.org/models/raft_large_C_T_SKHT_V1-22a6c225.pth")
 
@@ -55,9 +55,7 @@ class PerVFIEngine:
         network, device = self._patcher.model, self._patcher.load_device
         patchers = [self._patcher] if self._flow_patcher is None else [self._patcher, self._flow_patcher]
         wanted = min(whole_bytes(network, height * width), int(0.7 * model_management.get_total_memory(device)))
-        model_management.load_models_gpu(patchers, memory_required=wanted, force_full_load=True)
-        for patcher in patchers:
-            patcher.partially_load(device, EVERYTHING)  # started with --novram the host leaves weights out all the same
+        load_whole(patchers, wanted)
         own = own_settings(PerVFISettings, settings)
         return PerVFIInterpolator(network, self._flow, own, device, model_management.get_free_memory(device))
 

@@ -9,7 +9,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import comfy.model_management as model_management
 import torch
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
@@ -20,6 +19,7 @@ from ..core.errors import InbetweenError
 from ..core.flow_agreement import is_cut_between
 from ..core.interpolator import FramePair, Rendered, Settings
 from ..networks.model_kinds import has_tensor
+from .runtime import load_whole
 
 PAGE = "https://huggingface.co/Comfy-Org/frame_interpolation"
 
@@ -98,7 +98,7 @@ class HostEngine:
                 f"up to at least {max(width, smallest)}x{max(height, smallest)}."
             )
         needed = network.memory_used_forward((1, height, width, 3), dtype)
-        model_management.load_models_gpu([self.interp_model], memory_required=needed)
+        load_whole([self.interp_model], needed)
         device, bytes_per_pixel = self.interp_model.load_device, math.ceil(needed / (height * width))
         return HostInterpolator(network, device, dtype, self.kind, bytes_per_pixel)
 

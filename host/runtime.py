@@ -1,18 +1,36 @@
 """Devices, progress and interruption, as the host wants them."""
 
 import sys
+from collections.abc import Sequence
 
 import comfy.model_management as model_management
 import comfy.utils
 import torch
+from comfy.model_patcher import ModelPatcher
 from comfy_execution.utils import get_executing_context
 
 from ..core.reports import headline
+
+_EVERYTHING = 1e32  # bytes, as the host writes it
 
 
 def compute_device() -> torch.device:
     """Where the host wants work to be done."""
     return model_management.get_torch_device()
+
+
+def load_whole(patchers: Sequence[ModelPatcher], memory: int) -> None:
+    """Bring all weights of some models to their device, also where the host was started with --novram or --lowvram.
+
+    For networks that read their weights in ways of their own, in which the host cannot fetch what it left behind.
+
+    Args:
+        patchers: the models.
+        memory: bytes that the work itself will take.
+    """
+    model_management.load_models_gpu(list(patchers), memory_required=memory, force_full_load=True)
+    for patcher in patchers:
+        patcher.partially_load(patcher.load_device, _EVERYTHING)
 
 
 def gpu_memory_gib() -> float:

@@ -21,6 +21,7 @@ ENGINES: dict[str, tuple[str, str | None]] = {
     "PerVFI v00": ("v00.pth", None),
     "PerVFI vb": ("vb.pth", None),
     "PerVFI vb with RAFT": ("vb.pth", "raft_large.pth"),
+    "RIFE": ("rife.safetensors", None),
 }
 
 
@@ -45,7 +46,7 @@ def interpolated(name: str, multiplier: int = 5, sources: int = 3, given: Any = 
     return _result(
         "InbetweenInterpolate",
         interpolator=given or engine(name),
-        frames=moving_clip(sources, 32, 48),
+        frames=moving_clip(sources, 40, 48),
         timing={"timing": "multiplier", "multiplier": multiplier},
         easing={"easing": "linear"},
         temperature=0.3,
@@ -58,7 +59,7 @@ def interpolated_by_the_host(name: str) -> torch.Tensor:
     from comfy_extras.nodes_frame_interpolation import FrameInterpolate
 
     with torch.inference_mode():
-        return FrameInterpolate.execute(engine(name, 1), moving_clip(2, 32, 48), 2).result[0]
+        return FrameInterpolate.execute(engine(name, 1), moving_clip(2, 40, 48), 2).result[0]
 
 
 def _wan(**mixture: str) -> torch.Tensor:

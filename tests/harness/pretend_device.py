@@ -27,7 +27,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 NAME = "npu"
@@ -233,7 +232,7 @@ def run_on_device(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> 
         RuntimeError: it mixes tensors of the device and of the CPU, as CUDA would not, or takes the CPU's generator.
         torch.OutOfMemoryError: the result does not fit.
     """
-    given = tree_leaves((args, kwargs))
+    given = [*_leaves((args, kwargs))]
     tensors = [each for each in given if isinstance(each, Tensor)]
     ours = [each for each in tensors if isinstance(each, PretendTensor)]
     if ours:
@@ -250,10 +249,34 @@ def run_on_device(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> 
         if any(isinstance(each, torch.Generator) for each in given):
             raise RuntimeError(f"Expected a '{NAME}' device type for generator but found 'cpu'")
         inner["generator"] = _RANDOM
-    inner_args, inner = tree_map(lambda each: each.held if isinstance(each, PretendTensor) else each, (args, inner))
+    inner_args, inner = _changed(_held, args), _changed(_held, inner)
     made = func(*inner_args, **inner)
     givers = {id(each.held): each for each in ours}  # what an operation in place, or with out=, gives back
-    return tree_map(lambda each: _given_back(func, each, givers, on_device), made)
+    return _changed(lambda each: _given_back(func, each, givers, on_device), made)
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """What an operation is given, out of its lists and dictionaries; torch's own way takes most of a run's time."""
+    if isinstance(value, tuple | list):
+        for each in value:
+            yield from _leaves(each)
+    elif isinstance(value, dict):
+        yield from _leaves(tuple(value.values()))
+    else:
+        yield value
+
+
+def _changed(change: Callable[[Any], Any], value: Any) -> Any:
+    """The same lists and dictionaries of changed leaves."""
+    if isinstance(value, tuple | list):
+        return type(value)([_changed(change, each) for each in value])
+    if isinstance(value, dict):
+        return {name: _changed(change, each) for name, each in value.items()}
+    return change(value)
+
+
+def _held(value: Any) -> Any:
+    return value.held if isinstance(value, PretendTensor) else value
 
 
 @cache
@@ -268,6 +291,8 @@ def _given_back(func: Any, made: Any, givers: Mapping[int, PretendTensor], on_de
     if giver is None and not on_device:
         return made
     if giver is None:
+        if made.is_inference() == torch.is_inference_mode_enabled():
+            return PretendTensor(made.resolve_conj().resolve_neg())
         # A view of an ordinary tensor is one, even within inference mode, where what is new is not.
         with torch.inference_mode(made.is_inference()):
             return PretendTensor(made.resolve_conj().resolve_neg())
@@ -283,9 +308,9 @@ def _refuse_mixture(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], o
     named = [*zip(func._schema.arguments, args, strict=False)]
     named += [(each, kwargs[each.name]) for each in func._schema.arguments if each.name in kwargs]
     written = [value for argument, value in named if argument.alias_info and argument.alias_info.is_write]
-    unwritable = any(each is other for each in tree_leaves(written) for other in others)
+    unwritable = any(each is other for each in _leaves(written) for other in others)
     if func in INDEXING and isinstance(args[0], PretendTensor):
-        others = [each for each in tree_leaves((args[2:], kwargs.get("values"))) if any(each is o for o in others)]
+        others = [each for each in _leaves((args[2:], kwargs.get("values"))) if any(each is o for o in others)]
     takes_numbers = torch.Tag.pointwise in func.tags or func in TAKES_A_NUMBER
     refused = [each for each in others if each.ndim > 0 or not takes_numbers]
     if unwritable or refused:
