@@ -17,13 +17,8 @@ from .workplace import Workplace
 
 LONGEST_DEMO = 1800  # seconds
 QUICK_KINDS = "pure,host"  # as tests/harness/kinds.py names them
-TWO_WORKERS = (
-    "--numprocesses",
-    "auto",
-    "--dist",
-    "loadgroup",
-    "--no-loadscope-reorder",
-)  # tests/conftest.py says when there are two
+# tests/harness/kinds.py says when there are two, and which files each begins with.
+TWO_WORKERS = ("--numprocesses", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 NOTHING_COLLECTED = 5  # pytest's exit code
 TYPED = ("core", "samplers", "networks", "host", "nodes", "convert.py", "pipelines")
 

@@ -16,6 +16,7 @@ from kinds import (  # noqa: F401 - hooks of pytest
     pytest_configure,
     pytest_itemcollected,
     pytest_xdist_auto_num_workers,
+    pytest_xdist_make_scheduler,
 )
 from outcome import FAILED
 from project_paths import SAMPLE_INPUTS

@@ -5,6 +5,7 @@ tests/conftest.py takes over the hooks of this module.
 """
 
 import os
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     Leaves out the kinds that are not asked for, and runs the others in their order.
 
-    Where two processes share the work file by file, the slow kinds come first, so that both end at about the same time.
+    Where two processes share the work file by file, one begins with the slow kinds and the other with the quick ones.
     """
     wanted = [item for item in items if item.stash[KIND] in config.stash[ASKED_FOR]]
     if len(wanted) < len(items):
@@ -69,3 +70,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     chosen = config.args_source is pytest.Config.ArgsSource.ARGS
     shown_at_once = config.getoption("capture") == "no"
     return 0 if chosen or shown_at_once or (os.cpu_count() or 1) < 2 else 2
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """One process begins with the page, the other with what needs none."""
+    from two_ends import FromBothEnds
+
+    return FromBothEnds(config, log)

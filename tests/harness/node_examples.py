@@ -7,13 +7,12 @@ option of the node is used once.
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from functools import cache
 
 import torch
-from comfyui_inbetween.core.flow_interpolator import FlowInterpolator
 from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
 from comfyui_inbetween.core.lora_mixture import LoraMixture
 from comfyui_inbetween.networks.pervfi.settings import PRIMARY_FRAMES
+from example_engines import film_engine, flow_engine, patcher, pervfi_engine, rife_engine
 from example_values import (
     Arguments,
     keyframes,
@@ -24,10 +23,8 @@ from example_values import (
     speech,
     wan_parts,
 )
-from golden.pervfi.weights import seeded_weights
 from raft_weights import seeded_raft
 from random_weights import numbers
-from rife_film_weights import small_film, small_rife
 
 
 def _keyframes_node() -> Iterator[Arguments]:
@@ -53,48 +50,6 @@ def _frame_count() -> Iterator[Arguments]:
     audio = {"waveform": torch.randn(1, 2, 16000), "sample_rate": 16000}
     for duration in ({"duration": "seconds", "seconds": 2.5}, {"duration": "audio", "audio": audio}):
         yield {"duration": duration, "fps": 24.0, "frame_rule": "4n+1", "rounding": "nearest"}
-
-
-def pervfi_engine(variant: str = "vb"):
-    """PerVFI with seeded weights, on the weight-free flow."""
-    from comfyui_inbetween.host.pervfi import PerVFIEngine
-    from comfyui_inbetween.networks.pervfi import build
-
-    return PerVFIEngine(patcher(build(_weights(variant))), None)
-
-
-def rife_engine():
-    """A small RIFE with random weights."""
-    from comfyui_inbetween.host.rife_film import RIFE, HostEngine
-
-    return HostEngine(patcher(small_rife()), RIFE)
-
-
-def film_engine():
-    """A small FILM with random weights, which makes about the mean of two frames."""
-    from comfyui_inbetween.host.rife_film import FILM, HostEngine
-
-    return HostEngine(patcher(small_film()), FILM)
-
-
-@cache
-def _weights(variant: str) -> dict[str, torch.Tensor]:
-    return seeded_weights(variant)
-
-
-def patcher(network: torch.nn.Module):
-    """The network as the host passes it on, for the device on which the host computes."""
-    import comfy.model_management as model_management
-    from comfy.model_patcher import ModelPatcher
-
-    return ModelPatcher(network, model_management.get_torch_device(), model_management.unet_offload_device())
-
-
-def flow_engine():
-    """The weight-free engine, where the host computes."""
-    import comfy.model_management as model_management
-
-    return FlowInterpolator(model_management.get_torch_device())
 
 
 def _optical_flow_loader() -> Iterator[Arguments]:

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from example_engines import pervfi_engine
 from example_values import moving_clip
-from node_examples import pervfi_engine
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from example_engines import film_engine, patcher, rife_engine
 from example_values import moving_clip
-from node_examples import film_engine, patcher, rife_engine
 from PIL import Image
 from project_paths import SAMPLE_INPUTS
 from rife_film_weights import small_film, small_rife, write_film
