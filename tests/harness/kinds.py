@@ -60,6 +60,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     wanted = [item for item in items if item.stash[KIND] in config.stash[ASKED_FOR]]
     if len(wanted) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in set(wanted)])
+    if hasattr(config, "workerinput"):
+        # The last files by name are the longest of the page: the two processes should not meet in one of those.
+        wanted.sort(key=lambda item: item.path, reverse=True)
     order = KINDS[::-1] if hasattr(config, "workerinput") else KINDS
     items[:] = sorted(wanted, key=lambda item: order.index(item.stash[KIND]))
 
