@@ -149,7 +149,8 @@ def clip_pixels_as_published(images_BHWC: Tensor, clip_vision: ClipVisionModel, 
 
 def _embedding(image_1HWC: Tensor, clip_vision: ClipVisionModel, settings: SVDSettings) -> Tensor:
     if settings.as_host:
-        return clip_vision.encode_image(image_1HWC)["image_embeds"]
+        # On the CPU the host's resizing takes no half precision.
+        return clip_vision.encode_image(image_1HWC.float())["image_embeds"]
     model_management.load_model_gpu(clip_vision.patcher)
     pixels = clip_pixels_as_published(image_1HWC.to(clip_vision.load_device), clip_vision, settings.clip_image)
     embedding = clip_vision.model(pixel_values=pixels, intermediate_output=-2)[2]

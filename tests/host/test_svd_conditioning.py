@@ -205,3 +205,11 @@ def test_small_pictures_and_strengths_are_told(given):
     assert "strengths" not in report
     weak = KeyframeSet(25, (Keyframe(0, image(1), 0.5), Keyframe(24, image(2))))
     assert "SVD cannot hold a keyframe less firmly: strengths have no effect." in given(weak).report
+
+
+@pytest.mark.parametrize("as_host", [True, False])
+def test_keyframes_in_half_precision_are_near_those_in_float32(given, as_host):
+    full = ends()
+    half = KeyframeSet(25, tuple(Keyframe(each.frame, each.image_HWC.half()) for each in full.keyframes))
+    ((expected, _),), ((found, _),) = (given(placed, as_host=as_host, noise=0).start for placed in (full, half))
+    torch.testing.assert_close(found.float(), expected, rtol=0, atol=0.02 * float(expected.abs().max()))
