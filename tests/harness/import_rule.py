@@ -30,7 +30,7 @@ HOST_MODULES = {
     "nodes",
     "latent_preview",
 }
-NOT_SHIPPED = {"dev.py"}
+NOT_SHIPPED = {"dev.py", "setup.py"}
 MAY_IMPORT_MODULES = {
     "core": LIBRARIES,
     "samplers": LIBRARIES,

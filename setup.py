@@ -1,0 +1,13 @@
+"""Which folders are packages: every one with Python files below the rooms of the pack. All else is in pyproject.toml."""
+
+from setuptools import find_packages, setup
+
+ROOMS = ("core", "host", "networks", "nodes", "samplers")
+
+# The root itself is the package comfyui_inbetween, because ComfyUI imports it as a folder of custom_nodes.
+setup(
+    packages=[
+        "comfyui_inbetween",
+        *(f"comfyui_inbetween.{name}" for room in ROOMS for name in find_packages(include=(room, f"{room}.*"))),
+    ]
+)
