@@ -16,8 +16,8 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from .core.errors import InbetweenError
-from .networks.lora_files import merged_expert, read_mixture
-from .networks.reverse_motion_files import change_notes, change_tensors, model_name, read_tuned, unet_file
+from .networks.svd.reverse_motion_files import change_notes, change_tensors, model_name, read_tuned, unet_file
+from .networks.wan.lora_files import merged_expert, read_mixture
 
 TYPES = {"keep": None, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 

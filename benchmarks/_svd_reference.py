@@ -9,8 +9,8 @@ network are kept there as well, and those of the evaluation before live until th
 from typing import Any
 
 import torch
-from comfyui_inbetween.core.reverse_motion import ReverseMotion
-from comfyui_inbetween.networks.svd_names import TEMPORAL_LAYERS
+from comfyui_inbetween.core.svd.reverse_motion import ReverseMotion
+from comfyui_inbetween.networks.svd.names import TEMPORAL_LAYERS
 from torch import Tensor
 
 Condition = dict[str, Any]

@@ -10,9 +10,9 @@ import torch
 from _clips import read_clip, sample_clips
 from _measures import psnr
 from _run import print_table
-from comfyui_inbetween.core.advice import DOUBTFUL, FOLLOWED, measure_gaps
-from comfyui_inbetween.core.flow_interpolator import FlowInterpolator
-from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
+from comfyui_inbetween.core.interpolation.flow_interpolator import FlowInterpolator
+from comfyui_inbetween.core.keyframes.keyframe_set import Keyframe, KeyframeSet
+from comfyui_inbetween.core.views.advice import DOUBTFUL, FOLLOWED, measure_gaps
 
 WIDTH = 640
 MOST_FRAMES = 131

@@ -111,7 +111,7 @@ def adapter_of(layout: str, depth: int = BLOCKS) -> Any:
     """An adapter of that width, as a model patch."""
     import comfy.ops
     from comfy.model_patcher import CoreModelPatcher
-    from comfyui_inbetween.networks.audio_adapter import read_adapter
+    from comfyui_inbetween.networks.sound import read_adapter
     from safetensors.torch import save_file
 
     sizes = {"channels": WIDTH, "depth": depth, "features": FEATURES}
@@ -128,8 +128,8 @@ def evaluation(model: Any, layout: str | None, of_projector: list[float]) -> Any
 
     of_projector: is given the seconds of the projector, where it runs in every step.
     """
-    from comfyui_inbetween.host.audio_branch import AudioBranch
-    from comfyui_inbetween.networks.audio_adapter.evaluation import BranchSettings, RunCache, frame_ids
+    from comfyui_inbetween.host.sound.branch import AudioBranch
+    from comfyui_inbetween.networks.sound.evaluation import BranchSettings, RunCache, frame_ids
 
     generator = torch.Generator().manual_seed(1)
 
@@ -168,7 +168,7 @@ def evaluation(model: Any, layout: str | None, of_projector: list[float]) -> Any
 
 def heard(adapter: Any, noise: Any) -> Any:
     """Sound for 81 frames."""
-    from comfyui_inbetween.core.audio_timing import GRID, span_of_clip
+    from comfyui_inbetween.core.sound.timing import GRID, span_of_clip
 
     span, config = span_of_clip(GRID.frames(LATENT_FRAMES), adapter.config.fps), adapter.config
     layers = (12,) if config.features == "all layers" else ()
@@ -195,7 +195,7 @@ def blocks() -> tuple[Any, Any, float]:
     """Functions that run our block and the published one, and how far apart they are."""
     import comfy.ops
     from comfy.ldm.wan.model import WanModel
-    from comfyui_inbetween.networks.audio_adapter.branch import AudioKeysValues, attend_to_audio
+    from comfyui_inbetween.networks.sound.branch import AudioKeysValues, attend_to_audio
 
     sizes = {"dim": WIDTH, "ffn_dim": FEED_FORWARD, "num_heads": HEADS}
     theirs = fill(published_block(**sizes)).eval()
@@ -269,8 +269,8 @@ def print_operations() -> None:
 
 def added_operations(adapter: Any, x: Tensor, e: Tensor) -> tuple[float, int]:
     """Operations of all branches and of the projector in one evaluation, and bytes of the whole adapter."""
-    from comfyui_inbetween.networks.audio_adapter.branch import attend_to_audio
-    from comfyui_inbetween.networks.audio_adapter.projectors import ModelState
+    from comfyui_inbetween.networks.sound.branch import attend_to_audio
+    from comfyui_inbetween.networks.sound.projectors import ModelState
 
     slots = 32 if adapter.config.features == "all layers" else 17
     width = adapter.blocks[0].k.weight.shape[1]

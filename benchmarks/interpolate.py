@@ -19,10 +19,10 @@ import torch
 from _clips import read_clip, sample_clips
 from _measures import psnr, ssim
 from _minterpolate import doubled
-from comfyui_inbetween.core.flow_interpolator import FlowInterpolator
-from comfyui_inbetween.core.optical_flow import flow_both_ways
-from comfyui_inbetween.core.timing import Instant
-from comfyui_inbetween.samplers.frame_interpolation import interpolate_frames
+from comfyui_inbetween.core.flow.optical_flow import flow_both_ways
+from comfyui_inbetween.core.interpolation.flow_interpolator import FlowInterpolator
+from comfyui_inbetween.core.timing.moments import Instant
+from comfyui_inbetween.samplers.interpolation.frame_interpolation import interpolate_frames
 
 METHODS = ("linear", "minterpolate", "inbetween")
 

@@ -20,12 +20,12 @@ import torch
 from _clips import read_clip, sample_clips
 from _pervfi_reference import published_frame, published_network, reference_folder
 from _run import peak_memory, print_table, timed
-from comfyui_inbetween.core.optical_flow import DisFlow, flow_both_ways
-from comfyui_inbetween.core.timing import locate, moments_by_multiplier
-from comfyui_inbetween.networks.pervfi import PerVFI, build, draw_noise, front_end
-from comfyui_inbetween.networks.pervfi.interpolator import PerVFIInterpolator
-from comfyui_inbetween.networks.pervfi.settings import PerVFISettings
-from comfyui_inbetween.samplers.frame_interpolation import interpolate_frames
+from comfyui_inbetween.core.flow.optical_flow import DisFlow, flow_both_ways
+from comfyui_inbetween.core.timing.moments import locate, moments_by_multiplier
+from comfyui_inbetween.networks.interpolation.pervfi import PerVFI, build, draw_noise, front_end
+from comfyui_inbetween.networks.interpolation.pervfi.interpolator import PerVFIInterpolator
+from comfyui_inbetween.networks.interpolation.pervfi.settings import PerVFISettings
+from comfyui_inbetween.samplers.interpolation.frame_interpolation import interpolate_frames
 from golden.pervfi.weights import VARIANTS, seeded_weights
 from torch import Tensor
 

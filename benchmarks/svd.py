@@ -99,7 +99,7 @@ def evaluation(way: str) -> Any:
 def with_guider(memory: str, x: Tensor, start: dict[str, Tensor], end: dict[str, Tensor]) -> Any:
     """The same by our guider, from the host's sampling on."""
     import comfy.samplers
-    from comfyui_inbetween.host.dual_direction import DirectionSettings, dual_direction_guider
+    from comfyui_inbetween.host.svd.dual_direction import DirectionSettings, dual_direction_guider
 
     labels = {"fps": 7, "motion_bucket_id": 127, "augmentation_level": 0.02}
     ends = [[[given["embedding"], {**labels, "concat_latent_image": given["latent"]}]] for given in (start, end)]
@@ -153,8 +153,8 @@ def narrow_model() -> Any:
 
 def random_motion() -> Any:
     """A change for the narrow network."""
-    from comfyui_inbetween.core.reverse_motion import LayerChange, ReverseMotion
-    from comfyui_inbetween.networks.svd_names import TEMPORAL_LAYERS, TO_OUT, TO_V
+    from comfyui_inbetween.core.svd.reverse_motion import LayerChange, ReverseMotion
+    from comfyui_inbetween.networks.svd.names import TEMPORAL_LAYERS, TO_OUT, TO_V
 
     shapes, generator = changed_shapes(svd_shapes(NARROW)), torch.Generator().manual_seed(4)
     tensors = {name: torch.randn(shape, generator=generator) * shape[1] ** -0.5 for name, shape in shapes.items()}
@@ -169,7 +169,7 @@ def random_motion() -> Any:
 
 def print_settings() -> None:
     """Evaluations, operations at full size, and the time that the public figure means for them."""
-    from comfyui_inbetween.samplers.renoise import Renoising
+    from comfyui_inbetween.samplers.svd.renoise import Renoising
 
     total, attention = operations()
     rows = []

@@ -61,8 +61,8 @@ def print_expert(repeats: int) -> None:
     import comfy.model_management as model_management
     import comfy.sd
     import comfy.utils
-    from comfyui_inbetween.host.lora_mixture import MixtureSettings, apply_mixture
-    from comfyui_inbetween.networks.lora_files import merged_expert, read_mixture
+    from comfyui_inbetween.host.wan.lora_mixture import MixtureSettings, apply_mixture
+    from comfyui_inbetween.networks.wan.lora_files import merged_expert, read_mixture
     from safetensors.torch import save_file
 
     published = folder / "semfi.safetensors"
@@ -224,8 +224,8 @@ def peak_of_conditioning(ours: bool) -> float:
     folder = Path(tempfile.mkdtemp())
     boot_host(folder)
     from comfy_extras.nodes_wan import WanFirstLastFrameToVideo
-    from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
-    from comfyui_inbetween.host.wan_conditioning import WanSettings, condition_on_keyframes
+    from comfyui_inbetween.core.keyframes.keyframe_set import Keyframe, KeyframeSet
+    from comfyui_inbetween.host.wan.conditioning import WanSettings, condition_on_keyframes
     from tiny_models import write_wan, write_wan_vae
 
     import nodes

@@ -4,7 +4,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.sd import VAE
 
 from ..core.errors import InbetweenError
-from ..core.latent_grid import LatentGrid
+from ..core.timing.latent_grid import LatentGrid
 
 _COMPARED = 20  # latent frames at which a VAE's own count is compared with an even grid
 

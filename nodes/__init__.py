@@ -2,34 +2,34 @@
 
 from comfy_api.latest import ComfyExtension, io
 
-from .advise import InbetweenAdvise
-from .audio_adapter import InbetweenAudioAdapter
-from .audio_adapter_loader import InbetweenAudioAdapterLoader
-from .audio_view import InbetweenAudioView
-from .clip_context import InbetweenClipContext
-from .contact_sheet import InbetweenContactSheet
-from .dual_direction_guider import InbetweenDualDirectionGuider
-from .finish import InbetweenFinish
-from .flow_view import InbetweenFlowView
-from .frame_count import InbetweenFrameCount
-from .interpolate import InbetweenInterpolate
-from .interpolator_loader import InbetweenInterpolatorLoader
-from .join import InbetweenJoin
-from .keyframes import InbetweenKeyframes
-from .lora_mixture import InbetweenLoraMixture
-from .lora_mixture_add import InbetweenLoraMixtureAdd
-from .lora_mixture_loader import InbetweenLoraMixtureLoader
-from .motion_plot import InbetweenMotionPlot
-from .optical_flow_loader import InbetweenOpticalFlowLoader
-from .refine import InbetweenRefine
-from .renoise_sampler import InbetweenRenoiseSampler
-from .reverse_motion_loader import InbetweenReverseMotionLoader
-from .segment import InbetweenSegment
-from .segments import InbetweenSegments
-from .svd_conditioning import InbetweenSVDConditioning
-from .svd_segments import InbetweenSVDSegments
-from .video_decode import InbetweenVideoDecode
-from .wan_conditioning import InbetweenWanConditioning
+from .clips.clip_context import InbetweenClipContext
+from .clips.finish import InbetweenFinish
+from .clips.join import InbetweenJoin
+from .clips.segment import InbetweenSegment
+from .interpolation.interpolate import InbetweenInterpolate
+from .interpolation.interpolator_loader import InbetweenInterpolatorLoader
+from .interpolation.optical_flow_loader import InbetweenOpticalFlowLoader
+from .interpolation.refine import InbetweenRefine
+from .keyframes.keyframes import InbetweenKeyframes
+from .sound.adapter import InbetweenAudioAdapter
+from .sound.adapter_loader import InbetweenAudioAdapterLoader
+from .svd.conditioning import InbetweenSVDConditioning
+from .svd.dual_direction_guider import InbetweenDualDirectionGuider
+from .svd.renoise_sampler import InbetweenRenoiseSampler
+from .svd.reverse_motion_loader import InbetweenReverseMotionLoader
+from .svd.segments import InbetweenSVDSegments
+from .svd.video_decode import InbetweenVideoDecode
+from .timing.frame_count import InbetweenFrameCount
+from .views.advise import InbetweenAdvise
+from .views.audio_view import InbetweenAudioView
+from .views.contact_sheet import InbetweenContactSheet
+from .views.flow_view import InbetweenFlowView
+from .views.motion_plot import InbetweenMotionPlot
+from .wan.conditioning import InbetweenWanConditioning
+from .wan.lora_mixture import InbetweenLoraMixture
+from .wan.lora_mixture_add import InbetweenLoraMixtureAdd
+from .wan.lora_mixture_loader import InbetweenLoraMixtureLoader
+from .wan.segments import InbetweenSegments
 
 ALL_NODES = [
     InbetweenKeyframes,

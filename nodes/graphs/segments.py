@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ...core.keyframes import KeyframeSet
-from ...core.segments import Segment, describe, keyframes_with_context, plan_segments
+from ...core.clips.segments import Segment, describe, keyframes_with_context, plan_segments
+from ...core.keyframes.keyframe_set import KeyframeSet
 from ...host.runtime import show_report
-from ..finish import InbetweenFinish
-from ..join import InbetweenJoin
-from ..segment import InbetweenSegment
+from ..clips.finish import InbetweenFinish
+from ..clips.join import InbetweenJoin
+from ..clips.segment import InbetweenSegment
 from .expansion import Connected, widgets
 from .named_graph import Link, NamedGraph, PlacedNode
 

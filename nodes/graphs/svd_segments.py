@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...core.keyframes import KeyframeSet
-from ...core.segments import Segment
-from ...host.dual_direction import check_directions
-from ...host.svd_conditioning import check_encoders, check_ends
-from ..dual_direction_guider import InbetweenDualDirectionGuider
-from ..renoise_sampler import InbetweenRenoiseSampler
-from ..svd_conditioning import InbetweenSVDConditioning
-from ..svd_inputs import direction_settings
-from ..video_decode import InbetweenVideoDecode
+from ...core.clips.segments import Segment
+from ...core.keyframes.keyframe_set import KeyframeSet
+from ...host.svd.conditioning import check_encoders, check_ends
+from ...host.svd.dual_direction import check_directions
+from ..svd.conditioning import InbetweenSVDConditioning
+from ..svd.dual_direction_guider import InbetweenDualDirectionGuider
+from ..svd.inputs import direction_settings
+from ..svd.renoise_sampler import InbetweenRenoiseSampler
+from ..svd.video_decode import InbetweenVideoDecode
 from .expansion import Connected, widgets
 from .named_graph import Link, NamedGraph
 from .segments import MakeSegment

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...core.keyframes import KeyframeSet
-from ...core.segments import Segment, check_step_split
-from ...core.wan_layout import OtherLengths
-from ...host.wan_conditioning import WanSettings, check_keyframes
-from ..lora_mixture import InbetweenLoraMixture
-from ..wan_conditioning import InbetweenWanConditioning
+from ...core.clips.segments import Segment, check_step_split
+from ...core.keyframes.keyframe_set import KeyframeSet
+from ...core.wan.layout import OtherLengths
+from ...host.wan.conditioning import WanSettings, check_keyframes
+from ..wan.conditioning import InbetweenWanConditioning
+from ..wan.lora_mixture import InbetweenLoraMixture
 from .expansion import Connected, widgets
 from .named_graph import Link, NamedGraph, PlacedNode
 from .segments import MakeSegment

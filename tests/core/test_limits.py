@@ -2,23 +2,23 @@
 
 import pytest
 import torch
-from comfyui_inbetween.core.audio_timing import span_of_clip
-from comfyui_inbetween.core.audio_view import audio_view
-from comfyui_inbetween.core.clip_context import ContextSettings, clip_context
-from comfyui_inbetween.core.contact_sheet import contact_sheet
+from comfyui_inbetween.core.clips.clip_context import ContextSettings, clip_context
+from comfyui_inbetween.core.clips.finish import finish_frames
+from comfyui_inbetween.core.clips.gaps import gap_between
+from comfyui_inbetween.core.clips.segments import with_context
 from comfyui_inbetween.core.errors import InbetweenError
-from comfyui_inbetween.core.finish import finish_frames
-from comfyui_inbetween.core.finite import check_finite
-from comfyui_inbetween.core.fit import target_size
-from comfyui_inbetween.core.flow_view import view_flow
-from comfyui_inbetween.core.frames import audio_seconds, exact
-from comfyui_inbetween.core.gaps import gap_between
-from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
-from comfyui_inbetween.core.motion import measure_motion
-from comfyui_inbetween.core.motion_plot import motion_plot
-from comfyui_inbetween.core.segments import with_context
-from comfyui_inbetween.core.waveforms import Sound, sound_of
-from comfyui_inbetween.samplers.refinement import refine_frames
+from comfyui_inbetween.core.flow.clip_motion import measure_motion
+from comfyui_inbetween.core.keyframes.keyframe_set import Keyframe, KeyframeSet
+from comfyui_inbetween.core.pictures.finite import check_finite
+from comfyui_inbetween.core.pictures.fit import target_size
+from comfyui_inbetween.core.sound.timing import span_of_clip
+from comfyui_inbetween.core.sound.waveforms import Sound, sound_of
+from comfyui_inbetween.core.timing.frame_counts import audio_seconds, exact
+from comfyui_inbetween.core.views.audio_view import audio_view
+from comfyui_inbetween.core.views.contact_sheet import contact_sheet
+from comfyui_inbetween.core.views.flow_view import view_flow
+from comfyui_inbetween.core.views.motion_plot import motion_plot
+from comfyui_inbetween.samplers.interpolation.refinement import refine_frames
 
 CLIP_THWC = torch.rand(4, 32, 32, 3, generator=torch.Generator().manual_seed(1))
 KEYFRAMES = KeyframeSet(4, (Keyframe(0, CLIP_THWC[0]), Keyframe(3, CLIP_THWC[3])))

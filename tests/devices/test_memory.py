@@ -31,7 +31,7 @@ def test_fewer_frames_at_once(tiny_models, on_device, refusals, name):
 
 def test_a_frame_in_parts(tiny_models, on_device, refusals, monkeypatch):
     """A frame of its own that does not fit is cut in two, whose frames are the same."""
-    from comfyui_inbetween.networks.pervfi import interpolator
+    from comfyui_inbetween.networks.interpolation.pervfi import interpolator
 
     monkeypatch.setattr(interpolator, "FEWEST_PART_PIXELS", 8 * 8)
     parts = []
@@ -110,7 +110,7 @@ def test_by_itself_the_guider_takes_what_there_is_room_for(svd, tiny_models, on_
 
 def test_decoding_says_what_to_do(tiny_models, on_device):
     from comfyui_inbetween.core.errors import InbetweenError
-    from comfyui_inbetween.host.video_decode import decode_in_chunks
+    from comfyui_inbetween.host.svd.video_decode import decode_in_chunks
     from node_examples import EXAMPLES
 
     with on_device(), torch.inference_mode():

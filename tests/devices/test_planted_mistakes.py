@@ -23,14 +23,14 @@ def predicted(svd, tiny_models, on_device):
 
 @pytest.fixture
 def guider_module(svd):
-    from comfyui_inbetween.host import dual_direction
+    from comfyui_inbetween.host.svd import dual_direction
 
     return dual_direction
 
 
 @pytest.fixture
 def attention_module(svd):
-    from comfyui_inbetween.host import temporal_attention
+    from comfyui_inbetween.host.svd import temporal_attention
 
     return temporal_attention
 
@@ -80,7 +80,7 @@ def test_a_float32_factor_in_half_precision_is_seen(predicted, attention_module,
         lambda map_RHNN: rotated(map_RHNN * torch.ones(map_RHNN.shape[-1], device=map_RHNN.device)).to(map_RHNN),
     )
     assert predicted() == set(), "in float32 it is none"
-    assert predicted("as the host chooses") == {"host/temporal_attention.py run"}
+    assert predicted("as the host chooses") == {"host/svd/temporal_attention.py run"}
 
 
 def test_random_numbers_of_the_cpus_generator_are_seen(predicted, guider_module, monkeypatch):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from comfyui_inbetween.core.flow_interpolator import FlowInterpolator
+from comfyui_inbetween.core.interpolation.flow_interpolator import FlowInterpolator
 from example_values import moving_clip
 from golden.audio.weights import LAYOUTS
 
@@ -63,7 +63,7 @@ def interpolated_by_the_host(name: str) -> torch.Tensor:
 
 
 def _wan(**mixture: str) -> torch.Tensor:
-    from comfyui_inbetween.host.lora_library import load_mixture
+    from comfyui_inbetween.host.wan.lora_library import load_mixture
     from golden.semfi import runs as wan_runs
 
     model = wan_runs.load("wan_seeded")

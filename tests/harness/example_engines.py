@@ -3,29 +3,29 @@
 from functools import cache
 
 import torch
-from comfyui_inbetween.core.flow_interpolator import FlowInterpolator
+from comfyui_inbetween.core.interpolation.flow_interpolator import FlowInterpolator
 from golden.pervfi.weights import seeded_weights
 from rife_film_weights import small_film, small_rife
 
 
 def pervfi_engine(variant: str = "vb"):
     """PerVFI with seeded weights, on the weight-free flow."""
-    from comfyui_inbetween.host.pervfi import PerVFIEngine
-    from comfyui_inbetween.networks.pervfi import build
+    from comfyui_inbetween.host.interpolation.pervfi import PerVFIEngine
+    from comfyui_inbetween.networks.interpolation.pervfi import build
 
     return PerVFIEngine(patcher(build(_weights(variant))), None)
 
 
 def rife_engine():
     """A small RIFE with random weights."""
-    from comfyui_inbetween.host.rife_film import RIFE, HostEngine
+    from comfyui_inbetween.host.interpolation.rife_film import RIFE, HostEngine
 
     return HostEngine(patcher(small_rife()), RIFE)
 
 
 def film_engine():
     """A small FILM with random weights, which makes about the mean of two frames."""
-    from comfyui_inbetween.host.rife_film import FILM, HostEngine
+    from comfyui_inbetween.host.interpolation.rife_film import FILM, HostEngine
 
     return HostEngine(patcher(small_film()), FILM)
 

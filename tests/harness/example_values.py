@@ -3,7 +3,7 @@
 from math import pi
 
 import torch
-from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
+from comfyui_inbetween.core.keyframes.keyframe_set import Keyframe, KeyframeSet
 
 Arguments = dict[str, object]
 

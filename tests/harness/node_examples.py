@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 import torch
-from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
-from comfyui_inbetween.core.lora_mixture import LoraMixture
-from comfyui_inbetween.networks.pervfi.settings import PRIMARY_FRAMES
+from comfyui_inbetween.core.keyframes.keyframe_set import Keyframe, KeyframeSet
+from comfyui_inbetween.core.wan.lora_mixture import LoraMixture
+from comfyui_inbetween.networks.interpolation.pervfi.settings import PRIMARY_FRAMES
 from example_engines import film_engine, flow_engine, patcher, pervfi_engine, rife_engine
 from example_values import (
     Arguments,
@@ -57,8 +57,8 @@ def _optical_flow_loader() -> Iterator[Arguments]:
 
 
 def _interpolator_loader() -> Iterator[Arguments]:
-    from comfyui_inbetween.host.engines import interpolator_names
-    from comfyui_inbetween.networks import raft
+    from comfyui_inbetween.host.interpolation.engines import interpolator_names
+    from comfyui_inbetween.networks.flow import raft
 
     for name in interpolator_names():
         yield {"interpolator": name}
@@ -178,7 +178,7 @@ def _lora_mixture_add() -> Iterator[Arguments]:
 
 
 def _lora_mixture() -> Iterator[Arguments]:
-    from comfyui_inbetween.host.lora_library import load_mixture
+    from comfyui_inbetween.host.wan.lora_library import load_mixture
 
     common = {"model": small_wan("wan_i2v"), "mixture": load_mixture("semfi.ckpt"), "frame_count": 41}
     common |= {"strength_universal": 0.5, "strength_expert": 1.5}
@@ -246,8 +246,8 @@ def _svd_conditioning() -> Iterator[Arguments]:
 
 
 def _dual_direction_guider() -> Iterator[Arguments]:
-    from comfyui_inbetween.host.dual_direction import MEMORY, METHODS
-    from comfyui_inbetween.host.reverse_motion_library import load_change
+    from comfyui_inbetween.host.svd.dual_direction import MEMORY, METHODS
+    from comfyui_inbetween.host.svd.reverse_motion_library import load_change
 
     values = {"motion_bucket_id": 127, "fps": 7, "augmentation_level": 0.02}
     ends = [
@@ -270,8 +270,8 @@ def _video_decode() -> Iterator[Arguments]:
 
 
 def _svd_segments() -> Iterator[Arguments]:
-    from comfyui_inbetween.host.dual_direction import MEMORY, METHODS
-    from comfyui_inbetween.host.reverse_motion_library import load_change
+    from comfyui_inbetween.host.svd.dual_direction import MEMORY, METHODS
+    from comfyui_inbetween.host.svd.reverse_motion_library import load_change
 
     common = {**_svd_parts(), **IDS, "keyframes": small_keyframes(), "seed": 1, "own_seeds": "2: 7", "steps": 2}
     common |= {"repeats": 1, "ratio": 0.5, "frames_per_chunk": 2, "match_colour": True}
@@ -287,9 +287,9 @@ def _audio_adapter_loader() -> Iterator[Arguments]:
 
 
 def _audio_adapter() -> Iterator[Arguments]:
-    from comfyui_inbetween.host.audio_adapter import GUIDANCE_FORMS
-    from comfyui_inbetween.host.audio_features import LEVELS
-    from comfyui_inbetween.host.audio_library import load_adapter
+    from comfyui_inbetween.host.sound.adapter import GUIDANCE_FORMS
+    from comfyui_inbetween.host.sound.adapter_library import load_adapter
+    from comfyui_inbetween.host.sound.features import LEVELS
     from tiny_encoders import tiny_wav2vec2
 
     text = [[torch.zeros(1, 8, 4096), {}]]
@@ -328,7 +328,7 @@ def _clip_context() -> Iterator[Arguments]:
 
 
 def _audio_view() -> Iterator[Arguments]:
-    from comfyui_inbetween.host.audio_library import load_adapter
+    from comfyui_inbetween.host.sound.adapter_library import load_adapter
 
     common = {"audio": speech(), "fps": 25.0, "start_seconds": 0.0, "offset_ms": 40, "width": 640, "height": 400}
     yield {**common, "length": {"length": "frame count", "frame_count": 21}}

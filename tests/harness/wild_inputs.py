@@ -12,7 +12,7 @@ from random import Random
 import numpy as np
 import torch
 from comfy_api.latest import io
-from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
+from comfyui_inbetween.core.keyframes.keyframe_set import Keyframe, KeyframeSet
 from example_values import Arguments, moving_clip, speech
 
 Make = Callable[[Random], object]

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
-from comfyui_inbetween.core.latent_grid import LatentGrid
+from comfyui_inbetween.core.timing.latent_grid import LatentGrid
 
 LTX_BLOCK = ["res_x", {"num_layers": 1}]
 LTX_CONFIG = {  # of LTX-Video's autoencoder, with one layer in each of its blocks
@@ -84,8 +84,8 @@ def test_what_models_say(grids, wan, svd):
 
 def test_a_vae_that_packs_otherwise_is_refused(grids, wan):
     """It has the channels of Wan's, so that nothing else would stop it before the sampler."""
-    from comfyui_inbetween.core.keyframes import Keyframe, KeyframeSet
-    from comfyui_inbetween.host.wan_conditioning import WanSettings, check_keyframes
+    from comfyui_inbetween.core.keyframes.keyframe_set import Keyframe, KeyframeSet
+    from comfyui_inbetween.host.wan.conditioning import WanSettings, check_keyframes
 
     ends = KeyframeSet(5, tuple(Keyframe(frame, torch.rand(16, 16, 3)) for frame in (0, 4)))
     with pytest.raises(InbetweenError) as error:

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
-from comfyui_inbetween.core.lora_mixture import LoraMixture
+from comfyui_inbetween.core.wan.lora_mixture import LoraMixture
 from example_values import small_keyframes, small_wan, wan_parts
 
 SOCKETS = ("model", "clip", "vae", "keyframes", "clip_vision", "mixture", "model_low", "mixture_low", "reverse_motion")
@@ -78,7 +78,7 @@ def svd_arguments():
 
 def test_wan_s_graph(expanded, wan_arguments):
     """Names are what the host keeps results by: another name makes every saved segment again."""
-    from comfyui_inbetween.nodes.segments import InbetweenSegments
+    from comfyui_inbetween.nodes.wan.segments import InbetweenSegments
 
     graph, (frames, report) = expanded(InbetweenSegments, wan_arguments)
     assert list(graph) == [
@@ -115,7 +115,7 @@ def test_wan_s_graph(expanded, wan_arguments):
 
 
 def test_svd_s_graph(expanded):
-    from comfyui_inbetween.nodes.svd_segments import InbetweenSVDSegments
+    from comfyui_inbetween.nodes.svd.segments import InbetweenSVDSegments
 
     graph, _ = expanded(InbetweenSVDSegments, svd_arguments())
     each = ("segment", "conditioning", "guider", "noise", "sample", "decode", "trim")
@@ -134,8 +134,8 @@ def test_every_input_of_the_graph_is_one_of_its_node(expanded, wan_arguments, en
     """And every input that must be given is given, by the host's own list of them."""
     from comfyui_inbetween.host.host_nodes import host_node
     from comfyui_inbetween.nodes import ALL_NODES
-    from comfyui_inbetween.nodes.segments import InbetweenSegments
-    from comfyui_inbetween.nodes.svd_segments import InbetweenSVDSegments
+    from comfyui_inbetween.nodes.svd.segments import InbetweenSVDSegments
+    from comfyui_inbetween.nodes.wan.segments import InbetweenSegments
 
     ours = {node_class.__name__: node_class for node_class in ALL_NODES}
     graph, _ = (
@@ -150,7 +150,7 @@ def test_every_input_of_the_graph_is_one_of_its_node(expanded, wan_arguments, en
 
 
 def test_sockets_that_are_not_there_are_told(host):
-    from comfyui_inbetween.nodes.finish import InbetweenFinish
+    from comfyui_inbetween.nodes.clips.finish import InbetweenFinish
     from comfyui_inbetween.nodes.graphs.named_graph import NamedGraph
 
     graph = NamedGraph()

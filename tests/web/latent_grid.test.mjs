@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { countFrom, gridOf, isPacked, latentFrame } from '../../web/js/latent_grid.js'
 
-const CASES = JSON.parse(readFileSync(new URL('../core/latent_grid_cases.json', import.meta.url), 'utf-8'))
+const CASES = JSON.parse(readFileSync(new URL('../core/timing/latent_grid_cases.json', import.meta.url), 'utf-8'))
 
 for (const { rule, grid, counts = [], places = [] } of CASES) {
   test(`the rule ${JSON.stringify(rule)}`, () => {

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { PositionsError, formatPositions, parsePositions, readPositions } from '../../web/js/positions.js'
 
-const CASES = JSON.parse(readFileSync(new URL('../core/positions_cases.json', import.meta.url), 'utf-8'))
+const CASES = JSON.parse(readFileSync(new URL('../core/keyframes/positions_cases.json', import.meta.url), 'utf-8'))
 
 for (const { text, images, frame_count: frameCount, loop, positions, error } of CASES) {
   test(`${JSON.stringify(text)} for ${images} images on ${frameCount} frames${loop ? ' in a loop' : ''}`, () => {

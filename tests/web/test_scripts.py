@@ -10,10 +10,10 @@ from pathlib import Path
 import playwright
 import pytest
 from comfyui_inbetween.core.errors import InbetweenError
-from comfyui_inbetween.core.lora_mixture import Expert, LoraMixture
-from comfyui_inbetween.core.positions import read_positions
-from comfyui_inbetween.core.wan_layout import WAN
-from comfyui_inbetween.networks.lora_files import SEMFI_FRAME_COUNTS
+from comfyui_inbetween.core.keyframes.positions import read_positions
+from comfyui_inbetween.core.wan.layout import WAN
+from comfyui_inbetween.core.wan.lora_mixture import Expert, LoraMixture
+from comfyui_inbetween.networks.wan.lora_files import SEMFI_FRAME_COUNTS
 from project_paths import ROOT, TESTS
 from torch import Tensor
 
@@ -54,7 +54,7 @@ def test_the_tests_of_the_scripts_pass():
     files = sorted(str(file.relative_to(ROOT)) for file in TESTS.glob("web/*.test.mjs"))
     printed = run_node("--test", "--test-reporter=tap", *files)
     passed = int(re.search(r"^# pass (\d+)$", printed, re.MULTILINE)[1])
-    assert passed > len(json.loads((TESTS / "core" / "positions_cases.json").read_text(encoding="utf-8")))
+    assert passed > len(json.loads((TESTS / "core" / "keyframes" / "positions_cases.json").read_text(encoding="utf-8")))
 
 
 def any_text(chance: random.Random) -> str:

@@ -1,5 +1,5 @@
 /**
- * How a video model packs frames into latent frames, as core/latent_grid.py has it.
+ * How a video model packs frames into latent frames, as core/timing/latent_grid.py has it.
  *
  * A grid is {first, step}: how many frames are in latent frame 0, and in every later one.
  */

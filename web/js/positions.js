@@ -1,5 +1,5 @@
 /**
- * The text that says where keyframes stand: the rules, and the words of the errors, of core/positions.py.
+ * The text that says where keyframes stand: the rules, and the words of the errors, of core/keyframes/positions.py.
  *
  * Three ways to write the same thing, all 0-based, negative numbers counting from the end (-1 is the last frame):
  *

@@ -9,11 +9,11 @@ import comfy.samplers
 import comfy.sd
 import torch
 from comfy.ldm.wan.model import WanModel
-from comfyui_inbetween.core.audio_timing import span_of_clip
-from comfyui_inbetween.host.audio_branch import AudioBranch
+from comfyui_inbetween.core.sound.timing import span_of_clip
 from comfyui_inbetween.host.clip_images import as_clip_output
-from comfyui_inbetween.networks.audio_adapter import read_adapter
-from comfyui_inbetween.networks.audio_adapter.evaluation import BranchSettings, frame_ids
+from comfyui_inbetween.host.sound.branch import AudioBranch
+from comfyui_inbetween.networks.sound import read_adapter
+from comfyui_inbetween.networks.sound.evaluation import BranchSettings, frame_ids
 from golden.audio.cases import FRAMES, GOLDEN_SIZES, LATENT_FRAMES, features, network_inputs, other_text
 from golden.audio.weights import golden_wan_sizes, write_adapter
 from golden.semfi.weights import seeded_wan

@@ -6,12 +6,12 @@ import torch
 from comfy.k_diffusion.sampling import get_sigmas_karras
 from comfy_extras.nodes_custom_sampler import SamplerCustomAdvanced
 from comfy_extras.nodes_video_model import ImageOnlyCheckpointLoader
-from comfyui_inbetween.core.reverse_motion import ReverseMotion
-from comfyui_inbetween.host.dual_direction import DirectionSettings, dual_direction_guider
-from comfyui_inbetween.host.renoise_sampler import RenoiseSampler
-from comfyui_inbetween.host.reverse_motion_library import load_change
-from comfyui_inbetween.networks.svd_names import PREFIX, TEMPORAL_LAYERS
-from comfyui_inbetween.samplers.renoise import Renoising
+from comfyui_inbetween.core.svd.reverse_motion import ReverseMotion
+from comfyui_inbetween.host.svd.dual_direction import DirectionSettings, dual_direction_guider
+from comfyui_inbetween.host.svd.renoise_sampler import RenoiseSampler
+from comfyui_inbetween.host.svd.reverse_motion_library import load_change
+from comfyui_inbetween.networks.svd.names import PREFIX, TEMPORAL_LAYERS
+from comfyui_inbetween.samplers.svd.renoise import Renoising
 from golden.gi.cases import FRAMES, RATIO, RUNS, STEPS, injected_noise, inputs
 
 XT = "svd_xt"

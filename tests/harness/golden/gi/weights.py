@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from comfyui_inbetween.networks.svd_names import DIFFUSERS_LAYERS, TO_OUT, TO_V, host_name
+from comfyui_inbetween.networks.svd.names import DIFFUSERS_LAYERS, TO_OUT, TO_V, host_name
 from golden.semfi.weights import seeded_wan
 from random_weights import write_weights
 

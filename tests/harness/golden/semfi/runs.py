@@ -5,7 +5,7 @@ import comfy.sd
 import comfy.utils
 import torch
 from comfyui_inbetween.host.clip_images import as_clip_output
-from comfyui_inbetween.host.lora_mixture import MixtureSettings, apply_mixture
+from comfyui_inbetween.host.wan.lora_mixture import MixtureSettings, apply_mixture
 from golden.semfi.cases import network_inputs
 from golden.semfi.weights import layer_names, seeded_wan, tiny_wan_shapes
 

@@ -1,0 +1,1 @@
+"""Whole clips: finishing, joining, filling gaps, cutting into segments."""

@@ -1,0 +1,216 @@
+"""Join clips that share frames at their ends: nothing twice, nothing lost, no jump of colour at the seam."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from ..errors import InbetweenError
+from ..pictures.colour import (
+    IDENTITY,
+    ColourTransfer,
+    blend_transfers,
+    colour_statistics,
+    colour_step,
+    colour_transfer,
+    mean_colour,
+)
+from ..pictures.images import check_frames, size_text
+from ..pictures.likeness import layout_correlation
+from ..progress import ProgressCallback, no_progress
+from ..timing.frame_counts import exact
+
+Seam = Literal["cut", "cross-fade"]
+SEAMS: tuple[Seam, ...] = get_args(Seam)
+MatchColour = Literal["fade out", "carry on", "off"]
+MATCH_COLOUR_MODES: tuple[MatchColour, ...] = get_args(MatchColour)
+
+MOST_CLIPS = 50  # sockets of one Join Clips
+SAME_RATE = 1e-4  # files round rates: 23.976 is 24000/1001, but 24 is not
+UNLIKE = 0.04  # mean difference from which shared frames are not the same frames made twice
+SAME_SCENE = 0.5  # layout correlation from which two pictures are of one scene
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Joined frames of shape (T, H, W, 3), and a report: one line for each clip, one for each seam."""
+
+    frames_THWC: Tensor
+    report: str
+
+
+def common_rate(rates: Sequence[Fraction | None], otherwise: float) -> float:
+    """The frame rate that all clips have.
+
+    Args:
+        rates: one for each clip in frames per second; None for a clip that has none of its own.
+        otherwise: taken if no clip has one.
+
+    Raises:
+        InbetweenError: two clips have different rates, or `otherwise` is not above 0.
+    """
+    known = [(number, rate) for number, rate in enumerate(rates, start=1) if rate is not None]
+    for (first, rate), (other, other_rate) in pairwise(known):
+        if abs(other_rate / rate - 1) > SAME_RATE:
+            raise InbetweenError(
+                f"clip {other} has {float(other_rate):.6g} fps but clip {first} has {float(rate):.6g}; bring them to "
+                "one rate with Interpolate Frames, timing frame rate."
+            )
+    return float(known[0][1] if known else exact(otherwise, "fps"))
+
+
+def joined_length(lengths: Sequence[int], overlap: int, seam: Seam) -> int:
+    """Frames of the joined clip: the sum of all, less `overlap` for each seam.
+
+    The first and the last clip may be shared frames alone.
+
+    Args:
+        lengths: frames of each clip, in order.
+        overlap: last frames of a clip that are the first of the next.
+        seam: see `join_clips`.
+
+    Raises:
+        InbetweenError: fewer than two clips, or a clip too short for the overlap.
+    """
+    if len(lengths) < 2:
+        raise InbetweenError(f"joining needs 2 or more clips, got {len(lengths)}; connect another clip.")
+    if overlap < 0:
+        raise InbetweenError(f"overlap is {overlap}; give 0 or more.")
+    own = [0, *[1] * (len(lengths) - 2), 0]  # frames that a clip must have beside those of one overlap
+    for number, (length, least) in enumerate(zip(lengths, own, strict=True), start=1):
+        if length < max(overlap + least, 1):
+            most = min(length - least for length, least in zip(lengths, own, strict=True))
+            raise InbetweenError(
+                f"overlap is {overlap} but clip {number} has only {length} frame{'s' * (length > 1)}; "
+                f"use {f'0 to {most}' if most else '0'}."
+            )
+    for number, length in enumerate(lengths[1:-1], start=2):
+        if seam == "cross-fade" and 2 * overlap > length:
+            raise InbetweenError(
+                f"clip {number} has {length} frames, too few to cross-fade {overlap} at both of its ends; "
+                f"use an overlap of 0 to {min(lengths[1:-1]) // 2}, or the seam cut."
+            )
+    return sum(lengths) - overlap * (len(lengths) - 1)
+
+
+def join_clips(
+    clips_THWC: Sequence[Tensor],
+    overlap: int = 1,
+    seam: Seam = "cut",
+    match_colour: MatchColour = "fade out",
+    fade_frames: int = 12,
+    on_frames: ProgressCallback = no_progress,
+) -> Joined:
+    """Join clips one after the other into one result.
+
+    The colours of a clip are matched to the joined clip before it by the OKLab mean and covariance of the frames both
+    have (with overlap 0: of the two frames that meet). "fade out" takes the correction back over the first frames, so
+    there is no step at the seam and no drift from seam to seam; "carry on" keeps it to the end, so all that follows
+    takes on the colours of the first clip. Where two different pictures meet, nothing is matched; the report says so.
+
+    Args:
+        clips_THWC: two or more clips of one size in [0, 1]; not written to.
+        overlap: last frames of a clip that are the first of the next; 0 puts the clips end to end.
+        seam: "cut" takes shared frames from the earlier clip; "cross-fade" goes over to the later one, whose share in
+            the j-th of k shared frames (from 0) is (j + 1) / (k + 1).
+        match_colour: "fade out", "carry on" or "off".
+        fade_frames: with "fade out", frames after the overlap that are corrected, the first of them fully.
+        on_frames: called with n after n more result frames; may raise to stop the work.
+
+    Returns:
+        Exactly `joined_length` frames, of the type and on the device of the first clip, and a report.
+
+    Raises:
+        InbetweenError: fewer than two clips, one that is empty, not RGB, not finite or of another size, or too long an
+            overlap.
+    """
+    _check(clips_THWC)
+    if match_colour == "fade out" and fade_frames < 1:
+        raise InbetweenError(f"fade_frames is {fade_frames}; give 1 or more, or set match_colour to carry on.")
+    total = joined_length([len(clip_THWC) for clip_THWC in clips_THWC], overlap, seam)
+    result_THWC = clips_THWC[0].new_empty((total, *clips_THWC[0].shape[1:]))
+    filled = len(clips_THWC[0])
+    result_THWC[:filled] = clips_THWC[0]
+    on_frames(filled)
+    ranges, seams = [f"Clip 1: frames 0 to {filled - 1}."], []
+    for number, (before_THWC, clip_THWC) in enumerate(pairwise(clips_THWC), start=2):
+        seam_frame, first = filled, filled - overlap
+        filled = first + len(clip_THWC)
+        met_THWC = result_THWC[min(first, seam_frame - 1) : seam_frame]
+        transfer, notes = _match(met_THWC, clip_THWC[: len(met_THWC)], match_colour, overlap)
+        fading = fade_frames if match_colour == "fade out" else None
+        _lay(clip_THWC, result_THWC[first:filled], overlap, seam, transfer, fading, on_frames)
+        shown_from = first if seam == "cross-fade" else seam_frame
+        ranges.append(f"Clip {number}: frames {shown_from} to {filled - 1}.")
+        step = colour_step(mean_colour(before_THWC[-1]), mean_colour(clip_THWC[min(overlap, len(clip_THWC) - 1)]))
+        step_after = _largest_step(result_THWC[shown_from - 1 : seam_frame + 1])
+        seams.append(
+            f"Seam of clips {number - 1} and {number}, frame {seam_frame}: colour step {step:.4f} before, "
+            f"{step_after:.4f} after{notes}."
+        )
+    return Joined(result_THWC, "\n".join([f"{total} frames from {len(clips_THWC)} clips.", *ranges, *seams]))
+
+
+def _check(clips_THWC: Sequence[Tensor]) -> None:
+    for number, clip_THWC in enumerate(clips_THWC, start=1):
+        check_frames(clip_THWC, f"clip {number}")
+        if clip_THWC.shape[1:] != clips_THWC[0].shape[1:]:
+            raise InbetweenError(
+                f"clip {number} is {size_text(clip_THWC)} but clip 1 is {size_text(clips_THWC[0])}; "
+                "bring them to one size with Upscale Image."
+            )
+
+
+def _lay(
+    clip_THWC: Tensor,
+    place_THWC: Tensor,
+    overlap: int,
+    seam: Seam,
+    transfer: ColourTransfer,
+    fading: int | None,
+    on_frames: ProgressCallback,
+) -> None:
+    """Write a clip to its place, whose first `overlap` frames hold the earlier clip; `fading` None never fades."""
+    for frame in range(overlap if seam == "cut" else 0, len(clip_THWC)):
+        faded = max(frame - overlap, 0) / fading if fading else 0.0
+        frame_HWC = blend_transfers(transfer, IDENTITY, min(faded, 1.0)).apply(clip_THWC[frame])
+        frame_HWC = frame_HWC.to(place_THWC.device)
+        if frame < overlap:
+            share = (frame + 1) / (overlap + 1)
+            frame_HWC = torch.lerp(place_THWC[frame].to(torch.float32), frame_HWC.to(torch.float32), share)
+        place_THWC[frame] = frame_HWC
+        on_frames(int(frame >= overlap))
+
+
+def _match(met_THWC: Tensor, clip_THWC: Tensor, match_colour: MatchColour, overlap: int) -> tuple[ColourTransfer, str]:
+    """The correction of a clip whose frames here are to look like `met_THWC`, and what the report says of them."""
+    same_scene = layout_correlation(met_THWC[-1], clip_THWC[-1].to(met_THWC)) >= SAME_SCENE
+    drift = colour_transfer(colour_statistics(clip_THWC), colour_statistics(met_THWC)) if same_scene else IDENTITY
+    notes = ""
+    if match_colour != "off" and not same_scene:
+        notes += "; different pictures meet here, so colours are left as they are"
+    elif match_colour != "off":
+        notes += drift.shortfall
+    difference = _difference(met_THWC, clip_THWC, drift) if overlap else 0.0
+    if difference > UNLIKE:
+        notes += f"; the shared frames are not alike (mean difference {difference:.3f}), look at overlap"
+    return (IDENTITY if match_colour == "off" else drift), notes
+
+
+def _difference(met_THWC: Tensor, clip_THWC: Tensor, transfer: ColourTransfer) -> float:
+    """Mean absolute difference of frames that should be the same, apart from the drift of colour."""
+    differences = [
+        (transfer.apply(later_HWC).to(earlier_HWC) - earlier_HWC).abs().mean(dtype=torch.float32).item()
+        for earlier_HWC, later_HWC in zip(met_THWC, clip_THWC, strict=True)
+    ]
+    return sum(differences) / len(differences)
+
+
+def _largest_step(frames_THWC: Tensor) -> float:
+    """The largest colour step from one frame to the next."""
+    means = [mean_colour(frame_HWC) for frame_HWC in frames_THWC]
+    return max((colour_step(first, second) for first, second in pairwise(means)), default=0.0)

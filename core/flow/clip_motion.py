@@ -1,0 +1,148 @@
+"""How a clip moves from frame to frame, and where it jumps: numbers behind the motion plot."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InbetweenError
+from ..pictures.colour import colour_step, mean_colour
+from ..pictures.images import check_frames, luma
+from ..pictures.resize import shrink_scale
+from ..progress import ProgressCallback, no_progress
+from .optical_flow import SMALLEST_SIDE, flow_both_ways, flow_length
+from .warping import fetch_along
+
+MEASURED_SIDE = 256  # longer side at which frames are measured; motion is told in pixels of the clip all the same
+
+# A jump stands out: it is more than RATIO times what is usual around it, and more than can be overlooked.
+RATIO = 3.0
+AROUND = 8  # frames to each side
+USUAL = 0.7  # quantile of the moving frames around; held frames, as in animation on twos, do not count
+LEAST_MOTION = 0.005  # of the clip's diagonal
+LEAST_FLICKER = 0.01  # of the range of luma
+LEAST_COLOUR = 0.01  # OKLab; half of what is noticed from one picture to another, but a jump in a clip is seen sooner
+
+
+@dataclass(frozen=True)
+class Motion:
+    """One number for each of the T frames of a clip; the first, which nothing precedes, has 0 everywhere.
+
+    motion: mean length of the optical flow from the frame before, in pixels.
+    flicker: mean difference of luma, 0 to 1, from both frames beside it, after their motion was undone: what a single
+        frame has for itself. A cut has none, for the frames on each side of it agree with one neighbour.
+    colour: step of the mean colour from the frame before, in OKLab.
+    motion_jumps, flicker_jumps, colour_jumps: numbers of the frames at which each stands out.
+    """
+
+    motion: tuple[float, ...]
+    flicker: tuple[float, ...]
+    colour: tuple[float, ...]
+    motion_jumps: tuple[int, ...]
+    flicker_jumps: tuple[int, ...]
+    colour_jumps: tuple[int, ...]
+
+    @property
+    def jumps(self) -> tuple[int, ...]:
+        """Every frame at which something stands out, ascending."""
+        return tuple(sorted({*self.motion_jumps, *self.flicker_jumps, *self.colour_jumps}))
+
+    def report(self) -> str:
+        """The means, then one line for each jump."""
+        lines = [
+            f"{len(self.motion)} frames; in the mean, from frame to frame, {_mean(self.motion):.2f} px of motion, "
+            f"flicker {_mean(self.flicker):.4f}, colour step {_mean(self.colour):.4f}."
+        ]
+        for frame in self.jumps:
+            found = []
+            if frame in self.motion_jumps:
+                found.append(f"motion {self.motion[frame]:.1f} px")
+            if frame in self.flicker_jumps:
+                found.append(f"flicker {self.flicker[frame]:.3f}")
+            if frame in self.colour_jumps:
+                found.append(f"colour step {self.colour[frame]:.3f}")
+            lines.append(f"Jump at frame {frame}: {', '.join(found)}.")
+        return "\n".join(lines if self.jumps else [*lines, "No jump found."])
+
+
+def measure_motion(frames_THWC: Tensor, on_frames: ProgressCallback = no_progress) -> Motion:
+    """Measure a clip frame by frame, at a small size.
+
+    Args:
+        frames_THWC: a clip of two or more frames in [0, 1].
+        on_frames: called with n after n more frames; may raise to stop the work.
+
+    Raises:
+        InbetweenError: fewer than two frames, or frames that are empty, not RGB or not finite.
+    """
+    check_frames(frames_THWC, "images")
+    count = frames_THWC.shape[0]
+    if count < 2:
+        raise InbetweenError("images holds one frame; connect a clip of 2 or more.")
+    motion, colour = [0.0], [0.0]
+    from_before_THW: list[Tensor] = []  # of the frame before and this one, how the former differs from its predecessor
+    flicker = [0.0]
+    before_HWC = small(frames_THWC[0])
+    scale = frames_THWC.shape[2] / before_HWC.shape[1]
+    for frame in range(1, count):
+        now_HWC = small(frames_THWC[frame])
+        forward_2HW, backward_2HW = flow_both_ways(before_HWC, now_HWC)
+        motion.append(float(flow_length(forward_2HW).mean()) * scale)
+        colour.append(colour_step(mean_colour(before_HWC), mean_colour(now_HWC)))
+        if from_before_THW:
+            to_next_HW = _difference(before_HWC, now_HWC, forward_2HW)
+            flicker.append(float(torch.minimum(from_before_THW.pop(), to_next_HW).mean()))
+        from_before_THW.append(_difference(now_HWC, before_HWC, backward_2HW))
+        before_HWC = now_HWC
+        on_frames(1)
+    flicker.append(0.0)  # the last frame has one neighbour only
+    diagonal = float(np.hypot(*frames_THWC.shape[1:3]))
+    flicker_jumps = find_jumps(flicker, LEAST_FLICKER)
+    motion_jumps, colour_jumps = (
+        # The way back from a single bad frame is no jump of its own.
+        tuple(frame for frame in find_jumps(values, least) if frame - 1 not in flicker_jumps)
+        for values, least in ((motion, LEAST_MOTION * diagonal), (colour, LEAST_COLOUR))
+    )
+    return Motion(tuple(motion), tuple(flicker), tuple(colour), motion_jumps, flicker_jumps, colour_jumps)
+
+
+def find_jumps(values: Sequence[float], least: float) -> tuple[int, ...]:
+    """The frames whose value is above `least` and RATIO times the usual one around them.
+
+    The values right beside a frame are looked at only if there are no others, for a bad frame spoils its neighbours'.
+
+    Args:
+        values: one for each frame, 0 or more; the first, which has none, is passed over.
+        least: below this nothing is a jump.
+    """
+    jumps = []
+    for frame in range(1, len(values)):
+        around = [each for each in range(max(frame - AROUND, 1), min(frame + AROUND + 1, len(values))) if each != frame]
+        apart = [each for each in around if abs(each - frame) > 1]
+        moving = [values[each] for each in apart or around if values[each] > least / 10]
+        usual = float(np.quantile(moving, USUAL)) if moving else 0.0
+        if around and values[frame] > max(least, RATIO * usual):
+            jumps.append(frame)
+    return tuple(jumps)
+
+
+def small(frame_HWC: Tensor) -> Tensor:
+    """The frame at the size at which it is measured, float32, on the CPU; motion can be found from 16 pixels on."""
+    height, width = frame_HWC.shape[:2]
+    scale = shrink_scale(height, width, MEASURED_SIDE)
+    size = tuple(max(SMALLEST_SIDE, round(side * scale)) for side in (width, height))
+    resized_HWC = cv2.resize(frame_HWC.float().cpu().numpy(), size, interpolation=cv2.INTER_AREA)
+    return torch.from_numpy(resized_HWC)
+
+
+def _difference(frame_HWC: Tensor, other_HWC: Tensor, flow_2HW: Tensor) -> Tensor:
+    """How much the luma of a frame differs from that of another fetched along the flow to it, of shape (H, W)."""
+    frame_HW, other_HW = luma(frame_HWC), luma(other_HWC)
+    return (frame_HW - fetch_along(other_HW[None, None], flow_2HW[None])[0, 0]).abs()
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values[1:]) / (len(values) - 1)

@@ -1,0 +1,187 @@
+"""The interpolator that needs no model files: optical flow, carried to the time wanted, and frames fetched along it.
+
+Not the colours but the motion is splatted forward (softmax splatting, Niklaus and Liu, CVPR 2020). Fetching the colours
+backward along it keeps them sharp, and a hole is a gap in a smooth field, easier to fill than one in a picture.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..flow.consistency import Consistency
+from ..flow.optical_flow import flow_both_ways
+from ..flow.splatting import SplatGeometry
+from ..flow.warping import distance_outside, fetch_along
+from .contract import Rendered, Settings
+
+# Importance of a pixel's motion where several land on one: exp(-ERROR_LOSS * d), where d is the photometric error: the
+# difference in colour between the pixel and what its flow points at.
+ERROR_LOSS = 40.0
+LOWEST_IMPORTANCE = -18.0
+
+STILL = 0.01  # pixels; below this the frames are cross-faded unwarped, which leaves still pixels exact
+
+# A frame covers a place if at least this share of it receives pixels of the frame; one that does not keeps a small
+# weight, so that a place which neither covers is shown as well.
+COVERED = 0.3
+UNCOVERED_WEIGHT = 0.1
+
+# Where the frames, fetched along the motion, differ by DISAGREEMENT or more, their weights 1 - t and t are raised to
+# the power 1 + ASYMMETRY, so that the nearer one prevails: an average is best where they agree, and a ghost elsewhere.
+DISAGREEMENT = 0.1
+ASYMMETRY = 2.0
+
+# Motion is trusted where fetching along it makes the frames more alike. With `left` = difference after / difference
+# before, averaged over blocks and their surroundings, the result turns from motion to a cross-fade between these:
+LEFT_TRUSTED, LEFT_REFUSED = 0.7, 1.0
+DIFFERENCE_FLOOR = 0.03  # added to both differences: what differs by less is noise
+SEEN_DIFFERENCE = 0.02  # a cross-fade of frames that differ by less is none to the eye, and is not reported
+
+BLOCK = 8  # pixels; what is decided for an area, not for a pixel, is decided on means over this
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One frame and what is known of its flow to the other frame.
+
+    motion_12HW: flow from the first frame to the second, in pixels, seen from this frame's pixels.
+    carried_14HW: what is splatted: weighted motion (2), its weight, and ones, which count what arrives.
+    """
+
+    frame_13HW: Tensor
+    motion_12HW: Tensor
+    carried_14HW: Tensor
+
+
+class FlowInterpolator:
+    """In-betweens from optical flow; nothing to download."""
+
+    name = "optical flow (no model)"
+    bytes_per_pixel = 160  # measured: 37 planes of float32, and some room
+    by_halving = False
+
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        """Choose where the frames are warped; the flow itself is always found on the CPU."""
+        self.device = torch.device(device)
+
+    def start(self, settings: Settings, height: int, width: int) -> "FlowInterpolator":
+        """Itself: it has neither settings nor anything to load."""
+        return self
+
+    @torch.no_grad()
+    def prepare(self, first_HWC: Tensor, second_HWC: Tensor) -> "FlowPair":
+        """Find the motion between two frames, as `Interpolator.prepare` says."""
+        forward_2HW, backward_2HW = flow_both_ways(first_HWC, second_HWC)
+        first_13HW, second_13HW = (self._image(frame_HWC) for frame_HWC in (first_HWC, second_HWC))
+        forward_12HW, backward_12HW = forward_2HW[None].to(self.device), backward_2HW[None].to(self.device)
+        consistency = Consistency.of(first_13HW, second_13HW, forward_12HW, backward_12HW)
+        first = _side(first_13HW, consistency.first_error_11HW, forward_12HW, sign=1)
+        second = _side(second_13HW, consistency.second_error_11HW, backward_12HW, sign=-1)
+        return FlowPair(first, second, consistency.is_cut)
+
+    def _image(self, frame_HWC: Tensor) -> Tensor:
+        return frame_HWC.to(self.device, torch.float32).nan_to_num().clamp(0, 1).permute(2, 0, 1)[None].contiguous()
+
+
+@dataclass(frozen=True)
+class FlowPair:
+    """Two frames and the motion between them."""
+
+    first: _Side
+    second: _Side
+    is_cut: bool
+
+    @torch.no_grad()
+    def render(self, times: Sequence[float]) -> Rendered:
+        """Make the frames at these times, as `FramePair.render` says."""
+        first, second = self.first, self.second
+        time_T111 = torch.tensor(list(times), device=first.frame_13HW.device, dtype=torch.float32)[:, None, None, None]
+        frame0_T3HW, frame1_T3HW = (side.frame_13HW.expand(len(times), -1, -1, -1) for side in (first, second))
+        if self.is_cut:
+            held_T3HW = torch.where(time_T111 <= 0.5, frame0_T3HW, frame1_T3HW)
+            return Rendered(_as_frames(held_T3HW), (0.0,) * len(times))
+        sums0_T4HW = _carried(first, time_T111)
+        sums1_T4HW = _carried(second, time_T111 - 1)
+        sums_T3HW = torch.lerp(sums0_T4HW[:, :3], sums1_T4HW[:, :3], time_T111)
+        motion_T2HW = _filled(sums_T3HW[:, :2], sums_T3HW[:, 2:])
+        fetched0_T3HW = fetch_along(frame0_T3HW, -time_T111 * motion_T2HW, "bicubic")
+        fetched1_T3HW = fetch_along(frame1_T3HW, (1 - time_T111) * motion_T2HW, "bicubic")
+        covers0_T1HW = _covers(sums0_T4HW, -time_T111 * motion_T2HW)
+        covers1_T1HW = _covers(sums1_T4HW, (1 - time_T111) * motion_T2HW)
+        moved_T3HW = _blended(fetched0_T3HW, fetched1_T3HW, covers0_T1HW, covers1_T1HW, time_T111)
+        faded_T3HW = torch.lerp(frame0_T3HW, frame1_T3HW, time_T111)
+        distrust_T1HW, blended_T = _distrust(fetched0_T3HW, fetched1_T3HW, first.frame_13HW, second.frame_13HW)
+        still_T1HW = motion_T2HW.abs().amax(dim=1, keepdim=True) < STILL
+        made_T3HW = torch.lerp(moved_T3HW, faded_T3HW, torch.where(still_T1HW, 1.0, distrust_T1HW))
+        return Rendered(_as_frames(made_T3HW.clamp(0, 1)), tuple(blended_T.tolist()))
+
+
+def _side(own_13HW: Tensor, error_11HW: Tensor, flow_12HW: Tensor, sign: int) -> _Side:
+    around_11HW = functional.avg_pool2d(error_11HW, 3, 1, padding=1, count_include_pad=False)
+    weight_11HW = (-ERROR_LOSS * around_11HW).clamp(min=LOWEST_IMPORTANCE).exp()
+    motion_12HW = sign * flow_12HW
+    carried_14HW = torch.cat([motion_12HW * weight_11HW, weight_11HW, torch.ones_like(weight_11HW)], dim=1)
+    return _Side(own_13HW, motion_12HW, carried_14HW)
+
+
+def _carried(side: _Side, fraction_T111: Tensor) -> Tensor:
+    """What arrives when a frame's pixels go a fraction of their motion, added up: see `_Side.carried_14HW`."""
+    geometry = SplatGeometry.of(fraction_T111 * side.motion_12HW)
+    return geometry.splat(side.carried_14HW.expand(fraction_T111.shape[0], -1, -1, -1))
+
+
+def _covers(sums_T4HW: Tensor, fetched_along_T2HW: Tensor) -> Tensor:
+    """How far a frame covers each place, UNCOVERED_WEIGHT to 1: pixels of it arrive, and what is fetched is inside."""
+    arrived_T1hw = functional.avg_pool2d(sums_T4HW[:, 3:].clamp(max=1), BLOCK, ceil_mode=True)
+    arrived_T1HW = functional.interpolate(arrived_T1hw, sums_T4HW.shape[2:], mode="bilinear", align_corners=False)
+    inside_T1HW = torch.exp(-distance_outside(fetched_along_T2HW))
+    return (arrived_T1HW / COVERED).clamp(UNCOVERED_WEIGHT, 1) * inside_T1HW.clamp(min=UNCOVERED_WEIGHT)
+
+
+def _filled(sums_TCHW: Tensor, weight_T1HW: Tensor) -> Tensor:
+    """Divide by the weight, and where there is none take the weighted mean of ever wider surroundings."""
+    mean_TCHW = sums_TCHW / (weight_T1HW + 1e-9)
+    if min(sums_TCHW.shape[2:]) < 4:
+        return mean_TCHW
+    coarse_TCHW = _filled(
+        functional.avg_pool2d(sums_TCHW, 2, ceil_mode=True), functional.avg_pool2d(weight_T1HW, 2, ceil_mode=True)
+    )
+    around_TCHW = functional.interpolate(coarse_TCHW, sums_TCHW.shape[2:], mode="bilinear", align_corners=False)
+    return torch.lerp(around_TCHW, mean_TCHW, weight_T1HW / (weight_T1HW + 0.02))
+
+
+def _blended(
+    fetched0_T3HW: Tensor, fetched1_T3HW: Tensor, covers0_T1HW: Tensor, covers1_T1HW: Tensor, time_T111: Tensor
+) -> Tensor:
+    """The nearer frame's content, filled from the other where it does not cover; averaged where alike."""
+    difference_T1HW = (fetched0_T3HW - fetched1_T3HW).abs().mean(dim=1, keepdim=True)
+    power_T1HW = 1 + ASYMMETRY * (difference_T1HW / DISAGREEMENT).clamp(max=1)
+    weight0_T1HW = (1 - time_T111) ** power_T1HW * covers0_T1HW
+    weight1_T1HW = time_T111**power_T1HW * covers1_T1HW
+    return torch.lerp(fetched0_T3HW, fetched1_T3HW, weight1_T1HW / (weight0_T1HW + weight1_T1HW))
+
+
+def _distrust(
+    fetched0_T3HW: Tensor, fetched1_T3HW: Tensor, frame0_13HW: Tensor, frame1_13HW: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Where motion explains nothing, 0 (trusted) to 1 for each pixel; and on how much of each frame that shows."""
+    after_T1hw = _block_difference(fetched0_T3HW, fetched1_T3HW)
+    before_11hw = _block_difference(frame0_13HW, frame1_13HW)
+    left_T1hw = (after_T1hw + DIFFERENCE_FLOOR) / (before_11hw + DIFFERENCE_FLOOR)
+    distrust_T1hw = ((left_T1hw - LEFT_TRUSTED) / (LEFT_REFUSED - LEFT_TRUSTED)).clamp(0, 1)
+    blended_T = (distrust_T1hw * (before_11hw > SEEN_DIFFERENCE)).mean(dim=(1, 2, 3))
+    size = frame0_13HW.shape[2:]
+    return functional.interpolate(distrust_T1hw, size, mode="bilinear", align_corners=False), blended_T
+
+
+def _block_difference(first_TCHW: Tensor, second_TCHW: Tensor) -> Tensor:
+    difference_T1HW = (first_TCHW - second_TCHW).abs().mean(dim=1, keepdim=True)
+    blocks_T1hw = functional.avg_pool2d(difference_T1HW, BLOCK, ceil_mode=True)
+    return functional.avg_pool2d(blocks_T1hw, 5, 1, padding=2, count_include_pad=False)
+
+
+def _as_frames(frames_T3HW: Tensor) -> Tensor:
+    return frames_T3HW.permute(0, 2, 3, 1).contiguous()

@@ -1,0 +1,102 @@
+"""Which frames of a clip are to be made anew, pass by pass."""
+
+import re
+from collections.abc import Callable
+from typing import Literal
+
+from torch import Tensor
+
+from ..errors import InbetweenError
+from ..keyframes.keyframe_set import KeyframeSet
+from ..pictures.images import check_frames
+from ..progress import ProgressCallback, no_progress
+from .defects import SCORES, score_frames, worst_frames
+
+Which = Literal["every other", "list", "worst"]
+FRAME_RANGE = re.compile(r"(-?[0-9]{1,9})(?:-(-?[0-9]{1,9}))?")
+
+
+def choose_frames(
+    frames_THWC: Tensor,
+    keyframes: KeyframeSet | None = None,
+    which: Which = "every other",
+    *,
+    passes: int = 1,
+    frames: str = "1",
+    score: str = SCORES[0],
+    count: int = 5,
+    progress: Callable[[int], ProgressCallback] = lambda _: no_progress,
+) -> list[list[int]]:
+    """Choose frames of a clip.
+
+    Args:
+        frames_THWC: a clip of three frames or more in [0, 1].
+        keyframes: those that the clip was made from; they are never among the worst.
+        which: "every other" by `passes`, the "list" in `frames`, or the `count` "worst" by `score`.
+        passes: as `every_other`.
+        frames: as `listed_frames`.
+        score: as `core.defects.score_frames`.
+        count: most frames that are chosen by their score.
+        progress: makes, for the number of frames to be scored, what is called with n after n of them; it may raise.
+
+    Returns:
+        The frames of each pass, ascending, neither the first nor the last of the clip.
+
+    Raises:
+        InbetweenError: fewer than three frames, keyframes of another length, or a value that is out of its range.
+    """
+    check_frames(frames_THWC, "images")
+    length = len(frames_THWC)
+    if length < 3:
+        raise InbetweenError(f"images holds {length} frames; to make some anew, connect 3 or more.")
+    if keyframes is not None and keyframes.frame_count != length:
+        raise InbetweenError(
+            f"{length} frames came in but the keyframes stand on {keyframes.frame_count}; connect the keyframes "
+            "that the frames were made from."
+        )
+    match which:
+        case "every other":
+            return every_other(length, passes)
+        case "list":
+            return [listed_frames(frames, length)]
+        case _:
+            kept = () if keyframes is None else keyframes.frames
+            return [worst_frames(score_frames(frames_THWC, score, progress(length)), count, kept)]
+
+
+def every_other(frame_count: int, passes: int) -> list[list[int]]:
+    """The frames of each pass: odd ones, then even ones, then odd ones again; never the first and the last.
+
+    Raises:
+        InbetweenError: passes is below 1.
+    """
+    if passes < 1:
+        raise InbetweenError(f"passes is {passes}; give 1 or more.")
+    return [list(range(1 + number % 2, frame_count - 1, 2)) for number in range(passes)]
+
+
+def listed_frames(text: str, frame_count: int) -> list[int]:
+    """The frames of a list such as "3, 8-11, -2"; negative numbers count from the end.
+
+    Raises:
+        InbetweenError: not a number, not in the clip, or the first or last frame, which has but one beside it.
+    """
+    chosen: set[int] = set()
+    for word in text.replace(",", " ").split():
+        written = FRAME_RANGE.fullmatch(word)
+        if written is None:
+            raise InbetweenError(f'frames: cannot read "{word[:20]}"; write frame numbers such as 3, 8-11, -2.')
+        low, high = int(written[1]), int(written[2] or written[1])
+        low, high = (number + frame_count if number < 0 else number for number in (low, high))
+        if high < low:
+            raise InbetweenError(f'frames: "{word[:20]}" runs backward; write the smaller number first.')
+        for frame in (low, high):
+            if not 1 <= frame <= frame_count - 2:
+                raise InbetweenError(
+                    f"frames: {word[:20]} cannot be made anew; of {frame_count} frames choose 1 to {frame_count - 2}, "
+                    "which have one on each side."
+                )
+        chosen |= set(range(low, high + 1))
+    if not chosen:
+        raise InbetweenError("frames is empty; write frame numbers such as 3, 8-11, -2.")
+    return sorted(chosen)

@@ -1,0 +1,112 @@
+"""What an interpolation is to make: which frames are the sources, and the instant that each new frame shows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from torch import Tensor
+
+from ..errors import InbetweenError
+from ..keyframes.keyframe_set import KeyframeSet
+from ..pictures.images import check_frames
+from ..timing.easing import CURVES, EASE_OVER, EaseOver, eased, held, parse_bezier
+from ..timing.moments import Instant, locate, moments_by_count, moments_by_multiplier, moments_by_rate, moments_by_times
+
+Timing = Literal["as keyframed", "multiplier", "frame count", "frame rate", "times"]
+AS_KEYFRAMED: Timing = "as keyframed"
+LINEAR, BEZIER = "linear", "bezier"
+
+
+@dataclass(frozen=True, eq=False)
+class FramePlan:
+    """Sources and, for each frame of the result, what it shows.
+
+    sources: images of shape (H, W, 3) in [0, 1], all of one size.
+    instants: one for each frame of the result, ascending.
+    """
+
+    sources: Sequence[Tensor] | Tensor
+    instants: list[Instant]
+
+
+def plan_frames(
+    frames: KeyframeSet | Tensor,
+    timing: Timing = AS_KEYFRAMED,
+    *,
+    multiplier: int = 2,
+    frame_count: int = 49,
+    source_fps: float = 24.0,
+    target_fps: float = 60.0,
+    times: str = "0.25, 0.5, 0.75",
+    easing: str = LINEAR,
+    curve: str = "0.42, 0, 0.58, 1",
+    ease_over: EaseOver = EASE_OVER[0],
+    hold: int = 1,
+) -> FramePlan:
+    """Plan the frames of a sequence.
+
+    Args:
+        frames: keyframes, or a clip of shape (T, H, W, 3) in [0, 1], two frames or more.
+        timing: how many frames, and when. "as keyframed": the frames on which the keyframes stand. "multiplier",
+            "frame count", "frame rate" and "times" read the arguments of their names, as `core.timing` says; with
+            "times" keyframes are taken in their order, wherever they stand.
+        multiplier: steps for each gap.
+        frame_count: frames in all, both ends included.
+        source_fps, target_fps: from which frame rate to which.
+        times: a timing chart, 0 to 1 within each gap.
+        easing: a name of `core.easing.CURVES`, or "bezier" for `curve`.
+        curve: x1, y1, x2, y2 of a cubic curve.
+        ease_over: "each gap" or, for a clip, "whole length".
+        hold: frames for which each new picture is shown.
+
+    Raises:
+        InbetweenError: a clip without a timing, fewer than two frames, or a value that is out of its range.
+    """
+    moments, sources, positions = _moments(frames, timing, multiplier, frame_count, (source_fps, target_fps), times)
+    if easing != LINEAR:
+        if isinstance(frames, KeyframeSet) and ease_over == "whole length":
+            raise InbetweenError(
+                'ease_over "whole length" would move the keyframes off their frames; choose each gap, or connect a '
+                "clip."
+            )
+        moments = eased(moments, positions, parse_bezier(curve) if easing == BEZIER else CURVES[easing], ease_over)
+    return FramePlan(sources, locate(held(moments, positions, hold), positions))
+
+
+def _moments(
+    frames: KeyframeSet | Tensor,
+    timing: Timing,
+    multiplier: int,
+    frame_count: int,
+    rates: tuple[float, float],
+    times: str,
+) -> tuple[list[Fraction], Sequence[Tensor] | Tensor, Sequence[int]]:
+    """The moments that are asked for, the sources, and the frame on which each source stands."""
+    sources: Sequence[Tensor] | Tensor
+    positions: Sequence[int]
+    if isinstance(frames, KeyframeSet):
+        sources, positions = [keyframe.image_HWC for keyframe in frames.keyframes], frames.frames
+        length = frames.frame_count
+    else:
+        check_frames(frames, "frames")
+        sources, positions, length = frames, range(len(frames)), len(frames)
+        if timing == AS_KEYFRAMED:
+            raise InbetweenError(
+                f'timing "{AS_KEYFRAMED}" needs keyframes; for a clip choose multiplier, frame count, frame rate or '
+                "times."
+            )
+    if length < 2:
+        raise InbetweenError("frames holds one frame; connect a clip of 2 or more, or keyframes.")
+    match timing:
+        case "multiplier":
+            moments = moments_by_multiplier(length, multiplier)
+        case "frame count":
+            moments = moments_by_count(length, frame_count)
+        case "frame rate":
+            moments = moments_by_rate(length, *rates)
+        case "times":
+            moments, positions = moments_by_times(len(sources), times), range(len(sources))
+        case _:
+            moments = moments_by_multiplier(length, 1)
+    return moments, sources, positions

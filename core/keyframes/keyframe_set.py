@@ -1,0 +1,152 @@
+"""Keyframes: images at frame numbers. The one value that goes into every engine."""
+
+from collections.abc import Sequence
+from dataclasses import InitVar, dataclass, replace
+from itertools import pairwise
+
+from torch import Tensor
+
+from ..errors import InbetweenError
+from ..pictures.fit import Fit, fit_images, target_size
+from ..pictures.images import check_image, size_text
+from ..timing.frame_counts import check_frame_count
+from ..timing.latent_grid import ANY
+from .positions import read_positions
+
+
+@dataclass(frozen=True, eq=False)
+class Keyframe:
+    """One image that must stand at one frame.
+
+    frame: 0-based frame number. image_HWC: RGB in [0, 1].
+    strength: 0..1, how firmly an engine that can vary it holds it.
+    """
+
+    frame: int
+    image_HWC: Tensor
+    strength: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class KeyframeSet:
+    """Keyframes on a time line of `frame_count` frames, both ends included.
+
+    The keyframes are sorted by frame, no two share a frame, and all images have one size.
+
+    images_checked: `check_image` has passed every image, and is not run on them a second time: it reads every pixel.
+
+    Raises:
+        InbetweenError: fewer than two keyframes, a frame outside the time line or used twice, a strength outside 0..1,
+            or an image that is empty, not RGB, not finite, or of another size.
+    """
+
+    frame_count: int
+    keyframes: tuple[Keyframe, ...]
+    images_checked: InitVar[bool] = False
+
+    def __post_init__(self, images_checked: bool) -> None:
+        check_frame_count(self.frame_count)
+        check_image_count(len(self.keyframes))
+        object.__setattr__(self, "keyframes", tuple(sorted(self.keyframes, key=lambda keyframe: keyframe.frame)))
+        first_size = tuple(self.keyframes[0].image_HWC.shape)
+        for keyframe in self.keyframes:
+            if not images_checked:
+                check_image(keyframe.image_HWC, f"the keyframe at frame {keyframe.frame}")
+            if tuple(keyframe.image_HWC.shape) != first_size:
+                raise InbetweenError(
+                    f"the keyframe at frame {keyframe.frame} is {size_text(keyframe.image_HWC)} but the first is "
+                    f"{size_text(self.keyframes[0].image_HWC)}; give images of one size or choose a fit."
+                )
+            if not 0 <= keyframe.frame < self.frame_count:
+                raise InbetweenError(
+                    f"a keyframe stands at frame {keyframe.frame}; with frame_count {self.frame_count} "
+                    f"the frames are 0 to {self.frame_count - 1}."
+                )
+            if not 0.0 <= keyframe.strength <= 1.0:
+                raise InbetweenError(
+                    f"the keyframe at frame {keyframe.frame} has strength {keyframe.strength:g}; give 0 to 1."
+                )
+        for before, after in pairwise(self.keyframes):
+            if before.frame == after.frame:
+                raise InbetweenError(f"two keyframes stand at frame {after.frame}; give each its own frame.")
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """The frame number of each keyframe, ascending."""
+        return tuple(keyframe.frame for keyframe in self.keyframes)
+
+    @property
+    def height(self) -> int:
+        """Height of every keyframe in pixels."""
+        return self.keyframes[0].image_HWC.shape[0]
+
+    @property
+    def width(self) -> int:
+        """Width of every keyframe in pixels."""
+        return self.keyframes[0].image_HWC.shape[1]
+
+
+def check_multiple(keyframes: KeyframeSet, multiple: int, model: str) -> None:
+    """Raise InbetweenError unless width and height are multiples of what a model needs.
+
+    Args:
+        keyframes: what is checked.
+        multiple: in pixels.
+        model: how the error calls it.
+    """
+    for name, pixels in (("width", keyframes.width), ("height", keyframes.height)):
+        if pixels % multiple:
+            below = pixels // multiple * multiple
+            raise InbetweenError(
+                f"the keyframes are {keyframes.width}x{keyframes.height} but {model} needs a {name} of "
+                f"{f'{below} or ' if below else ''}{below + multiple}; set multiple_of of Keyframes to {multiple}."
+            )
+
+
+def check_image_count(image_count: int, loop: bool = False) -> None:
+    """Raise InbetweenError for fewer than two images; a loop needs only one, which ends it as well."""
+    if image_count < 1 and loop:
+        raise InbetweenError("keyframes need 1 or more images for a loop, got 0; connect an image.")
+    if image_count < 2 and not loop:
+        raise InbetweenError(f"keyframes need 2 or more images, got {image_count}; connect another image.")
+
+
+def keyframes_of(
+    images_HWC: Sequence[Tensor],
+    positions: str,
+    frame_count: int,
+    rule: str = ANY,
+    loop: bool = False,
+    *,
+    fit: Fit = "off",
+    width: int = 0,
+    height: int = 0,
+    multiple_of: int = 1,
+) -> KeyframeSet:
+    """Put images, in the order given, at the frames that a text names, all brought to one size.
+
+    Args:
+        images_HWC: RGB images of any sizes, [0, 1].
+        positions: where each stands, such as "0, 24:0.8, -1"; empty spreads them evenly. See `positions`.
+        frame_count: length of the time line, both ends included.
+        rule: refuse a frame count the engine cannot make; see `LatentGrid.of_rule`.
+        loop: the image at frame 0 is placed again, with its strength, at the last frame.
+        fit: how an image of another size is fitted; see `fit_images`.
+        width, height, multiple_of: of the size in pixels; see `target_size`. 0 takes that of the first image.
+
+    Raises:
+        InbetweenError: too few images, one that is empty, not RGB or not finite, which it calls by its number, from 1;
+            a text that cannot be read or does not fit, a count that breaks the rule, or a size that fit "off" refuses.
+    """
+    check_image_count(len(images_HWC), loop)
+    for number, image_HWC in enumerate(images_HWC, start=1):
+        check_image(image_HWC, f"image {number}")
+    places = read_positions(positions, len(images_HWC), frame_count, loop)
+    check_frame_count(frame_count, rule)
+    fitted_HWC = fit_images(images_HWC, target_size(images_HWC[0], width, height, multiple_of), fit)
+    keyframes = [
+        Keyframe(place.frame, image_HWC, place.strength) for place, image_HWC in zip(places, fitted_HWC, strict=True)
+    ]
+    if loop:
+        keyframes += [replace(keyframe, frame=frame_count - 1) for keyframe in keyframes if keyframe.frame == 0]
+    return KeyframeSet(frame_count, tuple(keyframes), images_checked=True)

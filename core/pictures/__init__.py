@@ -1,0 +1,1 @@
+"""Images as tensors: checks, fitting, resizing, colour, likeness."""

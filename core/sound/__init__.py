@@ -1,0 +1,1 @@
+"""Sound on the frames' time axis."""

@@ -1,0 +1,1 @@
+"""What SVD is given for Generative Inbetweening."""

@@ -1,0 +1,1 @@
+"""Frame counts and rates, moments, easing, and how video models pack frames."""

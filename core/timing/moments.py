@@ -1,0 +1,126 @@
+"""Which moments a new frame sequence shows, in units of the frames it is made from.
+
+Moments are exact fractions: moment 2 is source frame 2, moment 5/2 lies half-way to frame 3.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ..errors import InbetweenError
+from .frame_counts import MOST_FRAMES, exact
+
+
+@dataclass(frozen=True)
+class Instant:
+    """One frame to be shown: source image `source` itself (time 0), or `time` of the way to the one after it.
+
+    time: 0 <= time < 1, in units of the gap between the two images.
+    """
+
+    source: int
+    time: Fraction
+
+
+def moments_by_multiplier(length: int, multiplier: int) -> list[Fraction]:
+    """`multiplier` steps for each gap: (length - 1) * multiplier + 1 moments, both ends included.
+
+    Raises:
+        InbetweenError: multiplier below 1, or more than 100,000 frames.
+    """
+    if multiplier < 1:
+        raise InbetweenError(f"multiplier is {multiplier}; give 1 or more.")
+    return _moments((length - 1) * multiplier + 1, Fraction(1, multiplier))
+
+
+def moments_by_count(length: int, frame_count: int) -> list[Fraction]:
+    """Exactly `frame_count` moments, evenly spread, both ends included.
+
+    Raises:
+        InbetweenError: frame_count below 2 or above 100,000.
+    """
+    if frame_count < 2:
+        raise InbetweenError(f"frame_count is {frame_count}; give 2 or more.")
+    return _moments(frame_count, Fraction(length - 1, frame_count - 1))
+
+
+def moments_by_rate(length: int, source_fps: float, target_fps: float) -> list[Fraction]:
+    """The moments at which a clip of another frame rate has its frames: floor((length - 1) * target / source) + 1.
+
+    The first is the first source frame; the last is the latest one not after the last source frame.
+
+    Raises:
+        InbetweenError: a rate is not above 0, or more than 100,000 frames.
+    """
+    step = exact(source_fps, "source_fps") / exact(target_fps, "target_fps")
+    return _moments(int((length - 1) / step) + 1, step)
+
+
+def moments_by_times(length: int, text: str) -> list[Fraction]:
+    """The sources and, within each gap between two, the times written down: an animator's timing chart.
+
+    Args:
+        length: number of sources, which stand at 0, 1, 2, ...
+        text: times between 0 and 1, such as "0.5, 0.75" or "1/2 3/4", the same for every gap; or one list for each
+            gap, separated by ";", where an empty list leaves a gap without a frame.
+
+    Raises:
+        InbetweenError: not a number, not between 0 and 1, not ascending, or another number of lists than gaps.
+    """
+    lists = [_times(part) for part in text.split(";")]
+    if len(lists) not in (1, length - 1):
+        raise InbetweenError(
+            f"times has {len(lists)} lists but there are {length - 1} gaps; give one list for all, or {length - 1} "
+            'separated by ";".'
+        )
+    gaps = lists * (length - 1) if len(lists) == 1 else lists
+    moments = [Fraction(0)]
+    for source, times in enumerate(gaps):
+        moments += [source + time for time in times] + [Fraction(source + 1)]
+    if len(moments) > MOST_FRAMES:
+        raise InbetweenError(f"the result would have {len(moments)} frames; at most {MOST_FRAMES} can be made.")
+    return moments
+
+
+def locate(moments: Sequence[Fraction], source_frames: Sequence[int]) -> list[Instant]:
+    """Find for each moment the two sources it lies between.
+
+    Args:
+        moments: on the time line of the sources.
+        source_frames: where each source stands, ascending.
+
+    Returns:
+        One Instant for each moment; before the first and after the last source that source is held.
+    """
+    last = len(source_frames) - 1
+    instants = []
+    for moment in moments:
+        source = max(bisect_right(source_frames, moment) - 1, 0)
+        if source == last or moment < source_frames[0]:
+            instants.append(Instant(source, Fraction(0)))
+        else:
+            gap = source_frames[source + 1] - source_frames[source]
+            instants.append(Instant(source, (moment - source_frames[source]) / gap))
+    return instants
+
+
+def _times(text: str) -> list[Fraction]:
+    times: list[Fraction] = []
+    for word in text.replace(",", " ").split():
+        try:
+            time = Fraction(word)
+        except (ValueError, ZeroDivisionError):
+            raise InbetweenError(f'times: cannot read "{word[:20]}"; write 0.25, 0.5, 0.75 or 1/4 1/2 3/4.') from None
+        if not 0 < time < 1:
+            raise InbetweenError(f"times: {word[:20]} is not between 0 and 1, the frames on either side of a gap.")
+        if times and time <= times[-1]:
+            raise InbetweenError(f"times: {word[:20]} does not come after {float(times[-1]):g}; write them ascending.")
+        times.append(time)
+    return times
+
+
+def _moments(count: int, step: Fraction) -> list[Fraction]:
+    if count > MOST_FRAMES:
+        raise InbetweenError(f"the result would have {count} frames; at most {MOST_FRAMES} can be made.")
+    return [number * step for number in range(count)]

@@ -1,0 +1,1 @@
+"""Pictures and reports for an artist to look at."""

@@ -1,0 +1,1 @@
+"""Wan's latent layout, and the Mixture-of-LoRA."""

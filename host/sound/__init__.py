@@ -1,0 +1,1 @@
+"""Audio adapters on the host's Wan."""

@@ -1,0 +1,256 @@
+"""An audio adapter on a MODEL of the host, and the conditioning that goes with it."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal, TypeAlias
+
+import comfy.conds
+import torch
+from comfy.model_patcher import ModelPatcher
+from comfy.sd import VAE
+from torch import Tensor
+
+from ...core.errors import InbetweenError
+from ...core.keyframes.keyframe_set import KeyframeSet
+from ...core.reports import report_text
+from ...core.sound.timing import Span, span_of_clip
+from ...core.views.audio_view import describe_audio
+from ...core.wan.layout import WAN
+from ...networks.sound import STABLE_AVATAR, AdapterConfig, AudioAdapter
+from ...networks.sound.config import GUIDANCES, Guidance
+from ...networks.sound.evaluation import BranchSettings, frame_ids
+from ..latent_grids import grid_of_model
+from ..types import Conditioning
+from ..wan.kind import WanKind, wan_kind
+from .branch import AudioBranch
+from .features import BY_ADAPTER, Source, hear
+
+ATTACHMENT = "inbetween_audio"
+GuidanceForm: TypeAlias = Literal["as trained"] | Guidance
+GUIDANCE_FORMS: tuple[GuidanceForm, ...] = (BY_ADAPTER, *GUIDANCES)
+
+SMALLEST_SIDE = 16  # of a picture that Wan's VAE encodes, in pixels
+_RATE_OFF = Fraction(1, 10)  # of the rate an adapter was trained at, from which it is worth telling
+
+
+@dataclass(frozen=True, eq=False)
+class AudioSettings:
+    """fps: of the clip. start_seconds: where in the audio frame 0 stands. offset_ms: by which the sound comes later.
+    scale: times what the adapter adds. region_FHW: 0 to 1, where it is added, or None everywhere. guidance: its form.
+    """
+
+    fps: float
+    start_seconds: float = 0.0
+    offset_ms: float = 0.0
+    scale: float = 1.0
+    region_FHW: Tensor | None = None
+    guidance: GuidanceForm = BY_ADAPTER
+
+
+@dataclass(frozen=True, eq=False)
+class AudioApplied:
+    """The model, and conditioning for Dual CFG Guider: its cond1, cond2 and negative."""
+
+    model: ModelPatcher
+    positive: Conditioning
+    middle: Conditioning
+    negative: Conditioning
+    report: str
+    warnings: tuple[str, ...]
+
+
+def apply_audio(
+    model: ModelPatcher,
+    patch: ModelPatcher,
+    positive: Conditioning,
+    negative: Conditioning,
+    latent: Mapping[str, Any],
+    source: Source,
+    settings: AudioSettings,
+    keyframes: KeyframeSet | None = None,
+    vae: VAE | None = None,
+) -> AudioApplied:
+    """Let a Wan model hear sound; what is given stays as it is.
+
+    Args:
+        model: a Wan image-to-video model with an image branch.
+        patch: from `load_adapter`.
+        positive, negative: conditioning of the model.
+        latent: what will be sampled; its length says how long the clip is.
+        source: of the sound.
+        settings: see there.
+        keyframes, vae: for an adapter that wants to know how the last frame differs from the first.
+
+    Raises:
+        InbetweenError: a model or adapter of another kind, sound that there is not, an encoder of another width, or
+            anything else that does not go together. It comes before anything is encoded.
+    """
+    adapter = checked_adapter(patch)
+    kind = _check_model(model, adapter)
+    samples = latent["samples"]
+    if samples.ndim != 5 or samples.shape[1] != kind.latent_channels:
+        raise InbetweenError(
+            f"the latent has shape {tuple(samples.shape)}, which is no video of {kind.name}; connect that of Wan "
+            "Keyframe Conditioning."
+        )
+    latent_frames = samples.shape[2]
+    grid = grid_of_model(model) or WAN
+    frame_count = grid.frames(latent_frames)
+    span = span_of_clip(frame_count, settings.fps, settings.start_seconds, settings.offset_ms, grid)
+    region = _region(settings.region_FHW, span)
+    _check_ends(adapter, keyframes, vae)
+    windows, warnings = hear(source, adapter, span)
+    warnings += tuple(_warnings(adapter.config, settings, span))
+    looks_at_ends = adapter.projector.looks_at_ends
+    difference = _end_difference(model, keyframes, vae) if looks_at_ends and keyframes and vae else None
+
+    patched = model.clone()
+    branches = (model.get_attachment(ATTACHMENT) or 0) + 1
+    patched.set_attachments(ATTACHMENT, branches)
+    name = f"{ATTACHMENT}_{branches}{'_in_sequence' * adapter.config.sequential}"
+    AudioBranch(name, patch, BranchSettings(windows, settings.scale, region, difference)).attach(patched)
+
+    guidance = adapter.config.guidance if settings.guidance == BY_ADAPTER else settings.guidance
+    with_sound, without = (frame_ids(latent_frames, sound) for sound in (True, False))
+    conditions = {
+        "text, then audio": ((positive, with_sound), (positive, without), (negative, without)),
+        "audio, then text": ((positive, with_sound), (negative, with_sound), (negative, without)),
+        "audio only": ((positive, with_sound), (positive, without), (positive, without)),
+    }[guidance]
+    first, second, third = (_with_frame_ids(condition, name, ids_12F11) for condition, ids_12F11 in conditions)
+    lines = [
+        f"{adapter.config.name} on {kind.name}: {span.frame_count} frames at {float(span.fps):g} fps hear "
+        f"{_time(span.start)} to {_time(span.start + span.seconds)} s.",
+        _recipe(adapter.config, guidance),
+    ]
+    return AudioApplied(patched, first, second, third, report_text(lines, warnings), warnings)
+
+
+def view_audio(
+    audio: Mapping[str, Any],
+    span: Span,
+    patch: ModelPatcher | None,
+    keyframes: Collection[int],
+    size: tuple[int, int],
+) -> tuple[Tensor, str]:
+    """A picture of what a clip hears, and a report; see `describe_audio`.
+
+    Args:
+        audio: AUDIO.
+        span: of the clip in it.
+        patch: whose windows are drawn; None for StableAvatar's.
+        keyframes: frames to mark.
+        size: width and height of the picture.
+    """
+    config = STABLE_AVATAR if patch is None else checked_adapter(patch).config
+    return describe_audio(audio, span, config.windows, config.name, keyframes, size)
+
+
+def checked_adapter(patch: ModelPatcher) -> AudioAdapter:
+    """The adapter in a model patch.
+
+    Raises:
+        InbetweenError: it holds something else.
+    """
+    adapter = getattr(patch, "model", None)
+    if not isinstance(adapter, AudioAdapter):
+        raise InbetweenError("the model patch is no audio adapter; connect the one of Load Audio Adapter.")
+    return adapter
+
+
+def _check_model(model: ModelPatcher, adapter: AudioAdapter) -> WanKind:
+    kind = wan_kind(model)
+    network, name = model.model.diffusion_model, adapter.config.name
+    if not kind.sees_images:
+        raise InbetweenError(
+            f"{kind.name} has no image branch, beside which audio adapters stand; connect Wan2.1 I2V, FLF2V or Fun-InP."
+        )
+    found, trained = (network.dim, len(network.blocks)), (adapter.channels, adapter.model_depth)
+    if found != trained:
+        raise InbetweenError(
+            f"{name} belongs to a Wan of {trained[1]} blocks and {trained[0]} channels ({_size(trained[0])}), but "
+            f"{kind.name} has {found[1]} and {found[0]}; connect the model that it was trained on."
+        )
+    return kind
+
+
+def _size(channels: int) -> str:
+    return {1536: "1.3B", 5120: "14B"}.get(channels, "of another size")
+
+
+def _check_ends(adapter: AudioAdapter, keyframes: KeyframeSet | None, vae: VAE | None) -> None:
+    if adapter.projector.looks_at_ends and (keyframes is None or vae is None):
+        missing = " and ".join(name for name, given in (("keyframes", keyframes), ("vae", vae)) if given is None)
+        raise InbetweenError(f"{adapter.config.name} looks at how the ends of the clip differ; connect {missing}, too.")
+    if adapter.projector.looks_at_ends and keyframes and min(keyframes.width, keyframes.height) < SMALLEST_SIDE:
+        raise InbetweenError(
+            f"the keyframes are {keyframes.width}x{keyframes.height}, too small to encode; give {SMALLEST_SIDE} pixels "
+            "or more on each side."
+        )
+
+
+def _region(region_FHW: Tensor | None, span: Span) -> Tensor | None:
+    """A mask for every latent frame, or one for all."""
+    if region_FHW is None:
+        return None
+    if region_FHW.ndim != 3 or len(region_FHW) not in (1, span.frame_count):
+        raise InbetweenError(
+            f"the region has {len(region_FHW)} masks; give 1 for the whole clip, or {span.frame_count}, one for each "
+            "frame."
+        )
+    masks_FHW = region_FHW if region_FHW.is_floating_point() else region_FHW.float()
+    if not masks_FHW.numel() or not torch.isfinite(masks_FHW).all():
+        raise InbetweenError("the region is empty or holds NaN or infinite values; look at the node that made it.")
+    masks_FHW = masks_FHW.clamp(0, 1)
+    if len(masks_FHW) > 1:
+        of_latent_frames = (span.grid.frames_of(latent_frame) for latent_frame in range(span.latent_frames))
+        masks_FHW = torch.stack([masks_FHW[frames.start : frames.stop].mean(dim=0) for frames in of_latent_frames])
+    return masks_FHW[:, None]
+
+
+def _warnings(config: AdapterConfig, settings: AudioSettings, span: Span) -> Iterator[str]:
+    if abs(span.fps / Fraction(config.fps) - 1) > _RATE_OFF:
+        clip = f"this is {float(span.fps):g}; lips may follow less well."
+        yield f"{config.name} was trained at {config.fps:g} fps, {clip}"
+    if not settings.scale:
+        yield "scale is 0, so the audio does nothing."
+
+
+@torch.no_grad()
+def _end_difference(model: ModelPatcher, keyframes: KeyframeSet, vae: VAE) -> Tensor:
+    """The end latent minus the start latent, each of its picture alone, as the model sees latents."""
+    latent_format = model.get_model_object("latent_format")
+    first, last = (
+        latent_format.process_in(vae.encode(keyframe.image_HWC[None]))[0, :, 0]
+        for keyframe in (keyframes.keyframes[0], keyframes.keyframes[-1])
+    )
+    return last - first
+
+
+def _with_frame_ids(condition: Conditioning, name: str, ids_12F11: Tensor) -> Conditioning:
+    """Conditioning that carries frame ids; what other nodes have put there stays."""
+    ids = comfy.conds.CONDRegular(ids_12F11)
+    return [
+        [text, {**values, "model_conds": {**values.get("model_conds", {}), name: ids}}, *others]
+        for text, values, *others in condition
+    ]
+
+
+def _recipe(config: AdapterConfig, guidance: Guidance) -> str:
+    """How the three conditions are used."""
+    text, audio = config.text_scale, config.audio_scale
+    match guidance:
+        case "text, then audio":
+            scales = f"cfg_conds is that of audio, {audio:g} as published, cfg_cond2_negative that of text, {text:g}"
+        case "audio, then text":
+            scales = f"cfg_conds is that of text, {text:g} as published, cfg_cond2_negative that of audio, {audio:g}"
+        case "audio only":
+            scales = f"cfg_conds is that of audio, {audio:g} as published, cfg_cond2_negative 1"
+    if guidance != config.guidance:
+        scales = scales.replace(" as published", " to begin with")
+    return f"Dual CFG Guider, regular: {scales}."
+
+
+def _time(seconds: Fraction) -> str:
+    return f"{float(seconds):.4g}"

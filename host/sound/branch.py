@@ -1,0 +1,164 @@
+"""The audio branch on the host's Wan: in every block sound is added beside text and images.
+
+Hooks stand on a block's cross-attention while the model is loaded. One takes the query; one adds what the query finds
+in the sound to what goes into the output projection. `forward` and the attention function stay as they are, so whatever
+other nodes have put into their places acts as before. What one evaluation of the network is to add travels with it, in
+`transformer_options`: conditioning carries frame ids, which the host batches, splits and cuts into context windows like
+a latent, and a wrapper of the network makes an `AudioEvaluation` of them. Without frame ids nothing is added.
+
+Each application of an adapter has a numbered name. The host leaves a model as it is loaded when another clone of it has
+hooks of the same names, so hooks keep nothing of their clone: they look up what travels under their name.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from comfy.ldm.wan.model import sinusoidal_embedding_1d
+from comfy.model_patcher import ModelPatcher
+from comfy.patcher_extension import PatcherInjection, WrappersMP
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from ...networks.sound import AudioAdapter
+from ...networks.sound.evaluation import AudioEvaluation, BranchSettings, ModelCall, RunCache
+from .sequential_attention import SequenceHooks, SequentialAttention
+
+PREFIX = "diffusion_model"
+
+
+class AudioBranch:
+    """One adapter on one model for one clip; `attach` puts it there."""
+
+    def __init__(self, name: str, patch: ModelPatcher, settings: BranchSettings) -> None:
+        self.name, self.patch, self.settings = name, patch, settings
+        self._cache: RunCache | None = None
+
+    @property
+    def adapter(self) -> AudioAdapter:
+        """Its network, wherever the host keeps it at the moment."""
+        return self.patch.model
+
+    def attach(self, patched: ModelPatcher) -> None:
+        """Put it on a clone of a model that may be changed; the layers are untouched until the host loads it."""
+        patched.set_additional_models(self.name, [self.patch])
+        patched.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, self.name, self._sample)
+        patched.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, self.name, self._evaluate)
+        sequential = self.adapter.config.sequential
+        patched.set_injections(self.name, [_ModelHooks(self.name, sequential).as_injection()])
+        if sequential:
+            for number, block in enumerate(patched.model.diffusion_model.blocks):
+                forward = SequentialAttention(self.name, number, block)
+                patched.add_object_patch(f"{PREFIX}.blocks.{number}.cross_attn.forward", forward)
+
+    def _sample(self, executor: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Around a run of the sampler."""
+        self._cache = RunCache()
+        try:
+            return executor(*args, **kwargs)
+        finally:
+            self._cache = None
+
+    def _evaluate(
+        self,
+        executor: Any,
+        x: Tensor,
+        timestep: Tensor,
+        context: Tensor,
+        clip_fea: Tensor | None = None,
+        time_dim_concat: Tensor | None = None,
+        transformer_options: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Tensor:
+        """Around one evaluation of the network."""
+        options = dict(transformer_options or {})
+        frame_ids_B2F11 = kwargs.pop(self.name, None)
+        if frame_ids_B2F11 is not None and self.settings.scale:
+            network = executor.class_obj
+            has_reference = network.ref_conv is not None and kwargs.get("reference_latent") is not None
+            call = self._call(network, x, timestep, frame_ids_B2F11, has_reference)
+            evaluation = AudioEvaluation(self.adapter, self.settings, self._cache or RunCache(), call)
+            options[self.name] = evaluation if evaluation.rows else None
+        return executor(x, timestep, context, clip_fea, time_dim_concat, options, **kwargs)
+
+    def _call(
+        self, network: Any, x: Tensor, timestep: Tensor, frame_ids_B2F11: Tensor, has_reference: bool
+    ) -> ModelCall:
+        """What a branch must know of an evaluation of the host's Wan, which pads x to whole patches."""
+        _, height, width = network.patch_size
+        rows, columns = -(-x.shape[-2] // height), -(-x.shape[-1] // width)
+        time_BC = None
+        if self.adapter.projector.looks_at_model:
+            sine = sinusoidal_embedding_1d(network.freq_dim, timestep.flatten())
+            time_BC = network.time_embedding(sine.to(x.dtype))
+        return ModelCall(
+            frame_ids_B2F11,
+            latent_frames=x.shape[2],
+            grid=(rows, columns),
+            first_place=rows * columns if has_reference else 0,
+            heads=network.num_heads,
+            time_BC=time_BC,
+            dtype=x.dtype,
+            device=x.device,
+        )
+
+
+class _ModelHooks:
+    """Puts the hooks on when the host loads the model, and takes them off again."""
+
+    def __init__(self, name: str, sequential: bool) -> None:
+        self._name, self._sequential = name, sequential
+        self._handles: list[RemovableHandle] = []
+
+    def as_injection(self) -> PatcherInjection:
+        """In the host's form."""
+        return PatcherInjection(inject=self._put_on, eject=self._take_off)
+
+    def _put_on(self, patcher: ModelPatcher) -> None:
+        blocks = patcher.model.diffusion_model.blocks
+        self._handles.append(blocks[0].register_forward_pre_hook(self._refine, with_kwargs=True))
+        for number, block in enumerate(blocks):
+            if self._sequential:
+                self._handles += SequenceHooks(self._name).put_on(block)
+            else:
+                self._handles += _AttentionHooks(self._name, number).put_on(block.cross_attn)
+
+    def _take_off(self, _: ModelPatcher) -> None:
+        while self._handles:
+            self._handles.pop().remove()
+
+    def _refine(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Before the first block: its tokens, and the modulation of all blocks."""
+        evaluation: AudioEvaluation | None = kwargs["transformer_options"].get(self._name)
+        if evaluation is not None:
+            evaluation.refine(args[0], kwargs["e"].squeeze(1))
+
+
+class _AttentionHooks:
+    """The hooks of one cross-attention; evaluation and query are known from its beginning to its end."""
+
+    def __init__(self, name: str, number: int) -> None:
+        self._name, self._number = name, number
+        self._evaluation: AudioEvaluation | None = None
+        self._query_BSC: Tensor | None = None
+
+    def put_on(self, attention: Any) -> Iterator[RemovableHandle]:
+        """Put the hooks on; yields their handles."""
+        yield attention.register_forward_pre_hook(self._begin, with_kwargs=True)
+        yield attention.norm_q.register_forward_hook(self._take_query)
+        yield attention.o.register_forward_pre_hook(self._add)
+        yield attention.register_forward_hook(self._end, always_call=True)
+
+    def _begin(self, _: nn.Module, __: Any, kwargs: dict[str, Any]) -> None:
+        self._evaluation, self._query_BSC = kwargs["transformer_options"].get(self._name), None
+
+    def _take_query(self, _: nn.Module, __: Any, query_BSC: Tensor) -> None:
+        if self._evaluation is not None:
+            self._query_BSC = query_BSC
+
+    def _add(self, _: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+        if self._evaluation is None or self._query_BSC is None:
+            return None
+        return (self._evaluation.add(inputs[0], self._query_BSC, self._number), *inputs[1:])
+
+    def _end(self, *_: Any) -> None:
+        self._evaluation = self._query_BSC = None

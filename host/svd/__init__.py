@@ -1,0 +1,1 @@
+"""The host's SVD: keyframe conditioning, both directions at once, decoding."""

@@ -1,0 +1,1 @@
+"""The host's Wan: its kinds, keyframe conditioning, and the Mixture-of-LoRA."""

@@ -1,0 +1,1 @@
+"""Networks that make a frame between two."""

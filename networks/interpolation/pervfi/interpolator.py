@@ -1,0 +1,206 @@
+"""PerVFI as an interpolator: pairs of a sequence, several times at once, the frame in parts where memory is short."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ....core.errors import InbetweenError
+from ....core.flow.consistency import Consistency
+from ....core.flow.optical_flow import check_size
+from ....core.interpolation.contract import Rendered
+from .front_end import FUSION_HALO, Pair, carried_colours
+from .model import PerVFI, check_temperature, draw_noise, padded
+from .parts import cut
+from .settings import PRIMARY_FRAMES, PerVFISettings
+
+# Memory for each pixel in bytes, of float32; measured. What is kept for the whole frame, and what the part that is
+# being worked on takes on top.
+FRAME_BYTES, PART_BYTES = 1300, 2900
+FEWEST_PART_PIXELS = 256 * 256  # smaller ones consist of what lies around them
+SHARE_OF_MEMORY = 0.85
+
+
+class FlowSource(Protocol):
+    """Finds the motion between two frames."""
+
+    @property
+    def name(self) -> str:
+        """How reports call it."""
+        ...
+
+    def both_ways(self, first_HWC: Tensor, second_HWC: Tensor) -> tuple[Tensor, Tensor]:
+        """Flow of shape (2, H, W) from the first frame to the second and back, in pixels, channel 0 = x, any device."""
+        ...
+
+
+class PerVFIInterpolator:
+    """One run over the frames of a sequence; features of a frame are used for the pairs on both sides of it."""
+
+    by_halving = False  # it knows 1/2 only as well, but takes other times: the choice is the user's
+
+    def __init__(
+        self,
+        network: PerVFI,
+        flow: FlowSource,
+        settings: PerVFISettings,
+        device: torch.device | str = "cpu",
+        free_bytes: float = float("inf"),
+    ) -> None:
+        """Choose what frames are made of.
+
+        Args:
+            network: on `device`.
+            flow: finds the motion.
+            settings: all of them are used; the noise is one for the whole run, so that it does not flicker.
+            free_bytes: memory of the device that may be used.
+
+        Raises:
+            InbetweenError: a setting is out of its range.
+        """
+        if settings.primary_frame not in PRIMARY_FRAMES:
+            allowed = ", ".join(PRIMARY_FRAMES)
+            raise InbetweenError(f'primary_frame is "{settings.primary_frame}"; choose one of {allowed}.')
+        check_temperature(settings.temperature)
+        self.network, self.flow, self.settings = network, flow, settings
+        self.device, self.free_bytes = torch.device(device), free_bytes
+        self.name = engine_name(network.variant, flow)
+        self.bytes_per_pixel = whole_bytes(network, 1)
+        self.parts = 0  # as many as memory asks for, once the size is known; more when it still ran out
+        self._latest: tuple[Tensor, tuple[Tensor, ...]] | None = None
+        self._noise: list[Tensor] | None = None
+
+    @torch.no_grad()
+    def prepare(self, first_HWC: Tensor, second_HWC: Tensor) -> "PerVFIPair":
+        """Find motion, features and importance, as `Interpolator.prepare` says."""
+        check_size(*first_HWC.shape[:2])
+        forward_12HW, backward_12HW = (
+            flow_2HW[None].to(self.device, torch.float32) for flow_2HW in self.flow.both_ways(first_HWC, second_HWC)
+        )
+        first_13HW, second_13HW = (
+            frame_HWC.to(self.device, torch.float32).clamp(0, 1).movedim(2, 0)[None]
+            for frame_HWC in (first_HWC, second_HWC)
+        )
+        if Consistency.of(first_13HW, second_13HW, forward_12HW, backward_12HW).is_cut:
+            return PerVFIPair(self, first_13HW, second_13HW, None)
+        first = self._features(first_HWC, first_13HW)
+        second = self._features(second_HWC, second_13HW)
+        self._latest = (second_HWC, second)
+        pair = self.network.pair(first, second, padded(forward_12HW), padded(backward_12HW))
+        return PerVFIPair(self, first_13HW, second_13HW, pair)
+
+    def _features(self, frame_HWC: Tensor, frame_13HW: Tensor) -> tuple[Tensor, ...]:
+        if self._latest is not None:
+            latest_HWC, features = self._latest
+            if latest_HWC.device == frame_HWC.device and torch.equal(latest_HWC, frame_HWC):
+                return features
+        return self.network.features(padded(frame_13HW) * 2 - 1)
+
+    def noise(self, times: int, height: int, width: int) -> list[Tensor]:
+        """The noise of the run for frames of a padded size, the same for every time."""
+        if self._noise is None:
+            generator = torch.Generator().manual_seed(self.settings.seed)
+            drawn = draw_noise(1, height, width, self.settings.temperature, generator)
+            self._noise = [each.to(self.device) for each in drawn]
+        return [each.expand(times, -1, -1, -1) for each in self._noise]
+
+    def parts_for(self, height: int, width: int) -> int:
+        """Into how many parts a frame is cut: as few as fit into memory."""
+        if not self.parts:
+            scale, most = self.network.dtype.itemsize / 4, max(1, height * width // FEWEST_PART_PIXELS)
+            for parts in range(1, most + 1):
+                largest = max(part.grown(FUSION_HALO, height, width).pixels for part in cut(height, width, parts))
+                needed = scale * (FRAME_BYTES * height * width + PART_BYTES * largest)
+                if needed <= SHARE_OF_MEMORY * self.free_bytes:
+                    break
+            self.parts = parts
+        return self.parts
+
+
+@dataclass(frozen=True)
+class PerVFIPair:
+    """Two frames, and what the network knows of them; None at a cut."""
+
+    owner: PerVFIInterpolator
+    first_13HW: Tensor
+    second_13HW: Tensor
+    pair: Pair | None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the frames have nothing in common, so that the nearer one is held."""
+        return self.pair is None
+
+    @torch.no_grad()
+    def render(self, times: Sequence[float]) -> Rendered:
+        """Make the frames at these times, as `FramePair.render` says."""
+        if self.pair is None:
+            held = [self.first_13HW if time <= 0.5 else self.second_13HW for time in times]
+            return Rendered(torch.cat(held).movedim(1, 3), (0.0,) * len(times))
+        height, width = self.first_13HW.shape[2:]
+        while True:
+            parts = self.owner.parts_for(height, width)
+            try:
+                made_T3HW = self._render(self.pair, list(times), parts)
+                break
+            except torch.OutOfMemoryError:
+                # Fewer times at once are tried by the caller first.
+                if len(times) > 1 or 2 * parts > max(1, height * width // FEWEST_PART_PIXELS):
+                    raise
+                self.owner.parts = 2 * parts
+        return Rendered(made_T3HW.clamp(0, 1).movedim(1, 3), (0.0,) * len(times))
+
+    def _render(self, pair: Pair, times: list[float], parts: int) -> Tensor:
+        primary = self.owner.settings.primary_frame
+        if primary == "first":
+            return self._made(pair, times, parts)
+        if primary == "nearer":
+            early, late = [time for time in times if time <= 0.5], [time for time in times if time > 0.5]
+            made: dict[float, Tensor] = {}
+            if early:
+                made |= zip(early, self._made(pair, early, parts), strict=True)
+            if late:
+                made |= zip(late, self._made(pair.reversed(), [1 - time for time in late], parts), strict=True)
+            return torch.stack([made[time] for time in times])
+        forth_T3HW = self._made(pair, times, parts)
+        back_T3HW = self._made(pair.reversed(), [1 - time for time in times], parts)
+        better = [
+            forth if strays(forth, pair, time) <= strays(back, pair, time) else back
+            for forth, back, time in zip(forth_T3HW, back_T3HW, times, strict=True)
+        ]
+        return torch.stack(better)
+
+    def _made(self, pair: Pair, times: list[float], parts: int) -> Tensor:
+        network = self.owner.network
+        height, width = self.first_13HW.shape[2:]
+        time_T111 = torch.tensor(times, device=self.owner.device, dtype=torch.float32)[:, None, None, None]
+        conditions = network.conditions(pair, time_T111, parts)
+        noise = self.owner.noise(len(times), *pair.flow_back_B2HW.shape[2:]) if network.variant == "v00" else None
+        return network.generate(conditions, noise)[:, :, :height, :width]
+
+
+def strays(frame_3HW: Tensor, pair: Pair, time: float) -> float:
+    """How far a frame in [0, 1] is from both frames of its pair, each carried to its time: mean difference of colour.
+
+    Holes count nothing. What was made of one frame is near that one; the better one is near the other, too.
+    """
+    height, width = frame_3HW.shape[1:]
+    total = 0.0
+    for each, way in ((pair, time), (pair.reversed(), 1 - time)):
+        colours_13HW, hole_11HW = carried_colours(each, torch.full((1, 1, 1, 1), way, device=frame_3HW.device))
+        seen_1HW = 1 - hole_11HW[0, :, :height, :width]
+        difference_3HW = (frame_3HW.clamp(0, 1) - (colours_13HW[0, :, :height, :width] + 1) / 2).abs() * seen_1HW
+        total += float(difference_3HW.sum() / (3 * seen_1HW.sum()).clamp(min=1))
+    return total
+
+
+def whole_bytes(network: PerVFI, pixels: int) -> int:
+    """Memory that a frame takes in one part."""
+    return (FRAME_BYTES + PART_BYTES) * network.dtype.itemsize // 4 * pixels
+
+
+def engine_name(variant: str, flow: FlowSource) -> str:
+    """How reports call the network with its source of flow."""
+    return f"PerVFI {variant} with {flow.name}"

@@ -1,0 +1,109 @@
+"""BBF's audio adapter: StableAvatar's projector that also knows when a token sounds, and how far apart the ends are.
+
+Beyond Boundary Frames (arXiv 2512.03590) says what goes into its adapter (audio embedding, temporal offset, difference
+of the start and end latents, time, the model's query tokens) and in which order, and no more; no code or weights are
+public. How these are put together here is our reading, format 1 of `inbetween_audio_adapter`:
+
+- offset: a sine embedding of each token's delay from the middle of its latent frame, in latent frames, and of the
+  latent frame's position in the clip, through two layers, added to the token.
+- difference: patches of 2x2 of the end latent minus the start latent, embedded; their mean and deviation with the mean,
+  root mean square and maximum of the difference itself through two layers, added to the modulation of both blocks.
+
+The last layer of both is zero in the beginning, as are the keys and values of the branch: an untrained adapter changes
+nothing, and StableAvatar's weights run in it unchanged.
+"""
+
+import math
+from dataclasses import replace
+from types import ModuleType
+from typing import Any, ClassVar
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from ...core.sound.windows import AudioWindows
+from .projectors import ModelState, Tokens
+from .vocal_projector import HEADS, VocalProjector
+
+SINES = 256  # channels of the embedding of delay and position, half for each
+LATENT_CHANNELS, PATCH = 16, 2
+PATCH_CHANNELS = 512
+SCALARS = 3
+_SLOWEST = 10000.0
+
+
+class OffsetEmbedding(nn.Sequential):
+    """Delay and position to a token."""
+
+    def __init__(self, tokens: int, operations: ModuleType | Any = nn) -> None:
+        super().__init__(operations.Linear(SINES, tokens), nn.SiLU(), operations.Linear(tokens, tokens))
+
+    def embed(self, delays_FW: Tensor, positions_F: Tensor, dtype: torch.dtype) -> Tensor:
+        """Latent frames, and 0 to 1, to tokens of shape (F, W, D) of a type."""
+        both = torch.stack([delays_FW, positions_F[:, None].expand_as(delays_FW)], dim=-1)
+        return self(sines(both, SINES // 2).flatten(-2).to(dtype))
+
+
+class DifferenceEmbedding(nn.Module):
+    """The end latent minus the start latent to a change of modulation."""
+
+    def __init__(self, tokens: int, operations: ModuleType | Any = nn) -> None:
+        super().__init__()
+        self.patch = operations.Linear(LATENT_CHANNELS * PATCH**2, PATCH_CHANNELS)
+        self.mlp = nn.Sequential(
+            operations.Linear(2 * PATCH_CHANNELS + SCALARS, tokens), nn.SiLU(), operations.Linear(tokens, 6 * tokens)
+        )
+
+    def forward(self, difference_CHW: Tensor) -> Tensor:
+        """Shape (16, H, W), H and W even, to (1, 6, D)."""
+        patches = rearrange(difference_CHW, "c (h p) (w q) -> (h w) (c p q)", p=PATCH, q=PATCH)
+        embedded = self.patch(patches)
+        scalars = torch.stack(
+            [difference_CHW.mean(), difference_CHW.square().mean().sqrt(), difference_CHW.abs().amax()]
+        )
+        known = torch.cat([embedded.mean(dim=0), embedded.std(dim=0, correction=0), scalars])
+        return self.mlp(known).unflatten(-1, (6, -1))[None]
+
+
+class BBFProjector(VocalProjector):
+    """See the module."""
+
+    looks_at_ends: ClassVar[bool] = True
+
+    def __init__(
+        self, features: int, tokens: int, channels: int, heads: int = HEADS, operations: ModuleType | Any = nn
+    ) -> None:
+        super().__init__(features, tokens, channels, heads, operations)
+        self.offset = OffsetEmbedding(tokens, operations)
+        self.diff = DifferenceEmbedding(tokens, operations)
+        # The model's time has the model's width; where tokens have another, it is brought to theirs.
+        self.time = operations.Linear(channels, tokens) if tokens != channels else nn.Identity()
+
+    def forward(self, windows: AudioWindows) -> Tokens:
+        """What does not depend on the model: tokens that know when they sound."""
+        made = super().forward(windows)
+        offsets_FLD = self.offset.embed(windows.delays_FW, windows.positions_F, made.tokens_FLD.dtype)
+        return Tokens(made.tokens_FLD + offsets_FLD * made.heard_FL[..., None].to(offsets_FLD), made.heard_FL)
+
+    def refined(self, tokens_FLD: Tensor, state: ModelState) -> Tensor:
+        """As in VocalProjector, with the difference of the ends added to the modulation where it is known."""
+        modulation_B6D, time_BD = self.time(state.modulation_B6C), self.time(state.time_BC)
+        if state.end_difference_CHW is not None:
+            modulation_B6D = modulation_B6D + self.diff(state.end_difference_CHW)
+        return super().refined(tokens_FLD, replace(state, modulation_B6C=modulation_B6D, time_BC=time_BD))
+
+
+def sines(numbers: Tensor, channels: int) -> Tensor:
+    """Sines, then cosines, of numbers at frequencies from 1 down to 1 / 10000; shape (...) to (..., channels)."""
+    half = channels // 2
+    frequencies = torch.exp(-math.log(_SLOWEST) * torch.arange(half, device=numbers.device) / half)
+    angles = numbers[..., None].float() * frequencies
+    return torch.cat([angles.sin(), angles.cos()], dim=-1)
+
+
+def start_untrained(projector: BBFProjector) -> None:
+    """Set what must be zero before training, so that the adapter begins as StableAvatar's projector."""
+    for layer in (projector.offset[-1], projector.diff.mlp[-1]):
+        for parameter in layer.parameters():
+            nn.init.zeros_(parameter)

@@ -1,0 +1,111 @@
+"""StableAvatar's projector: tokens of sound that look at what the video model sees, under its time modulation.
+
+arXiv 2508.08248; names of tensors and what is computed are those of vocal_projector_fantasy_1B.py in
+Francis-Rings/StableAvatar at commit 46c0492. A block has no self-attention, though its modulation has a place for one.
+"""
+
+from types import ModuleType
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ...core.sound.windows import AudioWindows
+from .branch import EPS
+from .projectors import ModelState, Projector, ProjectorSizes, TokenProjector, Tokens
+
+HEADS = 8  # as published; shapes do not say
+BLOCKS = 2
+
+
+class VocalCrossAttention(nn.Module):
+    """Tokens of a latent frame look at the places of that latent frame."""
+
+    def __init__(self, tokens: int, channels: int, heads: int, operations: ModuleType | Any = nn) -> None:
+        super().__init__()
+        self._heads = heads
+        self.q, self.o = operations.Linear(tokens, tokens), operations.Linear(tokens, tokens)
+        self.k, self.v = operations.Linear(channels, tokens), operations.Linear(channels, tokens)
+        self.norm_q, self.norm_k = operations.RMSNorm(tokens, eps=EPS), operations.RMSNorm(tokens, eps=EPS)
+
+    def forward(self, tokens_BTD: Tensor, places_BSC: Tensor, frames: int) -> Tensor:
+        """Both go latent frame by latent frame; the result has the shape of the tokens."""
+
+        def split(x: Tensor) -> Tensor:
+            return x.reshape(len(x) * frames, x.shape[1] // frames, self._heads, -1).transpose(1, 2)
+
+        query, key = self.norm_q(self.q(tokens_BTD)), self.norm_k(self.k(places_BSC))
+        seen = nn.functional.scaled_dot_product_attention(split(query), split(key), split(self.v(places_BSC)))
+        return self.o(seen.transpose(1, 2).reshape(tokens_BTD.shape))
+
+
+class VocalAttentionBlock(nn.Module):
+    """Modulated tokens, cross-attention, modulated feed-forward layer."""
+
+    def __init__(self, tokens: int, channels: int, heads: int, operations: ModuleType | Any = nn) -> None:
+        super().__init__()
+        self.norm1 = operations.LayerNorm(tokens, eps=EPS, elementwise_affine=False)
+        self.norm3 = operations.LayerNorm(tokens, eps=EPS)
+        self.cross_attn = VocalCrossAttention(tokens, channels, heads, operations)
+        self.norm2 = operations.LayerNorm(tokens, eps=EPS, elementwise_affine=False)
+        self.ffn = nn.Sequential(
+            operations.Linear(tokens, 2 * tokens), nn.GELU(approximate="tanh"), operations.Linear(2 * tokens, tokens)
+        )
+        self.modulation = nn.Parameter(torch.empty(1, 6, tokens))
+
+    def forward(self, tokens_BTD: Tensor, modulation_B6D: Tensor, places_BSC: Tensor, frames: int) -> Tensor:
+        """Shape (B, T, D) to the same."""
+        shift, scale, gate, ffn_shift, ffn_scale, ffn_gate = (
+            self.modulation.to(modulation_B6D) + modulation_B6D
+        ).chunk(6, dim=1)
+        x = tokens_BTD + (self.norm1(tokens_BTD) * (1 + scale) + shift) * gate
+        x = x + self.cross_attn(self.norm3(x), places_BSC, frames)
+        return x + self.ffn(self.norm2(x) * (1 + ffn_scale) + ffn_shift) * ffn_gate
+
+
+class FinalHead(nn.Module):
+    """The tokens as the model's blocks look at them."""
+
+    def __init__(self, tokens: int, operations: ModuleType | Any = nn) -> None:
+        super().__init__()
+        self.norm = operations.LayerNorm(tokens, eps=EPS, elementwise_affine=False)
+        self.final_proj = operations.Linear(tokens, tokens)
+        self.modulation = nn.Parameter(torch.empty(1, 2, tokens))
+
+    def forward(self, tokens_BTD: Tensor, time_BD: Tensor) -> Tensor:
+        """Shape (B, T, D) to the same."""
+        shift, scale = (self.modulation.to(time_BD) + time_BD[:, None]).chunk(2, dim=1)
+        return self.final_proj(self.norm(tokens_BTD) * (1 + scale) + shift)
+
+
+class VocalProjector(Projector):
+    """Tokens of features, refined in every evaluation of the model."""
+
+    looks_at_model: ClassVar[bool] = True
+
+    def __init__(
+        self, features: int, tokens: int, channels: int, heads: int = HEADS, operations: ModuleType | Any = nn
+    ) -> None:
+        super().__init__(features)
+        self.heads = heads
+        self.proj_model = TokenProjector(features, tokens, operations)
+        self.blocks = nn.ModuleList(VocalAttentionBlock(tokens, channels, heads, operations) for _ in range(BLOCKS))
+        self.final_head = FinalHead(tokens, operations)
+
+    @classmethod
+    def of_sizes(cls, sizes: ProjectorSizes, operations: ModuleType | Any = nn) -> "VocalProjector":
+        """See `Projector`."""
+        features = sizes.shapes["projector.proj_model.proj.weight"][1]
+        return cls(features, sizes.tokens, sizes.channels, sizes.heads, operations)
+
+    def forward(self, windows: AudioWindows) -> Tokens:
+        """What does not depend on the model."""
+        return self.proj_model(windows)
+
+    def refined(self, tokens_FLD: Tensor, state: ModelState) -> Tensor:
+        """See `Projector`: the tokens look at the places of their latent frame, under the modulation of the time."""
+        frames = len(tokens_FLD)
+        x = tokens_FLD.flatten(0, 1).expand(len(state.places_BSC), -1, -1)
+        for block in self.blocks:
+            x = block(x, state.modulation_B6C, state.places_BSC, frames)
+        return self.final_head(x, state.time_BC).unflatten(1, (frames, -1))

@@ -1,0 +1,1 @@
+"""LoRA files for Wan, and their names."""

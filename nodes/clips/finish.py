@@ -1,0 +1,94 @@
+"""Finish Frames: exact count, exact keyframes, their colours."""
+
+from typing import Any
+
+from comfy_api.latest import Input, io
+
+from ...core.clips.finish import PUT_BACK_MODES, finish_frames
+from ...core.keyframes.keyframe_set import KeyframeSet
+from ...host.runtime import Progress, show_report
+from ..checked_node import InbetweenNode
+from ..types import Keyframes
+
+
+class InbetweenFinish(InbetweenNode):
+    """Trims generated frames, matches their colours and puts the keyframes back."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        blend_frames = io.Int.Input(
+            "blend_frames",
+            default=2,
+            min=1,
+            max=64,
+            tooltip="Frames corrected on each side of a keyframe; stops short of the next keyframe.",
+        )
+        return io.Schema(
+            node_id="InbetweenFinish",
+            display_name="Finish Frames",
+            category="in-between/finish",
+            description="Trim an engine's frames to the frame count of the keyframes, match their colours, put the "
+            "keyframes exactly at their frames, and close a loop.",
+            search_aliases=[
+                "exact keyframes",
+                "replace keyframes",
+                "trim",
+                "end frame",
+                "paste keyframes",
+                "color match",
+                "colour drift",
+                "seamless loop",
+            ],
+            inputs=[
+                io.Image.Input("images", tooltip="Frames from any engine, as many as the keyframes ask for or more."),
+                Keyframes.Input("keyframes", tooltip="The keyframes the frames were made from."),
+                io.DynamicCombo.Input(
+                    "put_back",
+                    options=[
+                        io.DynamicCombo.Option(mode, [blend_frames] if mode == "replace and blend" else [])
+                        for mode in PUT_BACK_MODES
+                    ],
+                    tooltip="replace sets each keyframe exactly; replace and blend also spreads its correction over "
+                    "the frames beside it; off leaves the frames as generated.",
+                ),
+                io.Boolean.Input(
+                    "match_colour",
+                    default=False,
+                    optional=True,
+                    tooltip="Undo a drift of colour and contrast: the correction found at each keyframe is carried "
+                    "smoothly over the frames between.",
+                ),
+                io.Boolean.Input(
+                    "loop",
+                    default=False,
+                    optional=True,
+                    tooltip="The clip is played in a loop: its last frame, which shows the first again, is left out, "
+                    "so one frame less comes out. Needs loop in Keyframes.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output(
+                    display_name="frames", tooltip="Exactly as many frames as the keyframes say; in a loop one less."
+                ),
+                io.String.Output(
+                    display_name="report",
+                    tooltip="What was done; for each keyframe how far it had been missed and how far the colour jumps "
+                    "there, before and after.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        images: Input.Image,
+        keyframes: KeyframeSet,
+        put_back: dict[str, Any],
+        match_colour: bool = False,
+        loop: bool = False,
+    ) -> io.NodeOutput:
+        blend_frames = put_back.get("blend_frames", 0)
+        progress = Progress(keyframes.frame_count)
+        finished = finish_frames(images, keyframes, put_back["put_back"], blend_frames, match_colour, loop, progress)
+        show_report(finished.report)
+        return io.NodeOutput(finished.frames_THWC, finished.report)

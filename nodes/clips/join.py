@@ -1,0 +1,104 @@
+"""Join Clips: clips that share frames become one."""
+
+from typing import Any
+
+from comfy_api.latest import Input, io
+
+from ...core.clips.join import MATCH_COLOUR_MODES, MOST_CLIPS, SEAMS, Seam, common_rate, join_clips, joined_length
+from ...core.timing.frame_counts import exact
+from ...host.runtime import Progress, show_report
+from ..checked_node import InbetweenNode
+from ..validation import verdict
+
+
+class InbetweenJoin(InbetweenNode):
+    """Puts clips one after the other."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        clip = io.MultiType.Input(
+            "clip", [io.Image, io.Video], optional=True, tooltip="A clip: frames, or a video, whose sound is left out."
+        )
+        fade_frames = io.Int.Input(
+            "fade_frames",
+            default=12,
+            min=1,
+            max=100000,
+            tooltip="Frames after the seam over which the correction is taken back to none.",
+        )
+        return io.Schema(
+            node_id="InbetweenJoin",
+            display_name="Join Clips",
+            category="in-between/finish",
+            description="Join two or more clips that share frames at their ends: no frame twice, no jump of colour.",
+            search_aliases=["concatenate", "merge videos", "append", "overlap", "crossfade", "stitch", "extend video"],
+            inputs=[
+                io.Autogrow.Input(
+                    "clips",
+                    template=io.Autogrow.TemplatePrefix(clip, prefix="clip", min=2, max=MOST_CLIPS),
+                    tooltip="The clips in order. A new socket appears as soon as the last one is taken.",
+                ),
+                io.Int.Input(
+                    "overlap",
+                    default=1,
+                    min=0,
+                    max=100000,
+                    tooltip="Last frames of each clip that are the first of the next one: 1 for a shared end frame, 0 "
+                    "for none.",
+                ),
+                io.Combo.Input(
+                    "seam",
+                    options=list(SEAMS),
+                    default="cut",
+                    tooltip="cut takes the shared frames from the earlier clip; cross-fade goes over to the later one "
+                    "in the course of them.",
+                ),
+                io.DynamicCombo.Input(
+                    "match_colour",
+                    options=[
+                        io.DynamicCombo.Option(mode, [fade_frames] if mode == "fade out" else [])
+                        for mode in MATCH_COLOUR_MODES
+                    ],
+                    tooltip="The later clip begins in the colours of the earlier one. fade out then returns to its "
+                    "own; carry on keeps them to the end, for this clip and those after it. off changes no colour.",
+                ),
+                io.Float.Input(
+                    "fps",
+                    default=24.0,
+                    min=0.01,
+                    max=1000.0,
+                    step=0.001,
+                    tooltip="Frame rate if no clip is a video; a video brings its own.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output(
+                    display_name="frames", tooltip="The sum of all frames, less the overlap once for each seam."
+                ),
+                io.Float.Output(display_name="fps", tooltip="The frame rate, for Create Video."),
+                io.String.Output(
+                    display_name="report",
+                    tooltip="Where each clip went, and the jump of colour at each seam, before and after.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(
+        cls, fps: float | None = None, clips: object = None, match_colour: object = None
+    ) -> bool | str:  # dynamic ones come without their values
+        return verdict(lambda: fps is None or exact(fps, "fps"))
+
+    @classmethod
+    def execute(
+        cls, clips: dict[str, Any], overlap: int, seam: Seam, match_colour: dict[str, Any], fps: float
+    ) -> io.NodeOutput:
+        videos = [clip.get_components() if isinstance(clip, Input.Video) else None for clip in clips.values()]
+        rate = common_rate([video and video.frame_rate for video in videos], fps)
+        clips_THWC = [video.images if video else clip for clip, video in zip(clips.values(), videos, strict=True)]
+        fade_frames = match_colour.get("fade_frames", 0)
+        total = joined_length([len(clip_THWC) for clip_THWC in clips_THWC], overlap, seam)
+        progress = Progress(total)
+        joined = join_clips(clips_THWC, overlap, seam, match_colour["match_colour"], fade_frames, progress)
+        show_report(joined.report)
+        return io.NodeOutput(joined.frames_THWC, rate, joined.report)

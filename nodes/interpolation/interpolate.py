@@ -1,0 +1,152 @@
+"""Interpolate Frames: a clip or keyframes in, more frames out."""
+
+from typing import Any
+
+from comfy_api.latest import Input, io
+
+from ...core.interpolation.contract import Engine
+from ...core.interpolation.frame_plan import AS_KEYFRAMED, BEZIER, LINEAR, plan_frames
+from ...core.keyframes.keyframe_set import KeyframeSet
+from ...core.timing.easing import CURVES, EASE_OVER
+from ...host.interpolation.run import interpolate
+from ...host.runtime import show_report
+from ..checked_node import InbetweenNode
+from ..types import Interpolator, Keyframes
+from .render_settings import settings_inputs
+
+DIRECT, RECURSIVE = "direct", "recursive"
+
+
+class InbetweenInterpolate(InbetweenNode):
+    """Makes frames between the frames of a clip, or between keyframes."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        multiplier = io.Int.Input(
+            "multiplier",
+            default=2,
+            min=1,
+            max=64,
+            tooltip="Steps for each gap: n frames become (n - 1) x multiplier + 1.",
+        )
+        count = io.Int.Input(
+            "frame_count", default=49, min=2, max=100000, tooltip="Exactly so many frames, evenly spread."
+        )
+        source_fps = io.Float.Input(
+            "source_fps",
+            default=24.0,
+            min=0.01,
+            max=1000.0,
+            step=0.001,
+            tooltip="Frame rate of the clip that comes in.",
+        )
+        target_fps = io.Float.Input(
+            "target_fps", default=60.0, min=0.01, max=1000.0, step=0.001, tooltip="Frame rate of the result; any ratio."
+        )
+        times = io.String.Input(
+            "times",
+            default="0.25, 0.5, 0.75",
+            tooltip="A timing chart: when, between 0 and 1, a frame is made in each gap, such as 0.5, 0.75 or 1/2 3/4. "
+            "One list for all gaps, or one for each gap with ; between them.",
+        )
+        curve = io.String.Input(
+            "curve",
+            default="0.42, 0, 0.58, 1",
+            tooltip="The two inner points x1, y1, x2, y2 of a cubic curve, as in CSS, each 0 to 1.",
+        )
+        ease_over = io.Combo.Input(
+            "ease_over",
+            options=list(EASE_OVER),
+            default=EASE_OVER[0],
+            tooltip="each gap eases from image to image and leaves each at its frame; whole length speeds a clip up "
+            "or down from its first to its last frame.",
+        )
+        return io.Schema(
+            node_id="InbetweenInterpolate",
+            display_name="Interpolate Frames",
+            category="in-between/interpolate",
+            description="Make the frames between keyframes, or raise the frame count or frame rate of a clip. "
+            "Frames that exist are passed on unchanged.",
+            search_aliases=[
+                "frame interpolation",
+                "slow motion",
+                "vfi",
+                "rife",
+                "film",
+                "smooth",
+                "fps",
+                "tween",
+                "inbetween",
+            ],
+            inputs=[
+                Interpolator.Input("interpolator", tooltip="What makes the frames, from Load Interpolator."),
+                io.MultiType.Input(
+                    "frames", [io.Image, Keyframes], tooltip="Keyframes, or a clip of two or more frames."
+                ),
+                io.DynamicCombo.Input(
+                    "timing",
+                    options=[
+                        io.DynamicCombo.Option(AS_KEYFRAMED, []),
+                        io.DynamicCombo.Option("multiplier", [multiplier]),
+                        io.DynamicCombo.Option("frame count", [count]),
+                        io.DynamicCombo.Option("frame rate", [source_fps, target_fps]),
+                        io.DynamicCombo.Option("times", [times]),
+                    ],
+                    tooltip="How many frames: as keyframed takes the frame count of the keyframes; a clip needs one of "
+                    "the others. times makes frames at the times of a chart, wherever the keyframes stand.",
+                ),
+                io.DynamicCombo.Input(
+                    "easing",
+                    options=[
+                        io.DynamicCombo.Option(LINEAR, []),
+                        *(io.DynamicCombo.Option(name, [ease_over]) for name in CURVES if name != LINEAR),
+                        io.DynamicCombo.Option(BEZIER, [curve, ease_over]),
+                    ],
+                    optional=True,
+                    tooltip="How motion speeds up and slows down. The number of frames stays.",
+                ),
+                io.Int.Input(
+                    "hold",
+                    default=1,
+                    min=1,
+                    max=64,
+                    optional=True,
+                    tooltip="Frames for which each new picture is shown: 1 for smooth motion, 2 for animation on twos. "
+                    "The number of frames stays, and so do the images that came in.",
+                ),
+                io.Combo.Input(
+                    "method",
+                    options=[DIRECT, RECURSIVE],
+                    default=DIRECT,
+                    optional=True,
+                    tooltip="direct makes each frame at its time. recursive makes the frame half-way, then those "
+                    "half-way to it, and so on: for multipliers 2, 4, 8 and so on. PerVFI was trained for half-way "
+                    "only (t = 0.5); with direct, all other times are beyond its training. FILM was too, and halves "
+                    "with direct as well wherever it can.",
+                ),
+                *settings_inputs(),
+            ],
+            outputs=[
+                io.Image.Output(display_name="frames", tooltip="All frames, those that came in among them."),
+                io.String.Output(
+                    display_name="report", tooltip="Counts, cuts that were found, and where frames were cross-faded."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        interpolator: Engine,
+        frames: KeyframeSet | Input.Image,
+        timing: dict[str, Any],
+        easing: dict[str, Any] | None = None,
+        hold: int = 1,
+        method: str = DIRECT,
+        **settings: Any,
+    ) -> io.NodeOutput:
+        plan = plan_frames(frames, **timing, **(easing or {}), hold=hold)
+        recursive = method == RECURSIVE
+        result_THWC, report = interpolate(plan.sources, plan.instants, interpolator, settings, recursive)
+        show_report(report.text())
+        return io.NodeOutput(result_THWC, report.text())

@@ -1,0 +1,102 @@
+"""Refine Frames: chosen frames of a clip made anew from those beside them."""
+
+from typing import Any
+
+from comfy_api.latest import Input, io
+
+from ...core.interpolation.contract import Engine
+from ...core.interpolation.defects import SCORES
+from ...core.keyframes.keyframe_set import KeyframeSet
+from ...host.interpolation.run import refine
+from ...host.runtime import show_report
+from ..checked_node import InbetweenNode
+from ..types import Interpolator, Keyframes
+from .render_settings import settings_inputs
+
+
+class InbetweenRefine(InbetweenNode):
+    """Makes chosen frames anew from the frames beside them."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        passes = io.Int.Input(
+            "passes",
+            default=1,
+            min=1,
+            max=8,
+            tooltip="1 makes frames 1, 3, 5, ... anew; 2 then makes 2, 4, 6, ... anew from those, and so on in turn.",
+        )
+        frames = io.String.Input(
+            "frames", default="1", tooltip="Frame numbers from 0, such as 3, 8-11, -2. Not the first and not the last."
+        )
+        score = io.Combo.Input(
+            "score",
+            options=list(SCORES),
+            tooltip="What is bad about a frame: flicker, unlike both neighbours; blur, less detail than both; ghost, "
+            "things seen twice.",
+        )
+        count = io.Int.Input(
+            "count", default=5, min=1, max=100000, tooltip="At most so many frames, the worst ones first."
+        )
+        return io.Schema(
+            node_id="InbetweenRefine",
+            display_name="Refine Frames",
+            category="in-between/finish",
+            description="Make chosen frames of a clip anew from the frames beside them, against flicker, blur and "
+            "ghosts of any engine. Keyframes stay untouched.",
+            search_aliases=[
+                "deflicker",
+                "clean frames",
+                "fix frames",
+                "repair",
+                "ghosting",
+                "deblur",
+                "pervfi refiner",
+            ],
+            inputs=[
+                Interpolator.Input("interpolator", tooltip="What makes the frames, from Load Interpolator."),
+                io.Image.Input("images", tooltip="A clip of three or more frames, from any engine."),
+                io.DynamicCombo.Input(
+                    "which",
+                    options=[
+                        io.DynamicCombo.Option("every other", [passes]),
+                        io.DynamicCombo.Option("list", [frames]),
+                        io.DynamicCombo.Option("worst", [score, count]),
+                    ],
+                    tooltip="Frames to make anew: every other one, those of a list, or the worst by a score. Several "
+                    "in a row are made from the nearest good frames on both sides.",
+                ),
+                io.Float.Input(
+                    "strength",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="How much of the new frame: 1 replaces the old one, 0.5 is half of each.",
+                ),
+                Keyframes.Input(
+                    "keyframes", optional=True, tooltip="The frames at which these stand are never changed."
+                ),
+                *settings_inputs(),
+            ],
+            outputs=[
+                io.Image.Output(display_name="frames", tooltip="As many frames as came in."),
+                io.String.Output(
+                    display_name="report", tooltip="Which frames were made anew, and by how much each changed."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        interpolator: Engine,
+        images: Input.Image,
+        which: dict[str, Any],
+        strength: float,
+        keyframes: KeyframeSet | None = None,
+        **settings: Any,
+    ) -> io.NodeOutput:
+        result_THWC, report = refine(images, which, interpolator, settings, strength, keyframes)
+        show_report(report.text())
+        return io.NodeOutput(result_THWC, report.text())

@@ -1,0 +1,146 @@
+"""Keyframes: the images to go through, and where."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from comfy_api.latest import io
+
+from ...core.errors import InbetweenError
+from ...core.keyframes.keyframe_set import keyframes_of
+from ...core.keyframes.positions import parse_positions, resolve_positions
+from ...core.pictures.fit import FITS, Fit
+from ...core.timing.frame_counts import FRAME_RULES, check_frame_count
+from ..checked_node import InbetweenNode
+from ..timing.trained_lengths import trained_lengths
+from ..types import Keyframes
+from ..validation import verdict
+
+
+class InbetweenKeyframes(InbetweenNode):
+    """Images on a time line."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        image = io.Image.Input(
+            "image", optional=True, tooltip="One image, or a batch whose images become keyframes one after the other."
+        )
+        return io.Schema(
+            node_id="InbetweenKeyframes",
+            display_name="Keyframes",
+            category="in-between",
+            description="Put images at their frames on a time line; an engine makes the frames between.",
+            search_aliases=["keyframe", "start end frame", "first last frame", "middle frame", "inbetween", "tween"],
+            inputs=[
+                io.Autogrow.Input(
+                    "images",
+                    template=io.Autogrow.TemplatePrefix(image, prefix="image", min=2, max=50),
+                    tooltip="The keyframes in order. A new socket appears as soon as the last one is taken.",
+                ),
+                io.Int.Input(
+                    "frame_count",
+                    default=25,
+                    min=2,
+                    max=100000,
+                    tooltip="Length of the result in frames, first and last frame included.",
+                ),
+                io.Combo.Input(
+                    "fit",
+                    options=list(FITS),
+                    default="crop",
+                    tooltip="How images of another size are fitted: crop fills and cuts, pad shows all on black, "
+                    "stretch ignores the aspect ratio, off refuses them.",
+                ),
+                io.Combo.Input(
+                    "frame_rule",
+                    options=list(FRAME_RULES),
+                    default="any",
+                    advanced=True,
+                    extra_dict={"trained_lengths": trained_lengths()},  # for the timeline
+                    tooltip="Which frame counts the engine can make: any, 4n+1 (5, 9, ... 81) for Wan, or 8n+1 (9, 17, "
+                    "... 257) for LTX-Video.",
+                ),
+                io.Int.Input(
+                    "width",
+                    default=0,
+                    min=0,
+                    max=16384,
+                    advanced=True,
+                    tooltip="Width of all keyframes in pixels; 0 takes that of the first image.",
+                ),
+                io.Int.Input(
+                    "height",
+                    default=0,
+                    min=0,
+                    max=16384,
+                    advanced=True,
+                    tooltip="Height of all keyframes in pixels; 0 takes that of the first image.",
+                ),
+                io.Int.Input(
+                    "multiple_of",
+                    default=1,
+                    min=1,
+                    max=256,
+                    advanced=True,
+                    tooltip="Round width and height to the nearest multiple: 16 for Wan, 64 for SVD, 1 for any size.",
+                ),
+                io.Boolean.Input(
+                    "loop",
+                    default=False,
+                    optional=True,
+                    tooltip="The image at frame 0 stands at the last frame again, so that the clip ends where it "
+                    "began; one image is enough. Switch on loop in Finish Frames too.",
+                ),
+                io.String.Input(
+                    "positions",
+                    default="",
+                    optional=True,
+                    tooltip="Frame of each image, 0 is the first and -1 the last: 0, 24, -1. "
+                    "With strength: 0, 24:0.8, -1. Empty spreads them evenly. With loop the last frame is taken.",
+                ),
+            ],
+            outputs=[
+                Keyframes.Output(display_name="keyframes", tooltip="The images with their frames, for any engine.")
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(
+        cls,
+        frame_count: int | None = None,
+        frame_rule: str | None = None,
+        loop: bool | None = None,
+        positions: str | None = None,
+        images: object = None,
+    ) -> bool | str:
+        def check() -> None:
+            if frame_rule is not None and frame_rule not in FRAME_RULES:
+                raise InbetweenError(
+                    f'frame_rule is "{frame_rule}"; choose {", ".join(FRAME_RULES[:-1])} or {FRAME_RULES[-1]}.'
+                )
+            if frame_count is not None:
+                check_frame_count(frame_count, frame_rule or "any")
+            if positions is not None:
+                parsed = parse_positions(positions)
+                if frame_count is not None:
+                    resolve_positions(parsed, frame_count, bool(loop))
+
+        return verdict(check)
+
+    @classmethod
+    def execute(
+        cls,
+        images: Mapping[str, Any],
+        frame_count: int,
+        fit: Fit,
+        frame_rule: str,
+        width: int,
+        height: int,
+        multiple_of: int,
+        loop: bool = False,
+        positions: str = "",
+    ) -> io.NodeOutput:
+        images_HWC = [image_HWC for batch_THWC in images.values() for image_HWC in batch_THWC]
+        size = {"width": width, "height": height, "multiple_of": multiple_of}
+        keyframes = keyframes_of(images_HWC, positions, frame_count, frame_rule, loop, fit=fit, **size)
+        # What only a run knows: the length through a link, and how many images the batches hold. For the timeline.
+        return io.NodeOutput(keyframes, ui={"frame_count": [frame_count], "image_count": [len(images_HWC)]})

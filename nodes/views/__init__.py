@@ -1,0 +1,1 @@
+"""Nodes that show: pictures and reports."""

@@ -1,0 +1,53 @@
+"""Engine Advice: which engine and length fit the keyframes."""
+
+from comfy_api.latest import io
+
+from ...core.keyframes.keyframe_set import KeyframeSet
+from ...core.views.advice import advise, measure_gaps
+from ...host.runtime import Progress, gpu_memory_gib, show_report
+from ..checked_node import InbetweenNode
+from ..types import Keyframes
+
+
+class InbetweenAdvise(InbetweenNode):
+    """Measures the keyframes and says which graph to take."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InbetweenAdvise",
+            display_name="Engine Advice",
+            category="in-between/look",
+            description="Measure the motion between keyframes and say which engine and which length fit, with numbers.",
+            search_aliases=["which engine", "choose model", "recommend", "motion between keyframes", "how many frames"],
+            is_output_node=True,
+            inputs=[
+                Keyframes.Input("keyframes", tooltip="The keyframes to be judged; nothing is made of them."),
+                io.Boolean.Input(
+                    "has_sound", default=False, tooltip="Lips or motion are to follow a sound, which Wan alone can do."
+                ),
+                io.Float.Input(
+                    "gpu_memory",
+                    default=0.0,
+                    min=0.0,
+                    max=1024.0,
+                    step=1.0,
+                    advanced=True,
+                    tooltip="Memory of the GPU in GiB, for advice about another machine; 0 takes that of this one.",
+                ),
+            ],
+            outputs=[
+                io.String.Output(
+                    display_name="report",
+                    tooltip="The advice, then for each two keyframes how far the motion goes, how much of the "
+                    "difference it explains, and how many frames are an ordinary pace.",
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, keyframes: KeyframeSet, has_sound: bool, gpu_memory: float) -> io.NodeOutput:
+        gaps = measure_gaps(keyframes, Progress(len(keyframes.keyframes) - 1))
+        report = advise(gaps, keyframes.frame_count, has_sound, gpu_memory or gpu_memory_gib())
+        show_report(report)
+        return io.NodeOutput(report)

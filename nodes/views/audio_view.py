@@ -1,0 +1,94 @@
+"""Audio View: sound, frames and what each latent frame hears, on one time axis."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from comfy_api.latest import io, ui
+
+from ...core.sound.timing import span_of_clip
+from ...core.timing.frame_counts import exact
+from ...host.runtime import show_report
+from ...host.sound.adapter import view_audio
+from ..checked_node import InbetweenNode
+from ..sound.inputs import fps_input, offset_input, start_input
+from ..types import Keyframes, ModelPatch
+from ..validation import verdict
+
+BY_COUNT, BY_KEYFRAMES = "frame count", "keyframes"
+
+
+class InbetweenAudioView(InbetweenNode):
+    """Draws audio over the frames of a clip."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        frame_count = io.Int.Input(
+            "frame_count",
+            default=81,
+            min=5,
+            max=100000,
+            step=4,
+            tooltip="Frames of the clip: 4n+1, both ends included.",
+        )
+        keyframes = Keyframes.Input("keyframes", tooltip="Their length is that of the clip, and they are marked.")
+        return io.Schema(
+            node_id="InbetweenAudioView",
+            display_name="Audio View",
+            category="in-between/look",
+            description="Draw the sound of a clip, its frames, its latent frames and what each of them hears on one "
+            "time axis: to see whether a word falls where it should.",
+            search_aliases=["waveform", "audio timeline", "lip sync check", "audio windows"],
+            is_output_node=True,
+            inputs=[
+                io.Audio.Input("audio", tooltip="The audio that goes into Apply Audio Adapter."),
+                io.DynamicCombo.Input(
+                    "length",
+                    options=[
+                        io.DynamicCombo.Option(BY_COUNT, [frame_count]),
+                        io.DynamicCombo.Option(BY_KEYFRAMES, [keyframes]),
+                    ],
+                    tooltip="Where the length of the clip comes from.",
+                ),
+                fps_input("Frames per second of the clip."),
+                start_input(),
+                offset_input(),
+                ModelPatch.Input(
+                    "audio_adapter",
+                    optional=True,
+                    tooltip="Whose windows are shown; without one those of StableAvatar and FantasyTalking.",
+                ),
+                io.Int.Input("width", default=1400, min=480, max=8192, tooltip="Of the picture in pixels."),
+                io.Int.Input("height", default=620, min=360, max=8192, tooltip="Of the picture in pixels."),
+            ],
+            outputs=[
+                io.Image.Output(display_name="image", tooltip="The picture, which is shown on the node, too."),
+                io.String.Output(
+                    display_name="report", tooltip="From where to where the clip hears, and what is silent."
+                ),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, fps: float | None = None, length: object = None) -> bool | str:
+        # The host always passes on what is dynamic, without its values.
+        return verdict(lambda: fps is None or exact(fps, "fps"))
+
+    @classmethod
+    def execute(
+        cls,
+        audio: Mapping[str, Any],
+        length: Mapping[str, Any],
+        fps: float,
+        start_seconds: float,
+        offset_ms: int,
+        width: int,
+        height: int,
+        audio_adapter: Any = None,
+    ) -> io.NodeOutput:
+        keyframes = length.get("keyframes")
+        frame_count = keyframes.frame_count if keyframes else length["frame_count"]
+        placed = keyframes.frames if keyframes else ()
+        span = span_of_clip(frame_count, fps, start_seconds, offset_ms)
+        picture, report = view_audio(audio, span, audio_adapter, placed, (width, height))
+        show_report(report)
+        return io.NodeOutput(picture, report, ui=ui.PreviewImage(picture, cls=cls))

@@ -1,0 +1,45 @@
+"""Motion Plot: where a clip jumps, at one look."""
+
+from comfy_api.latest import Input, io, ui
+
+from ...core.flow.clip_motion import measure_motion
+from ...core.keyframes.keyframe_set import KeyframeSet
+from ...core.views.motion_plot import motion_plot
+from ...host.runtime import Progress, show_report
+from ..checked_node import InbetweenNode
+from ..types import Keyframes
+
+
+class InbetweenMotionPlot(InbetweenNode):
+    """Draws motion, flicker and colour step over the frames of a clip."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InbetweenMotionPlot",
+            display_name="Motion Plot",
+            category="in-between/look",
+            description="Draw motion, flicker and colour step over the frames of a clip; what jumps is marked.",
+            search_aliases=["flicker", "jump", "temporal consistency", "motion graph", "quality check", "color shift"],
+            is_output_node=True,
+            inputs=[
+                io.Image.Input("images", tooltip="A clip of two or more frames."),
+                Keyframes.Input("keyframes", optional=True, tooltip="Marks these frames in the plot."),
+                io.Int.Input("width", default=1200, min=320, max=4096, step=8, tooltip="Width of the plot in pixels."),
+                io.Int.Input("height", default=720, min=240, max=4096, step=8, tooltip="Height of the plot in pixels."),
+            ],
+            outputs=[
+                io.Image.Output(display_name="plot", tooltip="The picture, which is shown on the node, too."),
+                io.String.Output(display_name="report", tooltip="The means, and every frame at which the clip jumps."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, images: Input.Image, width: int, height: int, keyframes: KeyframeSet | None = None
+    ) -> io.NodeOutput:
+        motion = measure_motion(images, Progress(len(images) - 1))
+        marked = keyframes.frames if keyframes is not None else ()
+        plot = motion_plot(motion, marked, width, height)
+        show_report(motion.report())
+        return io.NodeOutput(plot, motion.report(), ui=ui.PreviewImage(plot, cls=cls))

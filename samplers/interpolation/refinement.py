@@ -1,0 +1,138 @@
+"""Make chosen frames of a clip anew from the frames beside them, to take away flicker, blur and ghosts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+
+from ...core.interpolation.contract import FramePair, Interpolator
+from ...core.limits import check_between
+from ...core.progress import ProgressCallback, no_progress
+from ...core.reports import report_text
+from .halving import half_way, halved, is_halved, untrained_times
+
+MOST_LISTED = 40  # frames named one by one in the report
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """What was done to a clip.
+
+    changed: for each frame that was made anew, its mean difference from what came in, of the range 0 to 1.
+    kept: keyframes that were chosen and left alone.
+    cut: chosen frames left alone because the frames beside them show different scenes.
+    untrained: frames made at times between their neighbours for which the engine was not trained.
+    """
+
+    engine: str
+    frame_count: int
+    changed: dict[int, float]
+    kept: tuple[int, ...]
+    cut: tuple[int, ...]
+    untrained: tuple[int, ...] = ()
+
+    def text(self) -> str:
+        """How many frames, by how much each was changed, what was left alone."""
+        told = [f"{frame} ({self.changed[frame]:.4f})" for frame in sorted(self.changed)][:MOST_LISTED]
+        more = len(self.changed) - len(told)
+        lines = [f"{self.engine}: {len(self.changed)} of {self.frame_count} frames made anew."]
+        if told:
+            lines.append(
+                f"Changed by so much of the range in the mean: {', '.join(told)}{f' and {more} more' * (more > 0)}."
+            )
+        if self.kept:
+            lines.append(f"Keyframes stay: {', '.join(map(str, self.kept))}.")
+        warnings = []
+        if self.cut:
+            warnings.append(f"at a cut, so left alone: {', '.join(map(str, self.cut))}.")
+        if self.untrained:
+            warnings.append(
+                f"{self.engine} was trained for the frame half-way only, and these are not: "
+                f"{', '.join(map(str, self.untrained))}; choose 1, 3 or 7 frames in a row, or every other."
+            )
+        return report_text(lines, warnings)
+
+
+def refine_frames(
+    frames_THWC: Tensor,
+    passes: Sequence[Sequence[int]],
+    interpolator: Interpolator,
+    strength: float,
+    keyframes: Sequence[int],
+    result_THWC: Tensor,
+    on_frames: ProgressCallback = no_progress,
+) -> Refinement:
+    """Make frames anew from the nearest frames on both sides that are not chosen, pass by pass.
+
+    Args:
+        frames_THWC: a clip in [0, 1].
+        passes: the frames of each pass, none of them the first or last; a pass sees what the one before made.
+        interpolator: makes a frame from two others.
+        strength: 0 leaves frames as they are, 1 replaces them.
+        keyframes: frames that stay as they are, bit by bit.
+        result_THWC: is written to; any device, any floating type, as many frames.
+        on_frames: called with 0 before each run of neighbouring frames and with n after n of them; may raise.
+
+    Returns:
+        What was done.
+
+    Raises:
+        InbetweenError: strength is not 0 to 1.
+    """
+    check_between(strength, "strength", 0, 1)
+    result_THWC.copy_(frames_THWC)
+    fixed, changed, cut, untrained = set(keyframes), set(), set(), set()
+    for chosen in passes:
+        for run in _runs([frame for frame in chosen if frame not in fixed]):
+            on_frames(0)
+            before, after = run[0] - 1, run[-1] + 1
+            first_HWC, second_HWC = result_THWC[before].clone(), result_THWC[after].clone()
+            pair = interpolator.prepare(first_HWC, second_HWC)
+            if pair.is_cut:
+                cut |= set(run)
+                on_frames(len(run))
+                continue
+            time_of = {frame: Fraction(frame - before, after - before) for frame in run}
+            beyond = untrained_times(interpolator, time_of.values())
+            untrained |= {frame for frame, time in time_of.items() if time in beyond}
+            made = _made(interpolator, pair, first_HWC, second_HWC, list(time_of.values()))
+            for frame, made_HWC in zip(run, made, strict=True):
+                result_THWC[frame].copy_(torch.lerp(result_THWC[frame], made_HWC.to(result_THWC), strength))
+                changed.add(frame)
+                on_frames(1)
+    differences = {
+        frame: float((result_THWC[frame] - frames_THWC[frame].to(result_THWC)).abs().mean())
+        for frame in sorted(changed)
+    }
+    kept = sorted(fixed & {frame for chosen in passes for frame in chosen})
+    left = tuple(sorted(cut - changed))
+    return Refinement(interpolator.name, len(frames_THWC), differences, tuple(kept), left, tuple(sorted(untrained)))
+
+
+def _made(
+    interpolator: Interpolator,
+    pair: FramePair,
+    first_HWC: Tensor,
+    second_HWC: Tensor,
+    times: Sequence[Fraction],
+) -> Iterator[Tensor]:
+    """The pictures at these times between two frames, one after the other."""
+    if is_halved(interpolator, times):
+        for picture_HWC, _ in halved(interpolator, first_HWC, half_way(pair), second_HWC, times):
+            yield picture_HWC
+    else:
+        for time in times:
+            yield pair.render([float(time)]).frames_THWC[0]
+
+
+def _runs(frames: list[int]) -> list[list[int]]:
+    """Neighbouring frames together."""
+    runs: list[list[int]] = []
+    for frame in frames:
+        if runs and frame == runs[-1][-1] + 1:
+            runs[-1].append(frame)
+        else:
+            runs.append([frame])
+    return runs

@@ -1,0 +1,1 @@
+"""Both directions of a clip at once, and repeated steps."""

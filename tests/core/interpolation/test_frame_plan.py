@@ -1,0 +1,98 @@
+"""Planning frames: every timing, easing and hold, of clips and of keyframes, and what cannot be asked for."""
+
+from fractions import Fraction
+
+import pytest
+import torch
+from comfyui_inbetween.core.errors import InbetweenError
+from comfyui_inbetween.core.interpolation.frame_plan import plan_frames
+from comfyui_inbetween.core.keyframes.keyframe_set import Keyframe, KeyframeSet
+from comfyui_inbetween.core.timing.easing import CURVES, eased
+from comfyui_inbetween.core.timing.moments import Instant
+
+CLIP = torch.rand(3, 4, 4, 3)
+
+
+def keyframes(*frames, length=9):
+    return KeyframeSet(length, tuple(Keyframe(frame, torch.full((4, 4, 3), frame / 10)) for frame in frames))
+
+
+def shown(plan):
+    """On the sources' own time line: 1.5 is half-way from source 1 to source 2."""
+    return [instant.source + instant.time for instant in plan.instants]
+
+
+def test_keyframes_as_keyframed():
+    plan = plan_frames(keyframes(0, 4, 8))
+    assert shown(plan) == [Fraction(frame, 4) for frame in range(9)]
+    assert [float(image_HWC[0, 0, 0]) for image_HWC in plan.sources] == pytest.approx([0, 0.4, 0.8])
+
+
+def test_before_the_first_and_after_the_last_keyframe_it_is_held():
+    assert shown(plan_frames(keyframes(2, 4, length=7))) == [0, 0, 0, Fraction(1, 2), 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("timing", "values", "moments"),
+    [
+        ("multiplier", {"multiplier": 2}, [0, 0.5, 1, 1.5, 2]),
+        ("frame count", {"frame_count": 4}, [0, Fraction(2, 3), Fraction(4, 3), 2]),
+        ("frame rate", {"source_fps": 24.0, "target_fps": 36.0}, [0, Fraction(2, 3), Fraction(4, 3), 2]),
+        ("times", {"times": "1/4; 1/2 3/4"}, [0, 0.25, 1, 1.5, 1.75, 2]),
+    ],
+)
+def test_each_timing_reads_its_own_values(timing, values, moments):
+    """And none of the others."""
+    others = {"multiplier": 7, "frame_count": 99, "source_fps": 1.0, "target_fps": 9.0, "times": "not a number"}
+    plan = plan_frames(CLIP, timing, **{**others, **values})
+    assert shown(plan) == moments
+    assert torch.equal(plan.sources, CLIP)
+
+
+def test_with_times_keyframes_are_taken_in_their_order():
+    assert shown(plan_frames(keyframes(0, 1, 8), "times", times="1/2")) == [0, 0.5, 1, 1.5, 2]
+    assert shown(plan_frames(keyframes(0, 1, 8), "multiplier", multiplier=1))[1:3] == [1, 1 + Fraction(1, 7)]
+
+
+def test_easing_moves_frames_and_leaves_their_number():
+    plan = plan_frames(CLIP, "multiplier", multiplier=4, easing="ease in")
+    straight = [Fraction(number, 4) for number in range(9)]
+    assert shown(plan) == eased(straight, range(3), CURVES["ease in"])
+    assert shown(plan)[1] < Fraction(1, 4)
+    whole = plan_frames(CLIP, "multiplier", multiplier=4, easing="ease in", ease_over="whole length")
+    assert shown(whole) == eased(straight, range(3), CURVES["ease in"], "whole length")
+    curve = plan_frames(CLIP, "multiplier", multiplier=4, easing="bezier", curve="0, 1, 0, 1")
+    assert shown(curve) == eased(straight, range(3), (0, 1, 0, 1))
+
+
+def test_keyframes_ease_at_their_own_frames():
+    plan = plan_frames(keyframes(0, 2, 8), easing="ease in and out")
+    assert plan.instants[2] == Instant(1, Fraction(0))
+    assert plan.instants[5] == Instant(1, Fraction(1, 2))  # the middle of a symmetrical curve
+    assert plan.instants[3].time < Fraction(1, 6)
+
+
+def test_hold_repeats_pictures_after_easing():
+    plan = plan_frames(CLIP, "multiplier", multiplier=4, hold=2, easing="ease in")
+    easy = shown(plan_frames(CLIP, "multiplier", multiplier=4, easing="ease in"))
+    assert shown(plan) == [easy[0], easy[0], easy[2], easy[2], easy[4], easy[4], easy[6], easy[6], easy[8]]
+
+
+@pytest.mark.parametrize(
+    ("frames", "asked", "message"),
+    [
+        (CLIP, {}, 'timing "as keyframed" needs keyframes; for a clip choose multiplier, frame count'),
+        (CLIP[:1], {"timing": "multiplier"}, "frames holds one frame; connect a clip of 2 or more, or keyframes"),
+        (CLIP[0], {"timing": "multiplier"}, r"frames has the shape \(4, 4, 3\)"),
+        (CLIP, {"timing": "multiplier", "multiplier": 0}, "multiplier is 0"),
+        (CLIP, {"timing": "frame count", "frame_count": 1}, "frame_count is 1"),
+        (CLIP, {"timing": "frame rate", "target_fps": float("nan")}, "target_fps is nan"),
+        (CLIP, {"timing": "times", "times": "2"}, "times: 2 is not between 0 and 1"),
+        (CLIP, {"timing": "multiplier", "easing": "bezier", "curve": "1"}, "curve has 1 numbers"),
+        (CLIP, {"timing": "multiplier", "hold": 0}, "hold is 0"),
+        (keyframes(0, 8), {"easing": "ease in", "ease_over": "whole length"}, "would move the keyframes off their fr"),
+    ],
+)
+def test_what_cannot_be_planned(frames, asked, message):
+    with pytest.raises(InbetweenError, match=message):
+        plan_frames(frames, **asked)

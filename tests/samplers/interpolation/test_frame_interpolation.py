@@ -1,0 +1,171 @@
+"""Running an interpolator over a sequence: which pairs, which times, what is copied, what is reported."""
+
+from fractions import Fraction
+
+import pytest
+import torch
+from comfyui_inbetween.core.errors import InbetweenError
+from comfyui_inbetween.core.interpolation.contract import Rendered
+from comfyui_inbetween.core.timing.easing import held
+from comfyui_inbetween.core.timing.moments import Instant, locate, moments_by_multiplier, moments_by_rate
+from comfyui_inbetween.samplers.interpolation.frame_interpolation import (
+    InterpolationReport,
+    PairReport,
+    interpolate_frames,
+)
+
+
+class CrossFade:
+    """The simplest interpolator. Notes what it was asked; runs out of memory above `most` times at once."""
+
+    name = "cross-fade"
+    device = torch.device("cpu")
+    bytes_per_pixel = 12
+    by_halving = False
+
+    def __init__(self, most=1000):
+        self.most, self.prepared, self.rendered = most, [], []
+
+    def prepare(self, first_HWC, second_HWC):
+        self.prepared.append((first_HWC, second_HWC))
+        return CrossFadePair(self, first_HWC, second_HWC)
+
+
+class CrossFadePair:
+    is_cut = False
+
+    def __init__(self, owner, first_HWC, second_HWC):
+        self.owner, self.first_HWC, self.second_HWC = owner, first_HWC, second_HWC
+
+    def render(self, times):
+        if len(times) > self.owner.most:
+            raise torch.OutOfMemoryError
+        self.owner.rendered.append(len(times))
+        frames_THWC = torch.stack([torch.lerp(self.first_HWC, self.second_HWC, time) for time in times])
+        return Rendered(frames_THWC, tuple(times))
+
+
+def ramp(count):
+    """Frame k holds the value k everywhere."""
+    return torch.arange(float(count)).view(-1, 1, 1, 1).expand(-1, 2, 3, 3).contiguous()
+
+
+def run(sources, moments, interpolator=None, positions=None, **options):
+    instants = locate(moments, positions or range(len(sources)))
+    result = torch.full((len(instants), 2, 3, 3), -1.0)
+    report = interpolate_frames(sources, instants, interpolator or CrossFade(), result, **options)
+    return result[:, 0, 0, 0].tolist(), report
+
+
+def test_every_frame_shows_its_moment():
+    assert run(ramp(4), moments_by_multiplier(4, 4))[0] == [number / 4 for number in range(13)]
+    assert run(ramp(4), moments_by_rate(4, 2, 5))[0] == pytest.approx([0.4 * number for number in range(8)])
+
+
+def test_source_frames_are_copied_and_each_pair_is_prepared_once():
+    interpolator = CrossFade()
+    sources = ramp(3)
+    values, _ = run(sources, moments_by_multiplier(3, 3), interpolator, batch=1)
+    assert values[::3] == [0, 1, 2]
+    assert [(int(a[0, 0, 0]), int(b[0, 0, 0])) for a, b in interpolator.prepared] == [(0, 1), (1, 2)]
+
+
+def test_pairs_without_a_frame_between_are_not_prepared():
+    interpolator = CrossFade()
+    values, report = run(ramp(5), moments_by_multiplier(5, 1), interpolator)
+    assert values == [0, 1, 2, 3, 4]
+    assert interpolator.prepared == []
+    assert report.pairs == {}
+
+
+def test_keyframes_as_a_list_with_held_ends():
+    sources = [torch.full((2, 3, 3), 10.0), torch.full((2, 3, 3), 20.0)]
+    moments = [Fraction(frame) for frame in range(6)]
+    assert run(sources, moments, positions=[1, 3])[0] == [10, 10, 15, 20, 20, 20]
+
+
+def test_batches_hold_as_many_times_as_allowed():
+    interpolator = CrossFade()
+    run(ramp(2), moments_by_multiplier(2, 8), interpolator, batch=3)
+    assert interpolator.rendered == [3, 3, 1]
+
+
+def test_running_out_of_memory_halves_the_batch_for_good():
+    interpolator = CrossFade(most=2)
+    values, _ = run(ramp(3), moments_by_multiplier(3, 6), interpolator, batch=8)
+    assert values == pytest.approx([number / 6 for number in range(13)])
+    assert interpolator.rendered == [2, 2, 1, 2, 2, 1]
+
+
+def test_running_out_of_memory_with_one_frame_is_an_error():
+    with pytest.raises(torch.OutOfMemoryError):
+        run(ramp(2), moments_by_multiplier(2, 2), CrossFade(most=0))
+
+
+def test_progress_adds_up_and_can_stop_the_work():
+    done = []
+    run(ramp(3), moments_by_multiplier(3, 4), on_frames=done.append, batch=2)
+    assert sum(done) == 9
+    interpolator = CrossFade()
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(ramp(3), moments_by_multiplier(3, 4), interpolator, on_frames=stop)
+    assert interpolator.prepared == []
+
+
+def test_half_precision_results_and_inputs_left_alone():
+    sources = ramp(3)
+    instants = locate(moments_by_multiplier(3, 2), range(3))
+    result = torch.empty((5, 2, 3, 3), dtype=torch.float16)
+    interpolate_frames(sources, instants, CrossFade(), result)
+    assert result[:, 0, 0, 0].tolist() == [0, 0.5, 1, 1.5, 2]
+    assert torch.equal(sources, ramp(3))
+
+
+def test_a_result_of_the_wrong_length_is_refused():
+    with pytest.raises(InbetweenError, match="2 frames were asked for but the result holds 3"):
+        interpolate_frames(ramp(2), [Instant(0, Fraction(0))] * 2, CrossFade(), torch.empty(3, 2, 3, 3))
+
+
+def test_a_held_picture_is_made_once():
+    interpolator = CrossFade()
+    moments = held(moments_by_multiplier(3, 6), range(3), 2)
+    values, report = run(ramp(3), moments, interpolator, batch=8)
+    assert values == pytest.approx([float(moment) for moment in moments])
+    assert interpolator.rendered == [2, 2]
+    assert report.frame_count == 13
+
+
+def test_between_two_equal_pictures_nothing_is_made():
+    sources = torch.ones(3, 2, 3, 3)
+    sources[2] = 2
+    interpolator = CrossFade()
+    values, report = run(sources, moments_by_multiplier(3, 4), interpolator)
+    assert values == [1, 1, 1, 1, 1, 1.25, 1.5, 1.75, 2]
+    assert len(interpolator.prepared) == 1
+    assert report.pairs[0] == PairReport(is_still=True)
+    text = "cross-fade: 9 frames from 3.\nAttention: same picture, so nothing moves, at 0 and 1."
+    assert report.text().startswith(text)
+
+
+def test_a_pair_s_cross_faded_area_is_the_mean_over_its_frames():
+    _, report = run(ramp(2), moments_by_multiplier(2, 8), batch=3)
+    assert report.pairs == {0: PairReport(is_cut=False, blended=0.5)}
+
+
+def test_report_names_cuts_and_the_most_faded_pairs():
+    pairs = {
+        0: PairReport(is_cut=False, blended=0.01),
+        1: PairReport(is_cut=True, blended=0.0),
+        2: PairReport(is_cut=False, blended=0.2),
+        3: PairReport(is_cut=False, blended=0.5),
+    }
+    assert InterpolationReport("flow", 5, 9, pairs).text() == (
+        "flow: 9 frames from 5.\nAttention: cut, nearer frame held, between 1 and 2.\n"
+        "Attention: cross-faded where no motion was found between 3 and 4 (50% of the area); 2 and 3 (20% of the area)."
+    )
+    many = {source: PairReport(is_cut=True, blended=0.0) for source in range(20)}
+    assert InterpolationReport("flow", 21, 41, many).text().endswith("; 5 and 6; and 14 more.")

@@ -1,0 +1,133 @@
+"""Refining: which frames are made of which, what stays, what is told."""
+
+import pytest
+import torch
+from comfyui_inbetween.core.interpolation.contract import Rendered
+from comfyui_inbetween.core.interpolation.frame_choice import every_other
+from comfyui_inbetween.samplers.interpolation.refinement import Refinement, refine_frames
+
+
+class Between:
+    """The weighted mean of the two frames; a cut where they differ by more than `cut`."""
+
+    name, device, bytes_per_pixel = "mean", torch.device("cpu"), 12
+
+    def __init__(self, cut=1e9, by_halving=False):
+        self.cut, self.by_halving, self.prepared, self.rendered = cut, by_halving, [], []
+
+    def prepare(self, first_HWC, second_HWC):
+        self.prepared.append((first_HWC[0, 0, 0].item(), second_HWC[0, 0, 0].item()))
+        return Pair(self, first_HWC, second_HWC, (first_HWC - second_HWC).abs().max() > self.cut)
+
+
+class Pair:
+    def __init__(self, owner, first_HWC, second_HWC, is_cut):
+        self.owner, self.first_HWC, self.second_HWC, self.is_cut = owner, first_HWC, second_HWC, bool(is_cut)
+
+    def render(self, times):
+        self.owner.rendered.append(list(times))
+        made = [torch.lerp(self.first_HWC, self.second_HWC, time) for time in times]
+        return Rendered(torch.stack(made), (0.0,) * len(times))
+
+
+def refined(values, passes, strength=1.0, keyframes=(), interpolator=None, **options):
+    frames = torch.tensor([float(value) for value in values]).view(-1, 1, 1, 1).expand(-1, 2, 2, 3).contiguous()
+    before, result = frames.clone(), torch.empty_like(frames)
+    report = refine_frames(frames, passes, interpolator or Between(), strength, keyframes, result, **options)
+    assert torch.equal(frames, before)
+    return result[:, 0, 0, 0].tolist(), report
+
+
+def test_a_frame_is_made_of_those_beside_it():
+    values, report = refined([0, 9, 2, 3, 4], [[1]])
+    assert values == [0, 1, 2, 3, 4]
+    assert report.changed == {1: 8.0}
+
+
+def test_neighbours_are_made_of_the_good_frames_around_them():
+    values, _ = refined([0, 9, 9, 9, 4, 5], [[1, 2, 3]])
+    assert values == [0, 1, 2, 3, 4, 5]
+
+
+def test_strength_mixes():
+    assert refined([0, 9, 2], [[1]], strength=0.25)[0] == [0, 7, 2]
+    assert refined([0, 9, 2], [[1]], strength=0.0)[0] == [0, 9, 2]
+
+
+def test_passes_take_turns_and_build_on_each_other():
+    values, report = refined([0, 8, 0, 8, 0], every_other(5, 2))
+    assert values == [0, 0, 0, 0, 0]
+    assert report.changed == {1: 8.0, 2: 0.0, 3: 8.0}
+    values, _ = refined([0, 0, 8, 0, 0, 0, 0], every_other(7, 2))
+    assert values == [0, 4, 4, 4, 2, 0, 0]
+
+
+def test_keyframes_stay_and_serve_as_neighbours():
+    values, report = refined([0, 9, 5, 9, 9, 10], [[1, 2, 3, 4]], keyframes=[0, 2, 5])
+    assert values[2] == 5
+    assert values == pytest.approx([0, 2.5, 5, 20 / 3, 25 / 3, 10])
+    assert report.kept == (2,)
+
+
+def test_across_a_cut_nothing_is_made():
+    values, report = refined([0, 1, 100, 101], [[1, 2]], interpolator=Between(cut=50))
+    assert values == [0, 1, 100, 101]
+    assert report.cut == (1, 2)
+    assert report.changed == {}
+
+
+def test_progress_counts_and_can_stop():
+    done = []
+    refined(range(9), every_other(9, 2), on_frames=done.append)
+    assert sum(done) == 7
+    interpolator = Between()
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        refined(range(9), every_other(9, 1), interpolator=interpolator, on_frames=stop)
+    assert interpolator.prepared == []
+
+
+def test_half_precision_results():
+    frames = torch.rand(3, 4, 4, 3)
+    result = torch.empty(3, 4, 4, 3, dtype=torch.float16)
+    refine_frames(frames, [[1]], Between(), 1.0, (), result)
+    assert torch.equal(result[0], frames[0].half())
+    torch.testing.assert_close(result[1].float(), frames[::2].half().float().mean(dim=0), rtol=0, atol=1e-3)
+
+
+def test_the_report_names_frames_and_amounts():
+    report = Refinement("mean", 9, {3: 0.02, 1: 0.5}, (4,), (6, 7))
+    assert report.text() == (
+        "mean: 2 of 9 frames made anew.\nChanged by so much of the range in the mean: 1 (0.5000), 3 (0.0200).\n"
+        "Keyframes stay: 4.\nAttention: at a cut, so left alone: 6, 7."
+    )
+    assert Refinement("mean", 9, {}, (), ()).text() == "mean: 0 of 9 frames made anew."
+    many = Refinement("mean", 200, dict.fromkeys(range(1, 100), 0.1), (), ()).text()
+    assert many.endswith("40 (0.1000) and 59 more.")
+
+
+# Engines that were published to halve
+
+
+def test_three_in_a_row_are_halved():
+    interpolator = Between(by_halving=True)
+    values, report = refined([0, 9, 9, 9, 4, 5], [[1, 2, 3]], interpolator=interpolator)
+    assert values == [0, 1, 2, 3, 4, 5]
+    assert interpolator.rendered == [[0.5]] * 3
+    assert report.untrained == ()
+
+
+def test_two_in_a_row_are_made_at_their_times_and_told():
+    interpolator = Between(by_halving=True)
+    values, report = refined([0, 9, 9, 3, 9, 5], [[1, 2, 4]], interpolator=interpolator)
+    assert values == pytest.approx([0, 1, 2, 3, 4, 5])
+    assert interpolator.rendered == [[pytest.approx(1 / 3)], [pytest.approx(2 / 3)], [0.5]]
+    assert report.untrained == (1, 2)
+    assert report.text().endswith(
+        "Attention: mean was trained for the frame half-way only, and these are not: 1, 2; choose 1, 3 or 7 frames in "
+        "a row, or every other."
+    )
+    assert refined([0, 9, 9, 3], [[1, 2]])[1].untrained == ()
