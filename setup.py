@@ -1,4 +1,4 @@
-"""Which folders are packages: every one with Python files below the rooms of the pack. All else is in pyproject.toml."""
+"""Which folders are packages: all of those below the rooms of the pack. Everything else is in pyproject.toml."""
 
 from setuptools import find_packages, setup
 

@@ -163,12 +163,12 @@ def counted(spent: dict[str, float], stage: str, owner: object, name: str) -> It
 
 
 def print_memory(cases: tuple) -> None:
-    """Tables of peak memory in float32: for a frame whole and in parts, and for a short and a long sequence."""
+    """Tables of peak memory in float32: for a frame whole and in tiles, and for a short and a long sequence."""
     rows = []
-    for width, height, parts in cases:
-        pair, peak = answer("--memory-of", width, height, parts)
-        rows.append([f"{width}x{height}", str(parts), f"{pair:.2f} GiB", f"{peak:.2f} GiB"])
-    print_table(["size", "parts", "kept for a pair", "peak"], rows)
+    for width, height, tiles in cases:
+        pair, peak = answer("--memory-of", width, height, tiles)
+        rows.append([f"{width}x{height}", str(tiles), f"{pair:.2f} GiB", f"{peak:.2f} GiB"])
+    print_table(["size", "tiles", "kept for a pair", "peak"], rows)
     rows = [[str(count), f"{answer('--memory-of-frames', count)[0]:.0f} MiB"] for count in (10, 1000)]
     print_table(["frames of 96x64", "peak beyond the result"], rows)
 
@@ -179,11 +179,11 @@ def answer(*arguments: object) -> list[float]:
     return [float(word) for word in subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()]
 
 
-def memory_of_frame(width: int, height: int, parts: int) -> tuple[float, float]:
+def memory_of_frame(width: int, height: int, tiles: int) -> tuple[float, float]:
     """How far this process's memory grows in GiB: by what is kept for a pair, and at most while a frame is made."""
     frames = clip(2, height, width)
     interpolator = PerVFIInterpolator(build(seeded_weights("v00")), DisFlow(), PerVFISettings())
-    interpolator.parts = parts
+    interpolator.tile_count = tiles
     before = psutil.Process().memory_info().rss
     with peak_memory() as peak:
         pair = interpolator.prepare(frames[0], frames[1])

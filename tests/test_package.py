@@ -269,6 +269,20 @@ def test_links_of_the_pages_lead_somewhere(page):
     assert [link for link in places if not (ROOT / page).parent.joinpath(link).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_python_names_on_the_pages_exist(page):
+    """`from comfyui_inbetween.core.flow import x` in a page: the module is there, and so is x in it."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    sources = {path.with_suffix("").as_posix(): source for path, source in modules(ROOT).items()}
+    for module in re.findall(r"\bcomfyui_inbetween\.([\w.]+)", text):
+        path = module.strip(".").replace(".", "/")
+        assert path in sources or f"{path}/__init__" in sources, module
+    for module, names in re.findall(r"^from comfyui_inbetween\.([\w.]+) import (.+)$", text, re.MULTILINE):
+        path = module.replace(".", "/")
+        source = sources.get(path) or sources[f"{path}/__init__"]
+        assert [name for name in names.split(", ") if not re.search(rf"\b{name}\b", source)] == [], module
+
+
 def test_the_gallery_shows_every_workflow():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for file in WORKFLOWS.glob("*.json"):

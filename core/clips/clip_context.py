@@ -16,7 +16,7 @@ from ..sound.timing import MOST_SECONDS
 from ..sound.waveforms import Sound, silence
 from ..timing.frame_counts import exact
 from .gap_sound import GapSound, check_sound, gap_sound_of, notes_on_sound, sound_around
-from .gaps import Gap, frames_around, gap_of
+from .gaps import MissingFrames, frames_around, gap_of
 
 FEWEST_CAPTION_FRAMES, MOST_CAPTION_FRAMES = 4, 8
 
@@ -69,7 +69,7 @@ def context_of(gap: Mapping[str, Any], fps: float, sound: Mapping[str, Any], set
     return clip_context(wanted, rate, gap_sound_of(sound, wanted, rate), settings)
 
 
-def clip_context(gap: Gap, fps: Fraction, heard: GapSound | None, settings: ContextSettings) -> ClipContext:
+def clip_context(gap: MissingFrames, fps: Fraction, heard: GapSound | None, settings: ContextSettings) -> ClipContext:
     """What is known around a gap.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import InbetweenError
 from ..sound.waveforms import Sound, cut, sound_of
 from ..timing.frame_counts import exact
-from .gaps import Gap
+from .gaps import MissingFrames
 
 NONE, WHOLE, OF_GAP, PART = "none", "of the whole", "of the gap", "part of it"
 _SAME_LENGTH = Fraction(1, 4)  # seconds by which audio and video of one file may differ
@@ -31,7 +31,7 @@ class GapSound:
     gap_seconds: Fraction | None = None
 
 
-def gap_sound_of(given: Mapping[str, Any], gap: Gap, fps: Fraction) -> GapSound | None:
+def gap_sound_of(given: Mapping[str, Any], gap: MissingFrames, fps: Fraction) -> GapSound | None:
     """The sound that somebody chose for a gap; None for none.
 
     Args:
@@ -54,12 +54,12 @@ def gap_sound_of(given: Mapping[str, Any], gap: Gap, fps: Fraction) -> GapSound 
     return GapSound(sound, begin, gap_seconds=end - begin)
 
 
-def whole_sound(sound: Sound, gap: Gap, fps: Fraction) -> GapSound:
+def whole_sound(sound: Sound, gap: MissingFrames, fps: Fraction) -> GapSound:
     """Sound that begins with the clip before and ends with the clip after."""
     return GapSound(sound, len(gap.before_THWC) / fps, whole=True)
 
 
-def check_sound(heard: GapSound, gap: Gap, fps: Fraction) -> None:
+def check_sound(heard: GapSound, gap: MissingFrames, fps: Fraction) -> None:
     """Refuse sound that cannot belong to the clips."""
     has = heard.sound.seconds
     if heard.whole:
@@ -84,7 +84,7 @@ def check_sound(heard: GapSound, gap: Gap, fps: Fraction) -> None:
         )
 
 
-def notes_on_sound(heard: GapSound, gap: Gap, fps: Fraction) -> Iterator[str]:
+def notes_on_sound(heard: GapSound, gap: MissingFrames, fps: Fraction) -> Iterator[str]:
     """What deserves attention in the sound of a gap."""
     more = heard.sound.seconds - (heard.gap_start + gap.frames / fps)
     if more <= -1 / fps:

@@ -17,7 +17,7 @@ WITHIN, WITHIN_SECONDS = "frames of one clip", "seconds of one clip"
 
 
 @dataclass(frozen=True, eq=False)
-class Gap:
+class MissingFrames:
     """Frames that are missing between two clips of shape (frames, H, W, 3), and how many."""
 
     before_THWC: Tensor
@@ -33,7 +33,7 @@ class Around:
     after: int
 
 
-def gap_of(given: Mapping[str, Any], fps: Fraction) -> Gap:
+def gap_of(given: Mapping[str, Any], fps: Fraction) -> MissingFrames:
     """The gap that somebody chose to measure in frames or in seconds.
 
     Args:
@@ -52,7 +52,7 @@ def gap_of(given: Mapping[str, Any], fps: Fraction) -> Gap:
     return gap_in(given["clip"], *(frame_at_seconds(given[name], fps) for name in ("from_seconds", "to_seconds")))
 
 
-def gap_between(before_THWC: Tensor, after_THWC: Tensor, frames: int) -> Gap:
+def gap_between(before_THWC: Tensor, after_THWC: Tensor, frames: int) -> MissingFrames:
     """A gap between two clips.
 
     Raises:
@@ -67,10 +67,10 @@ def gap_between(before_THWC: Tensor, after_THWC: Tensor, frames: int) -> Gap:
         )
     if frames < 1:
         raise InbetweenError(f"the gap is {frames} frames; it needs 1 or more.")
-    return Gap(before_THWC, after_THWC, frames)
+    return MissingFrames(before_THWC, after_THWC, frames)
 
 
-def gap_in(clip_THWC: Tensor, first: int, end: int) -> Gap:
+def gap_in(clip_THWC: Tensor, first: int, end: int) -> MissingFrames:
     """A gap in one clip: frames `first` to `end` - 1 are made anew.
 
     Raises:
@@ -83,7 +83,7 @@ def gap_in(clip_THWC: Tensor, first: int, end: int) -> Gap:
             f"the gap is frames {first} to {end} (not counting the last) of a clip of {count}; it must begin at 1 or "
             f"later, end at {count - 1} or earlier, and leave a frame on each side."
         )
-    return Gap(clip_THWC[:first], clip_THWC[end:], end - first)
+    return MissingFrames(clip_THWC[:first], clip_THWC[end:], end - first)
 
 
 def frame_at_seconds(seconds: float, fps: float | Fraction) -> int:
@@ -95,7 +95,7 @@ def frame_at_seconds(seconds: float, fps: float | Fraction) -> int:
     return int(exact(seconds, "seconds", positive=False) * exact(fps, "fps") + Fraction(1, 2))
 
 
-def frames_around(gap: Gap, context_frames: int, rule: str) -> Around:
+def frames_around(gap: MissingFrames, context_frames: int, rule: str) -> Around:
     """How many frames on each side go into the clip that fills a gap, so that its length follows the rule.
 
     The clip before gives frames that fill latent frames of their own: 1, 5, 9, ... with 4n+1. The clip after gives as

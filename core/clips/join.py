@@ -20,7 +20,7 @@ from ..pictures.colour import (
     mean_colour,
 )
 from ..pictures.images import check_frames, size_text
-from ..pictures.likeness import layout_correlation
+from ..pictures.scene_similarity import layout_correlation
 from ..progress import ProgressCallback, no_progress
 from ..timing.frame_counts import exact
 

@@ -14,7 +14,7 @@ from ..pictures.images import check_frames, luma
 from ..pictures.resize import shrink_scale
 from ..progress import ProgressCallback, no_progress
 from .optical_flow import SMALLEST_SIDE, flow_both_ways, flow_length
-from .warping import fetch_along
+from .warping import backward_warp
 
 MEASURED_SIDE = 256  # longer side at which frames are measured; motion is told in pixels of the clip all the same
 
@@ -141,7 +141,7 @@ def small(frame_HWC: Tensor) -> Tensor:
 def _difference(frame_HWC: Tensor, other_HWC: Tensor, flow_2HW: Tensor) -> Tensor:
     """How much the luma of a frame differs from that of another fetched along the flow to it, of shape (H, W)."""
     frame_HW, other_HW = luma(frame_HWC), luma(other_HWC)
-    return (frame_HW - fetch_along(other_HW[None, None], flow_2HW[None])[0, 0]).abs()
+    return (frame_HW - backward_warp(other_HW[None, None], flow_2HW[None])[0, 0]).abs()
 
 
 def _mean(values: Sequence[float]) -> float:

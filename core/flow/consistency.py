@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..pictures.likeness import layout_correlation
+from ..pictures.scene_similarity import layout_correlation
 from .optical_flow import flow_both_ways, flow_length
-from .warping import fetch_along
+from .warping import backward_warp
 
 # Cut: the flow there and back misses its start nearly everywhere, warping explains hardly any of the difference, and
 # the frames differ in their broad layout too. With a change of light they do not: it is cross-faded.
@@ -81,7 +81,7 @@ def is_cut_between(first_HWC: Tensor, second_HWC: Tensor, device: torch.device |
 
 def _followed(own_13HW: Tensor, other_13HW: Tensor, flow_12HW: Tensor, flow_back_12HW: Tensor) -> tuple[Tensor, float]:
     """The photometric error of a frame, of shape (1, 1, H, W), and the share of its pixels that are unmatched."""
-    fetched_15HW = fetch_along(torch.cat([other_13HW, flow_back_12HW], dim=1), flow_12HW)
+    fetched_15HW = backward_warp(torch.cat([other_13HW, flow_back_12HW], dim=1), flow_12HW)
     error_11HW = (own_13HW - fetched_15HW[:, :3]).abs().mean(dim=1, keepdim=True)
     detour_1HW = flow_length(flow_12HW + fetched_15HW[:, 3:])
     return error_11HW, float((detour_1HW > 1 + 0.05 * flow_length(flow_12HW)).float().mean())

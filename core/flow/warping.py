@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def fetch_along(values_BCHW: Tensor, flow_B2HW: Tensor, mode: str = "bilinear", outside: str = "border") -> Tensor:
+def backward_warp(values_BCHW: Tensor, flow_B2HW: Tensor, mode: str = "bilinear", outside: str = "border") -> Tensor:
     """Take for each pixel the value that lies at its position plus its flow.
 
     Args:

@@ -14,7 +14,7 @@ from torch.nn import functional
 from ..flow.consistency import Consistency
 from ..flow.optical_flow import flow_both_ways
 from ..flow.splatting import SplatGeometry
-from ..flow.warping import distance_outside, fetch_along
+from ..flow.warping import backward_warp, distance_outside
 from .contract import Rendered, Settings
 
 # Importance of a pixel's motion where several land on one: exp(-ERROR_LOSS * d), where d is the photometric error: the
@@ -44,16 +44,16 @@ BLOCK = 8  # pixels; what is decided for an area, not for a pixel, is decided on
 
 
 @dataclass(frozen=True)
-class _Side:
+class _SourceFrame:
     """One frame and what is known of its flow to the other frame.
 
     motion_12HW: flow from the first frame to the second, in pixels, seen from this frame's pixels.
-    carried_14HW: what is splatted: weighted motion (2), its weight, and ones, which count what arrives.
+    splatted_14HW: what is splatted: weighted motion (2), its weight, and ones, which count what arrives.
     """
 
     frame_13HW: Tensor
     motion_12HW: Tensor
-    carried_14HW: Tensor
+    splatted_14HW: Tensor
 
 
 class FlowInterpolator:
@@ -78,8 +78,8 @@ class FlowInterpolator:
         first_13HW, second_13HW = (self._image(frame_HWC) for frame_HWC in (first_HWC, second_HWC))
         forward_12HW, backward_12HW = forward_2HW[None].to(self.device), backward_2HW[None].to(self.device)
         consistency = Consistency.of(first_13HW, second_13HW, forward_12HW, backward_12HW)
-        first = _side(first_13HW, consistency.first_error_11HW, forward_12HW, sign=1)
-        second = _side(second_13HW, consistency.second_error_11HW, backward_12HW, sign=-1)
+        first = _source_frame(first_13HW, consistency.first_error_11HW, forward_12HW, sign=1)
+        second = _source_frame(second_13HW, consistency.second_error_11HW, backward_12HW, sign=-1)
         return FlowPair(first, second, consistency.is_cut)
 
     def _image(self, frame_HWC: Tensor) -> Tensor:
@@ -90,8 +90,8 @@ class FlowInterpolator:
 class FlowPair:
     """Two frames and the motion between them."""
 
-    first: _Side
-    second: _Side
+    first: _SourceFrame
+    second: _SourceFrame
     is_cut: bool
 
     @torch.no_grad()
@@ -99,16 +99,16 @@ class FlowPair:
         """Make the frames at these times, as `FramePair.render` says."""
         first, second = self.first, self.second
         time_T111 = torch.tensor(list(times), device=first.frame_13HW.device, dtype=torch.float32)[:, None, None, None]
-        frame0_T3HW, frame1_T3HW = (side.frame_13HW.expand(len(times), -1, -1, -1) for side in (first, second))
+        frame0_T3HW, frame1_T3HW = (source.frame_13HW.expand(len(times), -1, -1, -1) for source in (first, second))
         if self.is_cut:
             held_T3HW = torch.where(time_T111 <= 0.5, frame0_T3HW, frame1_T3HW)
             return Rendered(_as_frames(held_T3HW), (0.0,) * len(times))
-        sums0_T4HW = _carried(first, time_T111)
-        sums1_T4HW = _carried(second, time_T111 - 1)
+        sums0_T4HW = _splatted(first, time_T111)
+        sums1_T4HW = _splatted(second, time_T111 - 1)
         sums_T3HW = torch.lerp(sums0_T4HW[:, :3], sums1_T4HW[:, :3], time_T111)
-        motion_T2HW = _filled(sums_T3HW[:, :2], sums_T3HW[:, 2:])
-        fetched0_T3HW = fetch_along(frame0_T3HW, -time_T111 * motion_T2HW, "bicubic")
-        fetched1_T3HW = fetch_along(frame1_T3HW, (1 - time_T111) * motion_T2HW, "bicubic")
+        motion_T2HW = _pull_push_filled(sums_T3HW[:, :2], sums_T3HW[:, 2:])
+        fetched0_T3HW = backward_warp(frame0_T3HW, -time_T111 * motion_T2HW, "bicubic")
+        fetched1_T3HW = backward_warp(frame1_T3HW, (1 - time_T111) * motion_T2HW, "bicubic")
         covers0_T1HW = _covers(sums0_T4HW, -time_T111 * motion_T2HW)
         covers1_T1HW = _covers(sums1_T4HW, (1 - time_T111) * motion_T2HW)
         moved_T3HW = _blended(fetched0_T3HW, fetched1_T3HW, covers0_T1HW, covers1_T1HW, time_T111)
@@ -119,18 +119,18 @@ class FlowPair:
         return Rendered(_as_frames(made_T3HW.clamp(0, 1)), tuple(blended_T.tolist()))
 
 
-def _side(own_13HW: Tensor, error_11HW: Tensor, flow_12HW: Tensor, sign: int) -> _Side:
+def _source_frame(own_13HW: Tensor, error_11HW: Tensor, flow_12HW: Tensor, sign: int) -> _SourceFrame:
     around_11HW = functional.avg_pool2d(error_11HW, 3, 1, padding=1, count_include_pad=False)
     weight_11HW = (-ERROR_LOSS * around_11HW).clamp(min=LOWEST_IMPORTANCE).exp()
     motion_12HW = sign * flow_12HW
-    carried_14HW = torch.cat([motion_12HW * weight_11HW, weight_11HW, torch.ones_like(weight_11HW)], dim=1)
-    return _Side(own_13HW, motion_12HW, carried_14HW)
+    splatted_14HW = torch.cat([motion_12HW * weight_11HW, weight_11HW, torch.ones_like(weight_11HW)], dim=1)
+    return _SourceFrame(own_13HW, motion_12HW, splatted_14HW)
 
 
-def _carried(side: _Side, fraction_T111: Tensor) -> Tensor:
-    """What arrives when a frame's pixels go a fraction of their motion, added up: see `_Side.carried_14HW`."""
-    geometry = SplatGeometry.of(fraction_T111 * side.motion_12HW)
-    return geometry.splat(side.carried_14HW.expand(fraction_T111.shape[0], -1, -1, -1))
+def _splatted(source: _SourceFrame, fraction_T111: Tensor) -> Tensor:
+    """What arrives when a frame's pixels go a fraction of their motion, added up: see `_SourceFrame.splatted_14HW`."""
+    geometry = SplatGeometry.of(fraction_T111 * source.motion_12HW)
+    return geometry.splat(source.splatted_14HW.expand(fraction_T111.shape[0], -1, -1, -1))
 
 
 def _covers(sums_T4HW: Tensor, fetched_along_T2HW: Tensor) -> Tensor:
@@ -141,12 +141,12 @@ def _covers(sums_T4HW: Tensor, fetched_along_T2HW: Tensor) -> Tensor:
     return (arrived_T1HW / COVERED).clamp(UNCOVERED_WEIGHT, 1) * inside_T1HW.clamp(min=UNCOVERED_WEIGHT)
 
 
-def _filled(sums_TCHW: Tensor, weight_T1HW: Tensor) -> Tensor:
+def _pull_push_filled(sums_TCHW: Tensor, weight_T1HW: Tensor) -> Tensor:
     """Divide by the weight, and where there is none take the weighted mean of ever wider surroundings."""
     mean_TCHW = sums_TCHW / (weight_T1HW + 1e-9)
     if min(sums_TCHW.shape[2:]) < 4:
         return mean_TCHW
-    coarse_TCHW = _filled(
+    coarse_TCHW = _pull_push_filled(
         functional.avg_pool2d(sums_TCHW, 2, ceil_mode=True), functional.avg_pool2d(weight_T1HW, 2, ceil_mode=True)
     )
     around_TCHW = functional.interpolate(coarse_TCHW, sums_TCHW.shape[2:], mode="bilinear", align_corners=False)

@@ -48,7 +48,7 @@ class Graph(str, Enum):
 
 
 @dataclass(frozen=True)
-class Gap:
+class KeyframeGap:
     """Two neighbouring keyframes and what lies between them.
 
     first, last: their frames. motion: 0.95 quantile of the motion from one to the other, in pixels.
@@ -99,7 +99,7 @@ class Gap:
         return f"{where}: it can be followed{'' if self.can_be_followed else ' in most places'}. {pace}."
 
 
-def measure_gaps(keyframes: KeyframeSet, on_gap: ProgressCallback = no_progress) -> tuple[Gap, ...]:
+def measure_gaps(keyframes: KeyframeSet, on_gap: ProgressCallback = no_progress) -> tuple[KeyframeGap, ...]:
     """Measure what lies between each two neighbouring keyframes.
 
     Args:
@@ -116,14 +116,14 @@ def measure_gaps(keyframes: KeyframeSet, on_gap: ProgressCallback = no_progress)
     return tuple(gaps)
 
 
-def _gap(first: Keyframe, last: Keyframe) -> Gap:
+def _gap(first: Keyframe, last: Keyframe) -> KeyframeGap:
     first_13HW, last_13HW = (_small(each.image_HWC) for each in (first, last))
     forward_2HW, backward_2HW = flow_both_ways(*(each[0].movedim(0, 2) for each in (first_13HW, last_13HW)))
     consistency = Consistency.of(first_13HW, last_13HW, forward_2HW[None], backward_2HW[None])
     height, width = first_13HW.shape[2:]
     lengths_N = flow_length(forward_2HW).flatten()
     moved = float(lengths_N.sort().values[int(MOVING * (len(lengths_N) - 1))])
-    return Gap(
+    return KeyframeGap(
         first.frame,
         last.frame,
         moved * first.image_HWC.shape[1] / width,
@@ -144,7 +144,7 @@ def _small(image_HWC: Tensor) -> Tensor:
     return image_1HWC.movedim(3, 1)
 
 
-def advise(gaps: Sequence[Gap], frame_count: int, has_sound: bool, gpu_gib: float) -> str:
+def advise(gaps: Sequence[KeyframeGap], frame_count: int, has_sound: bool, gpu_gib: float) -> str:
     """Which engine and which length fit.
 
     Args:
@@ -168,7 +168,7 @@ def advise(gaps: Sequence[Gap], frame_count: int, has_sound: bool, gpu_gib: floa
     return report_text([advice, *(gap.line() for gap in gaps)], warnings)
 
 
-def _following(hardest: Gap) -> str:
+def _following(hardest: KeyframeGap) -> str:
     if hardest.can_be_followed:
         return f"Take the engine without a model (graph {Graph.FLOW}), or PerVFI for sharper detail ({Graph.PERVFI})."
     return (
@@ -177,7 +177,7 @@ def _following(hardest: Gap) -> str:
     )
 
 
-def _by_prompt(gpu_gib: float, hardest: Gap) -> str:
+def _by_prompt(gpu_gib: float, hardest: KeyframeGap) -> str:
     if gpu_gib >= GIB_LARGE:
         best = f"Take SemFi with a prompt (graph {Graph.SEMFI})"
     elif gpu_gib >= GIB_SMALL:

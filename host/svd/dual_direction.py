@@ -13,7 +13,7 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ...core.errors import InbetweenError
-from ...core.pictures.finite import check_finite
+from ...core.pictures.latents import check_latent
 from ...core.svd.reverse_motion import ReverseMotion
 from ...networks.svd.names import TEMPORAL_LAYERS, UP_LAYERS
 from ...samplers.svd.dual_direction import Fusion, fused, guidance_scales
@@ -142,7 +142,7 @@ class DualDirectionGuider(comfy.samplers.CFGGuider):  # type: ignore[misc] # the
         """
         self._check_latent(latent_image)
         latent = super().sample(noise, latent_image, *args, **kwargs)
-        check_finite(latent, "the sampled latent")
+        check_latent(latent, "the sampled latent")
         return latent
 
     def inner_sample(self, noise: Tensor, *args: Any, **kwargs: Any) -> Tensor:

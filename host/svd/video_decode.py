@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ...core.errors import InbetweenError
 from ...core.limits import check_between
-from ...core.pictures.finite import check_finite
+from ...core.pictures.latents import check_latent
 from ..runtime import Progress
 
 
@@ -37,7 +37,7 @@ def decode_in_chunks(vae: VAE | None, latent: dict[str, Tensor], frames_per_chun
             f"the latent of shape {tuple(samples_NCHW.shape)} cannot be decoded frame by frame with this VAE; for "
             "models other than SVD use VAE Decode."
         )
-    check_finite(samples_NCHW, "the latent")
+    check_latent(samples_NCHW, "the latent")
     check_between(frames_per_chunk, "frames_per_chunk", 0, None)
     vae.throw_exception_if_invalid()
     size = frames_per_chunk or len(samples_NCHW)

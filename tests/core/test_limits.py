@@ -9,8 +9,8 @@ from comfyui_inbetween.core.clips.segments import with_context
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.flow.clip_motion import measure_motion
 from comfyui_inbetween.core.keyframes.keyframe_set import Keyframe, KeyframeSet
-from comfyui_inbetween.core.pictures.finite import check_finite
 from comfyui_inbetween.core.pictures.fit import target_size
+from comfyui_inbetween.core.pictures.latents import check_latent
 from comfyui_inbetween.core.sound.timing import span_of_clip
 from comfyui_inbetween.core.sound.waveforms import Sound, sound_of
 from comfyui_inbetween.core.timing.frame_counts import audio_seconds, exact
@@ -77,7 +77,7 @@ WAVE = torch.zeros(1, 1, 99)
             "the audio holds int16 values, not fractions",
         ),
         (
-            lambda: check_finite(torch.zeros(0, 4, 2, 2), "the latent"),
+            lambda: check_latent(torch.zeros(0, 4, 2, 2), "the latent"),
             "the latent is empty, of shape (0, 4, 2, 2); conn",
         ),
         (lambda: exact(-(10**400), "fps"), "fps is about -10^400; give a number above 0."),

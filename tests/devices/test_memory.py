@@ -29,11 +29,11 @@ def test_fewer_frames_at_once(tiny_models, on_device, refusals, name):
     torch.testing.assert_close(found, expected, rtol=0, atol=SEVERAL_AT_ONCE)
 
 
-def test_a_frame_in_parts(tiny_models, on_device, refusals, monkeypatch):
+def test_a_frame_in_tiles(tiny_models, on_device, refusals, monkeypatch):
     """A frame of its own that does not fit is cut in two, whose frames are the same."""
     from comfyui_inbetween.networks.interpolation.pervfi import interpolator
 
-    monkeypatch.setattr(interpolator, "FEWEST_PART_PIXELS", 8 * 8)
+    monkeypatch.setattr(interpolator, "SMALLEST_TILE_PIXELS", 8 * 8)
     parts = []
     with on_device():
         given = engine("PerVFI v00")

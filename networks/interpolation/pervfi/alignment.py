@@ -1,4 +1,4 @@
-"""Pyramid alignment: what the second frame has to show where the first, carried to the wanted time, has holes.
+"""Pyramid alignment: what the second frame has to show where the first, splatted to the wanted time, has holes.
 
 PerVFI (Wu et al., CVPR 2024), section 3.2, as published in code: the flow enters as channels that the offsets are found
 from, not as their start. Deformable convolution: Zhu et al., "Deformable ConvNets v2", CVPR 2019. Key layout of
@@ -14,13 +14,13 @@ from torch.nn import functional
 
 from .encoder import LEVEL_CHANNELS
 from .layers import conv3x3
-from .parts import Window
+from .tiles import Tile
 
 GROUPS = (7, 8, 8)  # of channels that share offsets, for each level
 TAPS = 9
 SLOPE = 0.1
 
-# Sampling points worked on at once: a part small enough for the cache makes the CPU several times faster.
+# Sampling points worked on at once: rows that fit into the cache makes the CPU several times faster.
 POINTS_AT_ONCE_CPU, POINTS_AT_ONCE_GPU = 700_000, 1 << 26
 
 
@@ -33,50 +33,50 @@ class DeformableConv(nn.Module):
         self.weight = nn.Parameter(torch.zeros(channels, channels, 3, 3, **made))
         self.bias = nn.Parameter(torch.zeros(channels, **made))
 
-    def forward(self, x_BCHW: Tensor, offsets_BOhw: Tensor, masks_BMhw: Tensor, window: Window) -> Tensor:
-        """Convolve a part of x.
+    def forward(self, x_BCHW: Tensor, offsets_BOhw: Tensor, masks_BMhw: Tensor, tile: Tile) -> Tensor:
+        """Convolve a tile of x.
 
         Sampled and multiplied by hand, a few rows at a time: on a CPU several times as fast as torchvision's operator,
-        in bounded memory, on any device, and a part of the frame still sees all of it.
+        in bounded memory, on any device, and a tile of the frame still sees all of it.
 
         Args:
             x_BCHW: what is convolved, whole.
             offsets_BOhw: for each group and tap the displacement (y, x) in pixels; 18 x groups channels.
             masks_BMhw: for each group and tap the weight; 9 x groups channels.
-            window: the part of x that offsets and masks are for.
+            tile: the tile of x that offsets and masks are for.
 
         Returns:
-            The convolved part, with zeros beyond the frame.
+            The convolved tile, with zeros beyond the frame.
         """
         batch, channels, height, width = x_BCHW.shape
-        groups, rows, columns = self.groups, window.bottom - window.top, window.right - window.left
+        groups, rows, columns = self.groups, tile.bottom - tile.top, tile.right - tile.left
         # Half precision could not tell where in a row a sampling point is.
         grouped_NCHW = x_BCHW.float().reshape(batch * groups, channels // groups, height, width)
         # The published order of channels is group, then channel of the group, then tap; so it is when flattened here.
         kernel_OK = self.weight.reshape(channels, -1)
         tap_9 = torch.arange(TAPS, device=x_BCHW.device)
-        across_9W = window.left + torch.arange(columns, device=x_BCHW.device) + (tap_9 % 3 - 1)[:, None]
-        down_9H = window.top + torch.arange(rows, device=x_BCHW.device) + (tap_9 // 3 - 1)[:, None]
+        across_9W = tile.left + torch.arange(columns, device=x_BCHW.device) + (tap_9 % 3 - 1)[:, None]
+        down_9H = tile.top + torch.arange(rows, device=x_BCHW.device) + (tap_9 // 3 - 1)[:, None]
         made_BChw = x_BCHW.new_empty(batch, channels, rows, columns)
         points = POINTS_AT_ONCE_CPU if x_BCHW.device.type == "cpu" else POINTS_AT_ONCE_GPU
         step = max(1, points // (batch * groups * TAPS * columns))
         for row in range(0, rows, step):
-            part = slice(row, min(row + step, rows))
-            offsets_N92hw = offsets_BOhw[:, :, part].reshape(batch * groups, TAPS, 2, -1, columns).float()
+            rows_here = slice(row, min(row + step, rows))
+            offsets_N92hw = offsets_BOhw[:, :, rows_here].reshape(batch * groups, TAPS, 2, -1, columns).float()
             # grid_sample counts from -1 to 1 between the outer edges of the outer pixels.
             grid_N9hw2 = torch.stack(
                 [
                     (2 * (across_9W[:, None] + offsets_N92hw[:, :, 1]) + 1) / width - 1,
-                    (2 * (down_9H[:, part, None] + offsets_N92hw[:, :, 0]) + 1) / height - 1,
+                    (2 * (down_9H[:, rows_here, None] + offsets_N92hw[:, :, 0]) + 1) / height - 1,
                 ],
                 dim=-1,
             )
             sampled_NCQw = functional.grid_sample(
                 grouped_NCHW, grid_N9hw2.flatten(1, 2), padding_mode="zeros", align_corners=False
             )
-            masks_N1Qw = masks_BMhw[:, :, part].reshape(batch * groups, 1, -1, columns)
+            masks_N1Qw = masks_BMhw[:, :, rows_here].reshape(batch * groups, 1, -1, columns)
             columns_BKP = (sampled_NCQw.to(x_BCHW.dtype) * masks_N1Qw).reshape(batch, kernel_OK.shape[1], -1)
-            made_BChw[:, :, part] = (kernel_OK @ columns_BKP).unflatten(2, (-1, columns))
+            made_BChw[:, :, rows_here] = (kernel_OK @ columns_BKP).unflatten(2, (-1, columns))
         return made_BChw + self.bias[:, None, None]
 
 
@@ -88,11 +88,11 @@ class OffsetConv(nn.Module):
         self.conv_offset = conv3x3(channels, groups * 3 * TAPS, operations, bias=True, **made)
         self.dconv = DeformableConv(channels, groups, **made)
 
-    def forward(self, x_BCHW: Tensor, guide_BChw: Tensor, window: Window) -> Tensor:
-        """Convolve the part `window` of x at offsets that are found from features of that part."""
+    def forward(self, x_BCHW: Tensor, guide_BChw: Tensor, tile: Tile) -> Tensor:
+        """Convolve the tile `tile` of x at offsets that are found from features of that tile."""
         found_BOhw = self.conv_offset(guide_BChw).contiguous()
         offsets_BOhw, masks_BMhw = found_BOhw.split([2 * found_BOhw.shape[1] // 3, found_BOhw.shape[1] // 3], dim=1)
-        return self.dconv(x_BCHW, offsets_BOhw, masks_BMhw.sigmoid(), window)
+        return self.dconv(x_BCHW, offsets_BOhw, masks_BMhw.sigmoid(), tile)
 
 
 class DeformableAlign(nn.Module):
@@ -123,34 +123,34 @@ class DeformableAlign(nn.Module):
 
     def forward(
         self,
-        carried: Sequence[Tensor],
+        splatted: Sequence[Tensor],
         others: Sequence[Tensor],
         holes: Sequence[Tensor],
         flows: Sequence[Tensor],
-        window: Window,
+        tile: Tile,
         finest: int,
     ) -> list[Tensor]:
-        """Align a part of the frame.
+        """Align a tile of the frame.
 
         Args, each for the levels from full to quarter size, and of the whole frame:
-            carried: features of the first frame at the wanted time.
+            splatted: features of the first frame at the wanted time.
             others: features of the second frame, where they are.
             holes: 1 where nothing of the first frame arrives, else 0.
             flows: from the wanted time to the second frame, in pixels of the level.
-            window: the part.
+            tile: where to align, in pixels of full size.
             finest: the finest level that is wanted.
 
         Returns:
-            The aligned features of that part, for the levels from `finest` on.
+            The aligned features of that tile, for the levels from `finest` on.
         """
         aligned: list[Tensor] = []
         up_guide_BCHW = up_warped_BCHW = up_merged_BCHW = None
-        for level in range(len(carried) - 1, finest - 1, -1):
-            name, part = f"l{level}", window.at(level)
-            carried_BCHW, hole_B1HW = part.of(carried[level]), part.of(holes[level])
+        for level in range(len(splatted) - 1, finest - 1, -1):
+            name, here = f"l{level}", tile.at(level)
+            splatted_BCHW, hole_B1HW = here.of(splatted[level]), here.of(holes[level])
             guide_BCHW = _leaky(
                 self.offset_conv1[name](
-                    torch.cat([carried_BCHW, part.of(others[level]), hole_B1HW, part.of(flows[level])], dim=1)
+                    torch.cat([splatted_BCHW, here.of(others[level]), hole_B1HW, here.of(flows[level])], dim=1)
                 )
             )
             if up_guide_BCHW is None:
@@ -158,10 +158,10 @@ class DeformableAlign(nn.Module):
             else:
                 guide_BCHW = _leaky(self.offset_conv2[name](torch.cat([guide_BCHW, up_guide_BCHW], dim=1)))
                 guide_BCHW = _leaky(self.offset_conv3[name](guide_BCHW))
-            warped_BCHW = self.deform_conv[name](others[level], guide_BCHW, part)
+            warped_BCHW = self.deform_conv[name](others[level], guide_BCHW, here)
             if up_warped_BCHW is not None:
                 warped_BCHW = self.feat_conv[name](torch.cat([warped_BCHW, up_warped_BCHW], dim=1))
-            merged_BCHW = self.merge_conv1[name](torch.cat([carried_BCHW, warped_BCHW, hole_B1HW], dim=1))
+            merged_BCHW = self.merge_conv1[name](torch.cat([splatted_BCHW, warped_BCHW, hole_B1HW], dim=1))
             if up_merged_BCHW is not None:
                 merged_BCHW = self.merge_conv2[name](torch.cat([merged_BCHW, up_merged_BCHW], dim=1))
             aligned.insert(0, merged_BCHW)

@@ -38,19 +38,19 @@ class AdaptiveDilation(nn.Module):
         )
         self.conv2 = operations.Conv2d(WIDTH, 1, 1, bias=False, **made)
 
-    def excitation(self, carried_BCHW: Tensor, aligned_BCHW: Tensor) -> Tensor:
+    def excitation(self, splatted_BCHW: Tensor, aligned_BCHW: Tensor) -> Tensor:
         """Weights of the channels, of shape (B, 64, 1, 1), from the features of the whole frame.
 
         The mean of a convolution is the convolution of the means: what each tap sees is the frame without the rows and
         columns that it never reaches, so sums over the frame and its edges stand for a pass over every pixel.
         """
-        means_BC33 = torch.cat([tap_means(carried_BCHW), tap_means(aligned_BCHW)], dim=1)
+        means_BC33 = torch.cat([tap_means(splatted_BCHW), tap_means(aligned_BCHW)], dim=1)
         squeezed_BC11 = functional.conv2d(means_BC33, self.att.weight.float(), self.att.bias.float())
-        weights_BC = self.fc(squeezed_BC11.flatten(1).to(carried_BCHW.dtype))
+        weights_BC = self.fc(squeezed_BC11.flatten(1).to(splatted_BCHW.dtype))
         return weights_BC[:, :, None, None]
 
     def forward(self, hole_B1HW: Tensor, excitation_BC11: Tensor) -> Tensor:
-        """The mask of a part of the frame: 0 for the first frame, towards 1 for the second."""
+        """The mask of a tile: 0 for the first frame, towards 1 for the second."""
         return self.conv2(self.conv1(hole_B1HW) * excitation_BC11).abs().tanh()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ....core.flow.warping import fetch_along
+from ....core.flow.warping import backward_warp
 from .layers import Chain, Residual, activated, conv3x3, conv_prelu_conv
 
 LEVEL_CHANNELS = (35, 64, 96)  # of the features at full, half and quarter size; the first three are the frame itself
@@ -69,7 +69,7 @@ class ImportanceMetric(nn.Module):
         Returns:
             One channel; the larger, the less a pixel counts.
         """
-        fetched_BCHW = fetch_along(others_BCHW, flow_B2HW, outside="zeros")
+        fetched_BCHW = backward_warp(others_BCHW, flow_B2HW, outside="zeros")
         mismatch_B1HW = (features_BCHW - fetched_BCHW).abs().mean(dim=1, keepdim=True)
         column = [torch.cat([self.netInput(features_BCHW[:, :3]), self.netError(mismatch_B1HW)], dim=1)]
         for row in range(3):

@@ -16,13 +16,13 @@ from .alignment import DeformableAlign
 from .blending import AttentionMerge
 from .encoder import LEVEL_CHANNELS, FeaturePyramid
 from .fusion import MultiscaleFuse
-from .parts import Window, assemble, cut
+from .tiles import Tile, assemble, tiles_of
 
 LEVELS = len(LEVEL_CHANNELS)
 LARGEST_IMPORTANCE = 20.0  # of the logarithm, both ways
 HOLE = 0.5  # of w / (w + 1e-7): a place is a hole if the bilinear weight that arrives is at most 1e-7
 
-# Pixels around a part of the frame that its result depends on, rounded up to MULTIPLE.
+# Pixels around a tile of the frame that its result depends on, rounded up to MULTIPLE.
 ALIGNMENT_HALO, FUSION_HALO = 48, 112
 
 
@@ -51,7 +51,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Carried:
+class Splatted:
     """The first frame's features at the wanted times.
 
     features: for each level; 0 in holes.
@@ -90,59 +90,59 @@ class FrontEnd(nn.Module):
         back_B1HW = metric(second_BCHW, first_BCHW, backward_B2HW)
         return Pair(first, second, _pyramid(forth_B1HW), back_B1HW, _flows(forward_B2HW), backward_B2HW)
 
-    def conditions(self, pair: Pair, time_T111: Tensor, parts: int = 1) -> list[Tensor]:
+    def conditions(self, pair: Pair, time_T111: Tensor, tile_count: int = 1) -> list[Tensor]:
         """Blend the pair at some times into what the generator needs.
 
         Args:
             pair: one pair for all times, or one for each.
             time_T111: 0 to 1; float32.
-            parts: into how many parts the frame is cut, which takes that much less memory and gives the same result.
+            tile_count: how many tiles the frame is divided into; more take less memory and give the same result.
 
         Returns:
             For each block of the generator, from half size on, (T, 35 or 64 or 96, H', W').
         """
-        carried = carry(pair, time_T111)
-        holed = [bool(hole_T1HW.any()) for hole_T1HW in carried.holes]
-        height, width = carried.holes[0].shape[2:]
-        windows = cut(height, width, parts)
+        splatted = splat_features(pair, time_T111)
+        holed = [bool(hole_T1HW.any()) for hole_T1HW in splatted.holes]
+        height, width = splatted.holes[0].shape[2:]
+        tiles = tiles_of(height, width, tile_count)
         aligned: dict[int, Tensor] = {}
         if any(holed):
             # Levels finer than the finest with a hole have nothing to fill; coarser ones help those that have.
             levels = range(holed.index(True), LEVELS)
             made = assemble(
-                windows, ALIGNMENT_HALO, height, width, levels, lambda part: self._align(pair, carried, part, levels[0])
+                tiles, ALIGNMENT_HALO, height, width, levels, lambda tile: self._align(pair, splatted, tile, levels[0])
             )
             aligned = dict(zip(levels, made, strict=True))
         excitations = {
-            level: self.attentionMerge.at(level).excitation(carried.features[level], aligned_TCHW)
+            level: self.attentionMerge.at(level).excitation(splatted.features[level], aligned_TCHW)
             for level, aligned_TCHW in aligned.items()
             if holed[level]
         }
 
-        def fuse(part: Window) -> list[Tensor]:
-            blended = [self._blend(carried, aligned, excitations, level, part.at(level)) for level in range(LEVELS)]
+        def fuse(tile: Tile) -> list[Tensor]:
+            blended = [self._blend(splatted, aligned, excitations, level, tile.at(level)) for level in range(LEVELS)]
             return self.multiscaleFuse(blended)
 
-        return assemble(windows, FUSION_HALO, height, width, range(1, LEVELS + 1), fuse)
+        return assemble(tiles, FUSION_HALO, height, width, range(1, LEVELS + 1), fuse)
 
-    def _align(self, pair: Pair, carried: Carried, part: Window, finest: int) -> list[Tensor]:
-        """The second frame's features of a part at the wanted times, from a level on."""
-        times = carried.holes[0].shape[0]
+    def _align(self, pair: Pair, splatted: Splatted, tile: Tile, finest: int) -> list[Tensor]:
+        """The second frame's features of a tile at the wanted times, from a level on."""
+        times = splatted.holes[0].shape[0]
         others = [features_BCHW.expand(times, -1, -1, -1) for features_BCHW in pair.second]
-        return self.deformableAlign(carried.features, others, carried.holes, carried.flows, part, finest)
+        return self.deformableAlign(splatted.features, others, splatted.holes, splatted.flows, tile, finest)
 
     def _blend(
-        self, carried: Carried, aligned: dict[int, Tensor], excitations: dict[int, Tensor], level: int, part: Window
+        self, splatted: Splatted, aligned: dict[int, Tensor], excitations: dict[int, Tensor], level: int, tile: Tile
     ) -> Tensor:
-        """The features of a part on a level: of the first frame, and in holes of the second."""
-        blended_TCHW = part.of(carried.features[level])
+        """The features of a tile on a level: of the first frame, and in holes of the second."""
+        blended_TCHW = tile.of(splatted.features[level])
         if level in excitations:
-            mask_T1HW = self.attentionMerge.at(level)(part.of(carried.holes[level]), excitations[level])
-            blended_TCHW = torch.lerp(blended_TCHW, part.of(aligned[level]), mask_T1HW)
+            mask_T1HW = self.attentionMerge.at(level)(tile.of(splatted.holes[level]), excitations[level])
+            blended_TCHW = torch.lerp(blended_TCHW, tile.of(aligned[level]), mask_T1HW)
         return blended_TCHW.contiguous(memory_format=torch.channels_last)
 
 
-def carry(pair: Pair, time_T111: Tensor) -> Carried:
+def splat_features(pair: Pair, time_T111: Tensor) -> Splatted:
     """Splat the first frame's features to the wanted times, and the backward flow with them."""
     dtype = pair.first[0].dtype
     features, holes = [], []
@@ -163,10 +163,10 @@ def carry(pair: Pair, time_T111: Tensor) -> Carried:
         # Each from full size, by bilinear resizing: the mean of the four pixels in the middle of what becomes one.
         middle_T2HW = flows[0] if level == 1 else _middle(flows[0])
         flows.append(_halved(middle_T2HW) / 2**level)
-    return Carried(features, holes, [flow_T2HW.to(dtype) for flow_T2HW in flows])
+    return Splatted(features, holes, [flow_T2HW.to(dtype) for flow_T2HW in flows])
 
 
-def carried_colours(pair: Pair, time_T111: Tensor) -> tuple[Tensor, Tensor]:
+def splatted_colours(pair: Pair, time_T111: Tensor) -> tuple[Tensor, Tensor]:
     """The first frame itself at the wanted times, in -1..1, and its holes as 1."""
     weight_T1HW = _weight(pair.unimportance[0], time_T111)
     values_TCHW = torch.cat([pair.first[0][:, :3].float() * weight_T1HW, weight_T1HW], dim=1)

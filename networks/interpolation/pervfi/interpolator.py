@@ -1,4 +1,4 @@
-"""PerVFI as an interpolator: pairs of a sequence, several times at once, the frame in parts where memory is short."""
+"""PerVFI as an interpolator: pairs of a sequence, several times at once, in tiles where memory is short."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from ....core.errors import InbetweenError
 from ....core.flow.consistency import Consistency
 from ....core.flow.optical_flow import check_size
 from ....core.interpolation.contract import Rendered
-from .front_end import FUSION_HALO, Pair, carried_colours
+from .front_end import FUSION_HALO, Pair, splatted_colours
 from .model import PerVFI, check_temperature, draw_noise, padded
-from .parts import cut
 from .settings import PRIMARY_FRAMES, PerVFISettings
+from .tiles import tiles_of
 
-# Memory for each pixel in bytes, of float32; measured. What is kept for the whole frame, and what the part that is
+# Memory for each pixel in bytes, of float32; measured. What is kept for the whole frame, and what the tile that is
 # being worked on takes on top.
-FRAME_BYTES, PART_BYTES = 1300, 2900
-FEWEST_PART_PIXELS = 256 * 256  # smaller ones consist of what lies around them
+FRAME_BYTES, TILE_BYTES = 1300, 2900
+SMALLEST_TILE_PIXELS = 256 * 256  # smaller ones consist of what lies around them
 SHARE_OF_MEMORY = 0.85
 
 
@@ -68,7 +68,7 @@ class PerVFIInterpolator:
         self.device, self.free_bytes = torch.device(device), free_bytes
         self.name = engine_name(network.variant, flow)
         self.bytes_per_pixel = whole_bytes(network, 1)
-        self.parts = 0  # as many as memory asks for, once the size is known; more when it still ran out
+        self.tile_count = 0  # as many as memory asks for, once the size is known; more when it still ran out
         self._latest: tuple[Tensor, tuple[Tensor, ...]] | None = None
         self._noise: list[Tensor] | None = None
 
@@ -106,17 +106,19 @@ class PerVFIInterpolator:
             self._noise = [each.to(self.device) for each in drawn]
         return [each.expand(times, -1, -1, -1) for each in self._noise]
 
-    def parts_for(self, height: int, width: int) -> int:
-        """Into how many parts a frame is cut: as few as fit into memory."""
-        if not self.parts:
-            scale, most = self.network.dtype.itemsize / 4, max(1, height * width // FEWEST_PART_PIXELS)
-            for parts in range(1, most + 1):
-                largest = max(part.grown(FUSION_HALO, height, width).pixels for part in cut(height, width, parts))
-                needed = scale * (FRAME_BYTES * height * width + PART_BYTES * largest)
+    def count_tiles(self, height: int, width: int) -> int:
+        """How many tiles a frame is divided into: as few as memory allows."""
+        if not self.tile_count:
+            scale, most = self.network.dtype.itemsize / 4, max(1, height * width // SMALLEST_TILE_PIXELS)
+            for count in range(1, most + 1):
+                largest = max(
+                    tile.expanded(FUSION_HALO, height, width).pixels for tile in tiles_of(height, width, count)
+                )
+                needed = scale * (FRAME_BYTES * height * width + TILE_BYTES * largest)
                 if needed <= SHARE_OF_MEMORY * self.free_bytes:
                     break
-            self.parts = parts
-        return self.parts
+            self.tile_count = count
+        return self.tile_count
 
 
 @dataclass(frozen=True)
@@ -141,55 +143,55 @@ class PerVFIPair:
             return Rendered(torch.cat(held).movedim(1, 3), (0.0,) * len(times))
         height, width = self.first_13HW.shape[2:]
         while True:
-            parts = self.owner.parts_for(height, width)
+            tile_count = self.owner.count_tiles(height, width)
             try:
-                made_T3HW = self._render(self.pair, list(times), parts)
+                made_T3HW = self._render(self.pair, list(times), tile_count)
                 break
             except torch.OutOfMemoryError:
                 # Fewer times at once are tried by the caller first.
-                if len(times) > 1 or 2 * parts > max(1, height * width // FEWEST_PART_PIXELS):
+                if len(times) > 1 or 2 * tile_count > max(1, height * width // SMALLEST_TILE_PIXELS):
                     raise
-                self.owner.parts = 2 * parts
+                self.owner.tile_count = 2 * tile_count
         return Rendered(made_T3HW.clamp(0, 1).movedim(1, 3), (0.0,) * len(times))
 
-    def _render(self, pair: Pair, times: list[float], parts: int) -> Tensor:
+    def _render(self, pair: Pair, times: list[float], tile_count: int) -> Tensor:
         primary = self.owner.settings.primary_frame
         if primary == "first":
-            return self._made(pair, times, parts)
+            return self._made(pair, times, tile_count)
         if primary == "nearer":
             early, late = [time for time in times if time <= 0.5], [time for time in times if time > 0.5]
             made: dict[float, Tensor] = {}
             if early:
-                made |= zip(early, self._made(pair, early, parts), strict=True)
+                made |= zip(early, self._made(pair, early, tile_count), strict=True)
             if late:
-                made |= zip(late, self._made(pair.reversed(), [1 - time for time in late], parts), strict=True)
+                made |= zip(late, self._made(pair.reversed(), [1 - time for time in late], tile_count), strict=True)
             return torch.stack([made[time] for time in times])
-        forth_T3HW = self._made(pair, times, parts)
-        back_T3HW = self._made(pair.reversed(), [1 - time for time in times], parts)
+        forth_T3HW = self._made(pair, times, tile_count)
+        back_T3HW = self._made(pair.reversed(), [1 - time for time in times], tile_count)
         better = [
-            forth if strays(forth, pair, time) <= strays(back, pair, time) else back
+            forth if photometric_distance(forth, pair, time) <= photometric_distance(back, pair, time) else back
             for forth, back, time in zip(forth_T3HW, back_T3HW, times, strict=True)
         ]
         return torch.stack(better)
 
-    def _made(self, pair: Pair, times: list[float], parts: int) -> Tensor:
+    def _made(self, pair: Pair, times: list[float], tile_count: int) -> Tensor:
         network = self.owner.network
         height, width = self.first_13HW.shape[2:]
         time_T111 = torch.tensor(times, device=self.owner.device, dtype=torch.float32)[:, None, None, None]
-        conditions = network.conditions(pair, time_T111, parts)
+        conditions = network.conditions(pair, time_T111, tile_count)
         noise = self.owner.noise(len(times), *pair.flow_back_B2HW.shape[2:]) if network.variant == "v00" else None
         return network.generate(conditions, noise)[:, :, :height, :width]
 
 
-def strays(frame_3HW: Tensor, pair: Pair, time: float) -> float:
-    """How far a frame in [0, 1] is from both frames of its pair, each carried to its time: mean difference of colour.
+def photometric_distance(frame_3HW: Tensor, pair: Pair, time: float) -> float:
+    """How far a frame in [0, 1] is from both frames of its pair, each splatted to its time: mean difference of colour.
 
     Holes count nothing. What was made of one frame is near that one; the better one is near the other, too.
     """
     height, width = frame_3HW.shape[1:]
     total = 0.0
     for each, way in ((pair, time), (pair.reversed(), 1 - time)):
-        colours_13HW, hole_11HW = carried_colours(each, torch.full((1, 1, 1, 1), way, device=frame_3HW.device))
+        colours_13HW, hole_11HW = splatted_colours(each, torch.full((1, 1, 1, 1), way, device=frame_3HW.device))
         seen_1HW = 1 - hole_11HW[0, :, :height, :width]
         difference_3HW = (frame_3HW.clamp(0, 1) - (colours_13HW[0, :, :height, :width] + 1) / 2).abs() * seen_1HW
         total += float(difference_3HW.sum() / (3 * seen_1HW.sum()).clamp(min=1))
@@ -197,8 +199,8 @@ def strays(frame_3HW: Tensor, pair: Pair, time: float) -> float:
 
 
 def whole_bytes(network: PerVFI, pixels: int) -> int:
-    """Memory that a frame takes in one part."""
-    return (FRAME_BYTES + PART_BYTES) * network.dtype.itemsize // 4 * pixels
+    """Memory that a frame takes in one tile."""
+    return (FRAME_BYTES + TILE_BYTES) * network.dtype.itemsize // 4 * pixels
 
 
 def engine_name(variant: str, flow: FlowSource) -> str:

@@ -16,7 +16,7 @@ from ....core.errors import InbetweenError
 from .convolutional_decoder import ConvolutionalDecoder
 from .front_end import FrontEnd, Pair
 from .normalizing_flow import CondFlowNet, Encoding, noise_shapes
-from .parts import MULTIPLE
+from .tiles import MULTIPLE
 
 VARIANTS = ("v00", "vb")
 TRAINED_TIME = 0.5

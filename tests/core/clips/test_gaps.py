@@ -4,7 +4,15 @@ from fractions import Fraction
 
 import pytest
 import torch
-from comfyui_inbetween.core.clips.gaps import Around, Gap, frame_at_seconds, frames_around, gap_between, gap_in, gap_of
+from comfyui_inbetween.core.clips.gaps import (
+    Around,
+    MissingFrames,
+    frame_at_seconds,
+    frames_around,
+    gap_between,
+    gap_in,
+    gap_of,
+)
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.timing.latent_grid import LatentGrid
 from hypothesis import given
@@ -35,13 +43,13 @@ def numbered(count, height=4, width=6):
 )
 def test_frames_around_a_gap(gap, context_frames, rule, expected):
     """Context frames before fill latent frames of their own; real frames after bring the length to 4n+1."""
-    found = frames_around(Gap(numbered(20), numbered(20), gap), context_frames, rule)
+    found = frames_around(MissingFrames(numbered(20), numbered(20), gap), context_frames, rule)
     assert found == expected
     assert rule == "any" or (found.before + gap + found.after) % 4 == 1
 
 
 def test_where_the_clip_after_is_too_short_the_clip_before_gives_more():
-    assert frames_around(Gap(numbered(20), numbered(1), 8), 1, "4n+1") == Around(4, 1)
+    assert frames_around(MissingFrames(numbered(20), numbered(1), 8), 1, "4n+1") == Around(4, 1)
 
 
 @given(st.sampled_from(["any", "4n+1", "8n+1", "6n+2"]), st.integers(1, 4), st.integers(1, 40))
@@ -49,7 +57,7 @@ def test_whole_latent_frames_are_known(rule, latent_frames, gap):
     """For every grid: the known beginning fills latent frames, the length follows the rule, and no more is taken."""
     grid = LatentGrid.of_rule(rule)
     context_frames = grid.frames(latent_frames)
-    found = frames_around(Gap(numbered(60, 1, 1), numbered(60, 1, 1), gap), context_frames, rule)
+    found = frames_around(MissingFrames(numbered(60, 1, 1), numbered(60, 1, 1), gap), context_frames, rule)
     length = found.before + gap + found.after
     assert found.before == context_frames
     assert grid.fits(length)
@@ -93,7 +101,10 @@ def test_a_gap_as_it_is_chosen(given, before, after, frames):
         (lambda: around(3, 4, "4n+1"), "context_frames 4 breaks the rule 4n.1; use 1 or 5"),
         (lambda: around(3, 0, "any"), "context_frames is 0; give 1 or more"),
         (lambda: around(3, 13, "4n+1"), "clip before the gap has 10 frames, but context_frames 13 needs 13 of it"),
-        (lambda: frames_around(Gap(numbered(1), numbered(1), 8), 1, "4n+1"), "use a gap of 11 frames, or longer clips"),
+        (
+            lambda: frames_around(MissingFrames(numbered(1), numbered(1), 8), 1, "4n+1"),
+            "use a gap of 11 frames, or longer clips",
+        ),
         (lambda: around(3, 4, "8n+1"), "context_frames 4 breaks the rule 8n.1; use 1 or 9"),
         (lambda: around(3, 8, "3n"), 'frame_rule is "3n"; use "any", or a rule such as'),
         (lambda: frame_at_seconds(-1.0, 24.0), "seconds is -1; give 0 or more"),
@@ -106,4 +117,4 @@ def test_what_cannot_be(make, told):
 
 
 def around(gap, context_frames, rule):
-    return frames_around(Gap(numbered(10), numbered(10), gap), context_frames, rule)
+    return frames_around(MissingFrames(numbered(10), numbered(10), gap), context_frames, rule)

@@ -5,7 +5,7 @@ import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.flow.consistency import Consistency, is_cut_between
 from comfyui_inbetween.core.flow.optical_flow import flow_both_ways
-from comfyui_inbetween.core.pictures.likeness import layout_correlation
+from comfyui_inbetween.core.pictures.scene_similarity import layout_correlation
 from torch.nn import functional
 
 HEIGHT, WIDTH = 96, 128

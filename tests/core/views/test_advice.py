@@ -7,7 +7,7 @@ import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.keyframes.keyframe_set import Keyframe, KeyframeSet
-from comfyui_inbetween.core.views.advice import Gap, Graph, advise, measure_gaps
+from comfyui_inbetween.core.views.advice import Graph, KeyframeGap, advise, measure_gaps
 from project_paths import WORKFLOWS
 from torch.nn import functional
 
@@ -70,8 +70,8 @@ def test_pictures_too_small_for_motion_are_told():
         measure_gaps(keyframes(torch.rand(8, 8, 3), torch.rand(8, 8, 3)))
 
 
-def gap(residual: float, unmatched: float = 0.1, is_cut: bool = False, first: int = 0) -> Gap:
-    return Gap(first, first + 12, 30.0, 0.003, residual, unmatched, is_cut)
+def gap(residual: float, unmatched: float = 0.1, is_cut: bool = False, first: int = 0) -> KeyframeGap:
+    return KeyframeGap(first, first + 12, 30.0, 0.003, residual, unmatched, is_cut)
 
 
 @pytest.mark.parametrize(

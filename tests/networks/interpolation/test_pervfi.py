@@ -19,7 +19,7 @@ from comfyui_inbetween.networks.interpolation.pervfi import (
 from comfyui_inbetween.networks.interpolation.pervfi.encoder import FeatureEncoder, ImportanceMetric
 from comfyui_inbetween.networks.interpolation.pervfi.front_end import FrontEnd
 from comfyui_inbetween.networks.interpolation.pervfi.normalizing_flow import Coupling, Mixing
-from comfyui_inbetween.networks.interpolation.pervfi.parts import cut
+from comfyui_inbetween.networks.interpolation.pervfi.tiles import tiles_of
 from golden.pervfi.cases import CASES, inputs_of, splat_inputs, stored_outputs
 from golden.pervfi.weights import VARIANTS, published_shapes, seeded_weights
 
@@ -135,7 +135,7 @@ def _no_offsets(patch):
     patch.setattr(
         alignment.DeformableConv,
         "forward",
-        lambda self, x, offsets, masks, window: original(self, x, torch.zeros_like(offsets), masks, window),
+        lambda self, x, offsets, masks, tile: original(self, x, torch.zeros_like(offsets), masks, tile),
     )
 
 
@@ -150,8 +150,8 @@ def _metric_not_scaled_by_time(patch):
 
 
 def _edge_repeated_in_the_metric(patch):
-    original = encoder.fetch_along
-    patch.setattr(encoder, "fetch_along", lambda values, flow, outside: original(values, flow))
+    original = encoder.backward_warp
+    patch.setattr(encoder, "backward_warp", lambda values, flow, outside: original(values, flow))
 
 
 def _backward_flow_averaged(patch):
@@ -218,15 +218,15 @@ def test_a_frame_in_parts_is_the_frame(networks, height, width):
         pair = network.pair(first, second, forward, backward)
         time = torch.full((1, 1, 1, 1), 0.5)
         whole, in_parts = network.conditions(pair, time), network.conditions(pair, time, 2)
-    assert len(cut(height, width, 2)) == 2
+    assert len(tiles_of(height, width, 2)) == 2
     assert max(off(a, b) for a, b in zip(whole, in_parts, strict=True)) < 2e-5
 
 
 def test_every_pixel_is_in_one_part():
-    for height, width, parts in ((8, 8, 1), (8, 8, 9), (64, 200, 7), (1080, 1920, 16), (8, 4096, 3)):
+    for height, width, tiles in ((8, 8, 1), (8, 8, 9), (64, 200, 7), (1080, 1920, 16), (8, 4096, 3)):
         covered = torch.zeros(height, width)
-        for window in cut(height, width, parts):
-            window.of(covered).add_(1)
+        for tile in tiles_of(height, width, tiles):
+            tile.of(covered).add_(1)
         assert (covered == 1).all()
 
 

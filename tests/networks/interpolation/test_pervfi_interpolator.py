@@ -9,7 +9,7 @@ from comfyui_inbetween.core.flow.optical_flow import DisFlow
 from comfyui_inbetween.core.timing.moments import locate, moments_by_multiplier
 from comfyui_inbetween.networks.interpolation.pervfi import build
 from comfyui_inbetween.networks.interpolation.pervfi import interpolator as module
-from comfyui_inbetween.networks.interpolation.pervfi.interpolator import PerVFIInterpolator, strays
+from comfyui_inbetween.networks.interpolation.pervfi.interpolator import PerVFIInterpolator, photometric_distance
 from comfyui_inbetween.networks.interpolation.pervfi.settings import PerVFISettings
 from comfyui_inbetween.samplers.interpolation.frame_interpolation import interpolate_frames
 from example_values import moving_clip
@@ -88,10 +88,10 @@ def test_of_both_the_better_is_kept(networks, monkeypatch):
     clip = moving_clip(2)
     forth, back = frame(engine(networks), clip, 0.25), frame(engine(networks), clip.flip(0), 0.75)
     pair = engine(networks).prepare(clip[0], clip[1]).pair
-    scores = [strays(each[0].movedim(2, 0), pair, 0.25) for each in (forth, back)]
+    scores = [photometric_distance(each[0].movedim(2, 0), pair, 0.25) for each in (forth, back)]
     kept = frame(engine(networks, primary_frame="both"), clip, 0.25)
     torch.testing.assert_close(kept, forth if scores[0] <= scores[1] else back, rtol=0, atol=2e-5)
-    monkeypatch.setattr(module, "strays", lambda frame, *_: float(-frame.sum()))
+    monkeypatch.setattr(module, "photometric_distance", lambda frame, *_: float(-frame.sum()))
     other = frame(engine(networks, primary_frame="both"), clip, 0.25)
     torch.testing.assert_close(other, forth if forth.sum() > back.sum() else back, rtol=0, atol=2e-5)
 
@@ -100,9 +100,9 @@ def test_a_frame_strays_from_both_it_was_made_of(networks):
     """The frame half-way between two is nearer than one in which everything is elsewhere, or grey."""
     clip = moving_clip(3)
     pair = engine(networks).prepare(clip[0], clip[2]).pair
-    true, wrong = (strays(clip[number].movedim(2, 0), pair, 0.5) for number in (1, 0))
+    true, wrong = (photometric_distance(clip[number].movedim(2, 0), pair, 0.5) for number in (1, 0))
     assert true < wrong
-    assert true < strays(torch.full((3, 48, 64), 0.5), pair, 0.5)
+    assert true < photometric_distance(torch.full((3, 48, 64), 0.5), pair, 0.5)
 
 
 def test_at_a_cut_the_nearer_frame_is_held(networks):
@@ -148,27 +148,27 @@ def test_memory_is_that_of_two_pairs_however_long(networks):
 
 
 def test_parts_follow_from_free_memory(networks):
-    def parts(free_gib, height, width):
+    def tiles(free_gib, height, width):
         interpolator = PerVFIInterpolator(networks["vb"], DisFlow(), PerVFISettings(), free_bytes=free_gib * 2**30)
-        return interpolator.parts_for(height, width)
+        return interpolator.count_tiles(height, width)
 
-    assert parts(80, 1080, 1920) == 1
-    assert 1 < parts(8, 1080, 1920) < parts(5, 1080, 1920) < 16
-    assert 1 < parts(24, 2160, 3840) < parts(16, 2160, 3840) < 64
-    assert parts(0, 1080, 1920) == 1080 * 1920 // 256**2
-    assert parts(0, 64, 96) == 1
+    assert tiles(80, 1080, 1920) == 1
+    assert 1 < tiles(8, 1080, 1920) < tiles(5, 1080, 1920) < 16
+    assert 1 < tiles(24, 2160, 3840) < tiles(16, 2160, 3840) < 64
+    assert tiles(0, 1080, 1920) == 1080 * 1920 // 256**2
+    assert tiles(0, 64, 96) == 1
 
 
 def test_out_of_memory_halves_the_parts_until_it_fits(networks, monkeypatch):
-    monkeypatch.setattr(module, "FEWEST_PART_PIXELS", 32 * 32)
+    monkeypatch.setattr(module, "SMALLEST_TILE_PIXELS", 32 * 32)
     tried = []
     original = module.PerVFIPair._render
 
-    def scarce(self, pair, times, parts):
-        tried.append((len(times), parts))
-        if len(times) > 1 or parts < 4:
+    def scarce(self, pair, times, tiles):
+        tried.append((len(times), tiles))
+        if len(times) > 1 or tiles < 4:
             raise torch.OutOfMemoryError
-        return original(self, pair, times, parts)
+        return original(self, pair, times, tiles)
 
     clip = moving_clip(2, 64, 80)
     whole = frame(engine(networks), clip, 0.25, 0.5, 0.75)

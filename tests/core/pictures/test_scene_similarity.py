@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from comfyui_inbetween.core.pictures.likeness import layout_correlation
+from comfyui_inbetween.core.pictures.scene_similarity import layout_correlation
 
 
 def picture(seed, height=96, width=128):

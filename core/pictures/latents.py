@@ -6,7 +6,7 @@ from torch import Tensor
 from ..errors import InbetweenError
 
 
-def check_finite(latent_NCHW: Tensor, what: str) -> None:
+def check_latent(latent_NCHW: Tensor, what: str) -> None:
     """Refuse a latent that is empty or has NaN or infinite values.
 
     Args:
