@@ -41,7 +41,7 @@ class InbetweenKeyframes(InbetweenNode):
                     default=25,
                     min=2,
                     max=100000,
-                    tooltip="Length of the result in frames, first and last frame included.",
+                    tooltip="Length of the result in frames, including the first and the last.",
                 ),
                 io.Combo.Input(
                     "fit",

@@ -7,10 +7,15 @@ from pathlib import Path
 UPDATE = "INBETWEEN_UPDATE"
 
 
+def is_updating() -> bool:
+    """Whether such files are to be rewritten instead of compared."""
+    return os.environ.get(UPDATE) == "1"
+
+
 def assert_in_step(file: Path, expected: dict) -> None:
     """The JSON file holds exactly `expected`; with INBETWEEN_UPDATE=1 it is written instead."""
     text = json.dumps(expected, indent=2, ensure_ascii=False) + "\n"
-    if os.environ.get(UPDATE) == "1":
+    if is_updating():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
     written = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}

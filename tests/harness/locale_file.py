@@ -74,3 +74,26 @@ def unused(definitions: dict, texts: dict[str, str]) -> set[str]:
     known = {key for pair in leaves(definitions) for key in pair}
     known |= {f"{match[1]}#" for text in known if (match := _NUMBERED.fullmatch(text))}
     return texts.keys() - known
+
+
+def rekeyed(before: dict, after: dict, texts: dict[str, str]) -> dict[str, str]:
+    """A table of translations after English texts were reworded: each keeps its translation, under the new text.
+
+    Args:
+        before, after: English definitions, as `node_definitions` gives them.
+        texts: the table for `before`.
+
+    Returns:
+        The table for `after`, in the same order. Nothing is invented: texts at new places have to be translated.
+    """
+    reworded: dict[str, list[str]] = {}
+    old, known = dict(leaves(before)), {text for pair in leaves(after) for text in pair}
+    for place, text in leaves(after):
+        if old.get(place, text) != text and text not in texts:
+            reworded.setdefault(old[place], []).append(text)
+    table: dict[str, str] = {}
+    for english, translation in texts.items():
+        if english in known or english not in reworded:
+            table[english] = translation
+        table |= dict.fromkeys(reworded.get(english, []), translation)
+    return table

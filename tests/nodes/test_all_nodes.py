@@ -5,12 +5,13 @@ What needs the host is imported within the tests, so that they can be collected 
 """
 
 import ast
+import json
 import re
 from functools import partial
 
 import pytest
 import torch
-from golden_files import assert_in_step
+from golden_files import assert_in_step, is_updating
 from help_pages import described_names, image_links
 from import_rule import MAY_IMPORT_ROOMS, modules
 from project_paths import DOCS, LOCALES, ROOT, SCHEMA_FILE
@@ -118,9 +119,15 @@ def test_help_pages_are_those_of_the_nodes(all_nodes):
 
 
 def test_locale_file_is_in_step_with_the_schemas(all_nodes):
-    from locale_file import node_definitions
+    from locale_file import node_definitions, rekeyed
 
-    assert_in_step(LOCALES / "en" / "nodeDefs.json", node_definitions(all_nodes))
+    english, definitions = LOCALES / "en" / "nodeDefs.json", node_definitions(all_nodes)
+    if is_updating():  # translations follow the English texts that were reworded
+        before = json.loads(english.read_text(encoding="utf-8"))
+        for file in LOCALES.glob("*/texts.json"):
+            table = rekeyed(before, definitions, json.loads(file.read_text(encoding="utf-8")))
+            file.write_text(json.dumps(table, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert_in_step(english, definitions)
 
 
 def test_schemas_have_not_changed_by_accident(all_nodes):

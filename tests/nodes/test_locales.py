@@ -81,6 +81,17 @@ def test_what_is_missing_or_stale_would_be_seen():
     assert unused(definitions, texts) == {"Gone."}
 
 
+def test_translations_follow_reworded_texts():
+    from locale_file import rekeyed
+
+    before = {"A": {"inputs": {"x": {"tooltip": "Old."}, "y": {"tooltip": "Same."}, "z": {"tooltip": "Old."}}}}
+    after = {"A": {"inputs": {"x": {"tooltip": "New."}, "y": {"tooltip": "Same."}, "z": {"tooltip": "Other."}}}}
+    texts = {"Old.": "O", "Same.": "S", "Stale.": "T"}
+    assert rekeyed(before, after, texts) == {"New.": "O", "Other.": "O", "Same.": "S", "Stale.": "T"}
+    kept = {"A": {"inputs": {"x": {"tooltip": "New."}, "y": {"tooltip": "Same."}, "z": {"tooltip": "Old."}}}}
+    assert rekeyed(before, kept, texts) == {"Old.": "O", "New.": "O", "Same.": "S", "Stale.": "T"}
+
+
 def test_categories_are_translated(all_nodes, language):
     named = json.loads((LOCALES / language / "main.json").read_text(encoding="utf-8"))["nodeCategories"]
     parts = {part for node in all_nodes for part in node.GET_SCHEMA().category.split("/")}
