@@ -102,5 +102,5 @@ def _check_inputs(node_id: str, sockets: _Sockets, names: Iterable[str]) -> None
 
 def _no_such(node_id: str, kind: str, name: str) -> InbetweenError:
     return InbetweenError(
-        f'the node {node_id} has no {kind} "{name}", so this version of ComfyUI does not match this pack; update both.'
+        f'the node {node_id} has no {kind} "{name}", so this version of ComfyUI does not fit this pack; update both.'
     )
