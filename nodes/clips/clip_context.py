@@ -70,8 +70,8 @@ class InbetweenClipContext(InbetweenNode):
                     min=1,
                     max=77,
                     step=4,
-                    tooltip="How many frames of the clip before the new clip starts with: 1 is only the frame next "
-                    "to the gap, 5 or 9 also show how things move.",
+                    tooltip="How many frames of the clip before to include at the start of the new clip: 1 is only the "
+                    "frame next to the gap, 5 or 9 also show how things move.",
                 ),
                 io.Int.Input(
                     "caption_frames",
