@@ -1,4 +1,4 @@
-"""The pack's nodes, thin: each reads its sockets, calls one function below, and wraps the result."""
+"""The pack's nodes. Each is thin: it reads its sockets, calls one function below, and wraps the result."""
 
 from comfy_api.latest import ComfyExtension, io
 
@@ -64,7 +64,7 @@ ALL_NODES = [
 
 
 class InbetweenExtension(ComfyExtension):
-    """Tells the host which nodes there are."""
+    """Tells the host which nodes the pack has."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return ALL_NODES

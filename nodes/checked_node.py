@@ -1,8 +1,8 @@
-"""What every node of the pack is: a node whose inputs are checked against its own schema before it runs.
+"""The base class of every node in the pack: it checks inputs against the node's schema before the node runs.
 
-The host holds widgets to their limits when a graph is sent. What comes through a link is known only when the graph
-runs, and the host passes it on as it is. Python that calls `execute` itself is not checked here: the functions of the
-core that it could as well call check what they need.
+The host checks widget values when a graph is queued. Values that come through links are known only when the graph runs,
+and the host passes them on unchecked. Python code that calls `execute` directly skips this check; the core functions
+check what they need.
 """
 
 import inspect
@@ -25,16 +25,16 @@ _LOADED = {
 
 
 class InbetweenNode(io.ComfyNode):
-    """A node that refuses, in one line, what its schema does not allow."""
+    """A node that refuses inputs outside its schema with a one-line error."""
 
-    FUNCTION = "EXECUTE_CHECKED"  # the method that the host calls
+    FUNCTION = "EXECUTE_CHECKED"  # the method the host calls
 
     @classmethod
-    def EXECUTE_CHECKED(cls, **given: object) -> io.NodeOutput:  # noqa: N802 - named as the host names its own
-        """Checks all inputs, and then executes.
+    def EXECUTE_CHECKED(cls, **given: object) -> io.NodeOutput:  # noqa: N802 - follows the host's naming
+        """Check all inputs, then execute.
 
         Raises:
-            InbetweenError: an input is missing, of another type, outside its limits or not among its options.
+            InbetweenError: an input is missing, has the wrong type, is outside its limits or is not one of its options.
         """
         inputs = cls.define_schema().inputs
         readable = _readable(inputs, given)
@@ -44,10 +44,10 @@ class InbetweenNode(io.ComfyNode):
 
 
 def _readable(inputs: Iterable[io.Input], given: Mapping[str, Any]) -> Inputs:
-    """Inputs of the types in the schema: numbers within their limits, nothing in place of an optional one left out.
+    """Inputs converted to the types in the schema, with numbers within their limits and without empty optional inputs.
 
     Raises:
-        InbetweenError: an input is missing, of another type, outside its limits, or none of the schema.
+        InbetweenError: an input is missing, has the wrong type, is outside its limits, or is not in the schema.
     """
     readable: Inputs = {}
     for each in inputs:
@@ -60,12 +60,12 @@ def _readable(inputs: Iterable[io.Input], given: Mapping[str, Any]) -> Inputs:
             raise _missing(each, each.id in given)
     unknown = [name for name in given if name not in {each.id for each in inputs}]
     if unknown:
-        raise InbetweenError(f"there is no input {shown(unknown[0])} with what is chosen here; remove its link.")
+        raise InbetweenError(f"the options chosen here have no input {shown(unknown[0])}; remove its link.")
     return readable
 
 
 def _read(each: io.Input, value: Any) -> Any:
-    """One value of the type in the schema; one that has it already is passed on as it is."""
+    """One value, converted to the type in the schema if it has another."""
     match each:
         case io.Int.Input() | io.Float.Input():
             number = number_of(value, _name(each), isinstance(each, io.Int.Input), _hint(each))
@@ -74,7 +74,7 @@ def _read(each: io.Input, value: Any) -> Any:
         case io.Boolean.Input():
             return value if isinstance(value, bool) else bool(number_of(value, _name(each), False, _hint(each)))
         case io.String.Input() if not isinstance(value, str):
-            raise InbetweenError(f"{_name(each)} is {shown(value)}, which is no text; {_hint(each)}.")
+            raise InbetweenError(f"{_name(each)} is {shown(value)}, which is not text; {_hint(each)}.")
         case io.Combo.Input() if not isinstance(value, str | int | float):
             raise InbetweenError(f"{_name(each)} is {shown(value)}; {_hint(each)}.")
         case io.DynamicCombo.Input():
@@ -87,13 +87,13 @@ def _read(each: io.Input, value: Any) -> Any:
             template = {inner.id: inner for inner in each.template.get_all()}
             empty = next((name for name in value if value[name] is None or name not in template), None)
             if empty is not None:
-                raise InbetweenError(f"nothing came in at {shown(empty)}; connect something else, or remove its link.")
+                raise InbetweenError(f"{shown(empty)} received nothing; connect something else, or remove its link.")
             return {name: _read(template[name], inner) for name, inner in value.items()}
     return value
 
 
 def _ask_the_node(cls: type[io.ComfyNode], inputs: Inputs) -> None:
-    """What the node itself has to say of its inputs; the host asked it before those through links were known."""
+    """Run the node's own `validate_inputs` again: the host ran it before the values from links were known."""
     own = inspect.getattr_static(cls, "validate_inputs")
     if own is inspect.getattr_static(io.ComfyNode, "validate_inputs"):
         return
@@ -105,7 +105,7 @@ def _ask_the_node(cls: type[io.ComfyNode], inputs: Inputs) -> None:
 
 
 def _check_choices(inputs: Iterable[io.Input], given: Inputs) -> None:
-    """Hold choices to their options, nested ones too."""
+    """Check that each choice is one of its options, nested inputs included."""
     for each in inputs:
         if isinstance(each, io.Combo.Input) and each.id in given:
             check_choice(given[each.id], _name(each), each.options)
@@ -114,25 +114,25 @@ def _check_choices(inputs: Iterable[io.Input], given: Inputs) -> None:
 
 
 def _chosen(each: io.DynamicCombo.Input, value: Mapping[str, Any]) -> list[io.Input]:
-    """The inputs of the option that is chosen."""
+    """The inputs of the chosen option."""
     return next(option.inputs for option in each.options if option.key == value[each.id])
 
 
 def _missing(each: io.Input, connected: bool) -> InbetweenError:
-    """The error for a required input without a value; a loader gives nothing for what its file does not hold."""
+    """The error for a required input without a value. A loader outputs None for a model its file does not contain."""
     if connected and each.get_io_type() in _LOADED:
         what, loader = _LOADED[each.get_io_type()]
-        return InbetweenError(f"the loaded checkpoint holds no {what}; connect one from {loader}.")
-    return InbetweenError(f"{_name(each)} {'holds nothing' if connected else 'is missing'}; {_hint(each)}.")
+        return InbetweenError(f"the loaded checkpoint contains no {what}; connect one from {loader}.")
+    return InbetweenError(f"{_name(each)} {'received nothing' if connected else 'is missing'}; {_hint(each)}.")
 
 
 def _name(each: io.Input) -> str:
-    """What the page calls an input."""
+    """The name of an input on the page."""
     return each.display_name or each.id
 
 
 def _hint(each: io.Input) -> str:
-    """What an error says of what is allowed."""
+    """How an error states what is allowed."""
     match each:
         case io.Int.Input() | io.Float.Input():
             return range_hint(each.min, each.max)
@@ -143,5 +143,5 @@ def _hint(each: io.Input) -> str:
         case io.Boolean.Input():
             return "give true or false"
         case io.String.Input():
-            return "give a text"
+            return "give text"
     return "connect it"

@@ -1,4 +1,4 @@
-"""Turns the errors of the core into what the host's `validate_inputs` expects."""
+"""Turns the core's errors into the return value that the host's `validate_inputs` expects."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from ..core.errors import InbetweenError
 
 
 def verdict(check: Callable[[], object]) -> bool | str:
-    """True if the check passes, else its one-line error."""
+    """True if the check passes, otherwise its one-line error."""
     try:
         check()
     except InbetweenError as error:

@@ -1,4 +1,4 @@
-"""Clip Context: what stands around a gap, for the clip that is to fill it."""
+"""Clip Context: collects the surroundings of a gap, for the clip that will fill it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,17 +17,17 @@ from ..validation import verdict
 
 
 class InbetweenClipContext(InbetweenNode):
-    """Takes what is around a gap out of the clips."""
+    """Extracts the surroundings of a gap from its clips."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        audio = io.Audio.Input("audio", tooltip="The audio.")
+        audio = io.Audio.Input("audio", tooltip="The audio for the clip.")
         return io.Schema(
             node_id="InbetweenClipContext",
             display_name="Clip Context",
             category="in-between/audio",
-            description="A gap between two clips, or a part of one clip to be made anew: what is known around it, as "
-            "keyframes, as sound, and as pictures with a question for a vision-language model.",
+            description="Prepare a gap to be filled, between two clips or inside one: the frames around it as "
+            "keyframes, the sound, and frames with a prompt for a vision-language model.",
             search_aliases=[
                 "fix segment",
                 "regenerate part",
@@ -40,28 +40,29 @@ class InbetweenClipContext(InbetweenNode):
                 io.DynamicCombo.Input(
                     "gap",
                     options=_gap_options(),
-                    tooltip="Whether the gap lies between two clips, or is a part of one clip that is made anew, and "
-                    "how it is measured.",
+                    tooltip="Whether the gap lies between two clips or is a part of one clip to regenerate, and "
+                    "whether it is given in frames or seconds.",
                 ),
                 fps_input("Frames per second of the clips."),
                 io.DynamicCombo.Input(
                     "sound",
-                    # The page cannot begin with an option that has sockets and no widget.
+                    # The page cannot start with an option that has sockets but no widget.
                     options=[
                         io.DynamicCombo.Option(NONE, []),
                         io.DynamicCombo.Option(WHOLE, [audio]),
                         io.DynamicCombo.Option(OF_GAP, [audio]),
                         io.DynamicCombo.Option(PART, [audio, *_part_inputs()]),
                     ],
-                    tooltip="of the whole: it begins with the clip before and ends with the clip after. of the gap: it "
-                    "begins with the gap. part of it: the gap lies in it from one time to another.",
+                    tooltip="What the audio covers. of the whole: it starts with the clip before and ends with the "
+                    "clip after. of the gap: it starts with the gap. part of it: the gap lies between two times in "
+                    "it.",
                 ),
                 io.Combo.Input(
                     "frame_rule",
                     options=list(FRAME_RULES),
                     default="4n+1",
-                    tooltip="Which lengths the engine can make: 4n+1 for Wan, 8n+1 for LTX-Video, any for others. "
-                    "To fit them, the new clip includes up to 3 or 7 more frames of the clips.",
+                    tooltip="Frame counts the engine supports: 4n+1 for Wan, 8n+1 for LTX-Video, any for others. To "
+                    "reach one, the new clip includes up to 3 or 7 extra frames of the clips.",
                 ),
                 io.Int.Input(
                     "context_frames",
@@ -69,15 +70,15 @@ class InbetweenClipContext(InbetweenNode):
                     min=1,
                     max=77,
                     step=4,
-                    tooltip="Frames of the clip before that the new clip begins with: 1 is the one beside the gap, 5 "
-                    "or 9 show how things move.",
+                    tooltip="How many frames of the clip before to include at the start of the new clip: 1 is only the "
+                    "frame next to the gap, 5 or 9 also show how things move.",
                 ),
                 io.Int.Input(
                     "caption_frames",
                     default=6,
                     min=4,
                     max=8,
-                    tooltip="How many frames to describe, half from each side.",
+                    tooltip="How many frames to caption, half from each side.",
                 ),
                 io.Int.Input(
                     "caption_size",
@@ -85,7 +86,7 @@ class InbetweenClipContext(InbetweenNode):
                     min=64,
                     max=4096,
                     advanced=True,
-                    tooltip="Most pixels of the longer side of frames to describe.",
+                    tooltip="Maximum length of the longer side of the frames to caption, in pixels.",
                 ),
                 io.Float.Input(
                     "audio_context",
@@ -94,31 +95,36 @@ class InbetweenClipContext(InbetweenNode):
                     max=10.0,
                     step=0.1,
                     advanced=True,
-                    tooltip="Seconds of sound before and after the new clip that come along.",
+                    tooltip="Seconds of sound to include before and after the new clip.",
                 ),
             ],
             outputs=[
                 Keyframes.Output(
-                    display_name="keyframes", tooltip="The new clip's first and last frames, which are known."
+                    display_name="keyframes", tooltip="The known frames at the start and end of the new clip."
                 ),
-                io.Int.Output(display_name="frame_count", tooltip="Frames of the new clip."),
+                io.Int.Output(display_name="frame_count", tooltip="Number of frames in the new clip."),
                 io.Image.Output(display_name="clip_before", tooltip="For Join Clips with overlap 1."),
                 io.Image.Output(
                     display_name="clip_after", tooltip="For Join Clips with overlap 1, after the new clip."
                 ),
-                io.Audio.Output(display_name="audio", tooltip="The sound of the new clip, with some on both sides."),
-                io.Float.Output(
-                    display_name="audio_start", tooltip="Where in that the new clip begins: start_seconds elsewhere."
+                io.Audio.Output(
+                    display_name="audio", tooltip="The sound of the new clip, with some extra on both sides."
                 ),
-                io.Image.Output(display_name="caption_frames", tooltip="For image of Generate Text."),
-                io.String.Output(display_name="caption_prompt", tooltip="For prompt of Generate Text."),
-                io.String.Output(display_name="report", tooltip="How long the new clip is, and what of it is known."),
+                io.Float.Output(
+                    display_name="audio_start",
+                    tooltip="Where the new clip starts in that audio. Connect it to start_seconds.",
+                ),
+                io.Image.Output(display_name="caption_frames", tooltip="Connect to image of Generate Text."),
+                io.String.Output(display_name="caption_prompt", tooltip="Connect to prompt of Generate Text."),
+                io.String.Output(
+                    display_name="report", tooltip="How long the new clip is, and which of its frames are known."
+                ),
             ],
         )
 
     @classmethod
     def validate_inputs(cls, fps: float | None = None, gap: object = None, sound: object = None) -> bool | str:
-        # Dynamic inputs come without their values.
+        # The host passes dynamic inputs without their values.
         return verdict(lambda: fps is None or exact(fps, "fps"))
 
     @classmethod
@@ -161,10 +167,10 @@ def _gap_options() -> list[io.DynamicCombo.Option]:
         io.Image.Input("clip_after", tooltip="Frames after the gap."),
     ]
     clip = io.Image.Input("clip", tooltip="All frames of the clip.")
-    first = frame("first", 24, "The first frame that is made anew, from 0.")
-    end = frame("end", 48, "The first frame after it that stays.")
-    begins = time("from_seconds", 1.0, "Where the part that is made anew begins.")
-    ends = time("to_seconds", 2.0, "Where it ends.")
+    first = frame("first", 24, "The first frame to regenerate, counted from 0.")
+    end = frame("end", 48, "The first frame after the gap, which stays.")
+    begins = time("from_seconds", 1.0, "Where the part to regenerate begins.")
+    ends = time("to_seconds", 2.0, "Where the part to regenerate ends.")
     return [
         io.DynamicCombo.Option(BETWEEN, [*two, frame("frames", 23, "How many frames are missing.")]),
         io.DynamicCombo.Option(BETWEEN_SECONDS, [*two, time("seconds", 1.0, "How much time is missing.")]),

@@ -1,4 +1,4 @@
-"""Finish Frames: exact count, exact keyframes, their colours."""
+"""Finish Frames: exact frame count, exact keyframes, matched colours."""
 
 from typing import Any
 
@@ -21,14 +21,14 @@ class InbetweenFinish(InbetweenNode):
             default=2,
             min=1,
             max=64,
-            tooltip="Frames corrected on each side of a keyframe; stops short of the next keyframe.",
+            tooltip="Frames corrected on each side of a keyframe. The correction stops short of the next keyframe.",
         )
         return io.Schema(
             node_id="InbetweenFinish",
             display_name="Finish Frames",
             category="in-between/finish",
             description="Trim an engine's frames to the frame count of the keyframes, match their colours, put the "
-            "keyframes exactly at their frames, and close a loop.",
+            "exact keyframes back, and close a loop.",
             search_aliases=[
                 "exact keyframes",
                 "replace keyframes",
@@ -40,40 +40,40 @@ class InbetweenFinish(InbetweenNode):
                 "seamless loop",
             ],
             inputs=[
-                io.Image.Input("images", tooltip="Frames from any engine, as many as the keyframes ask for or more."),
-                Keyframes.Input("keyframes", tooltip="The keyframes the frames were made from."),
+                io.Image.Input("images", tooltip="Frames from any engine, at least as many as the keyframes ask for."),
+                Keyframes.Input("keyframes", tooltip="The keyframes from which the frames were created."),
                 io.DynamicCombo.Input(
                     "put_back",
                     options=[
                         io.DynamicCombo.Option(mode, [blend_frames] if mode == "replace and blend" else [])
                         for mode in PUT_BACK_MODES
                     ],
-                    tooltip="replace sets each keyframe exactly; replace and blend also spreads its correction over "
-                    "the frames beside it; off leaves the frames as generated.",
+                    tooltip="replace restores each keyframe exactly; replace and blend also spreads the correction "
+                    "over the neighbouring frames; off leaves the frames as generated.",
                 ),
                 io.Boolean.Input(
                     "match_colour",
                     default=False,
                     optional=True,
-                    tooltip="Undo a drift of colour and contrast: the correction found at each keyframe is carried "
+                    tooltip="Undo a drift in colour and contrast. The correction found at each keyframe is spread "
                     "smoothly over the frames between.",
                 ),
                 io.Boolean.Input(
                     "loop",
                     default=False,
                     optional=True,
-                    tooltip="The clip is played in a loop: its last frame, which shows the first again, is left out, "
-                    "so one frame less comes out. Needs loop in Keyframes.",
+                    tooltip="For a clip that plays in a loop: leave out the last frame, which repeats the first, so "
+                    "the result is one frame shorter. Needs loop in Keyframes.",
                 ),
             ],
             outputs=[
                 io.Image.Output(
-                    display_name="frames", tooltip="Exactly as many frames as the keyframes say; in a loop one less."
+                    display_name="frames", tooltip="Exactly the frame count of the keyframes, or one less in a loop."
                 ),
                 io.String.Output(
                     display_name="report",
-                    tooltip="What was done; for each keyframe how far it had been missed and how far the colour jumps "
-                    "there, before and after.",
+                    tooltip="What was done. For each keyframe: how far the generated frame was off, and how far the "
+                    "colour jumps there, before and after.",
                 ),
             ],
         )

@@ -1,4 +1,4 @@
-"""Join Clips: clips that share frames become one."""
+"""Join Clips: joins clips that share frames into one."""
 
 from typing import Any
 
@@ -12,46 +12,50 @@ from ..validation import verdict
 
 
 class InbetweenJoin(InbetweenNode):
-    """Puts clips one after the other."""
+    """Joins clips end to end."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         clip = io.MultiType.Input(
-            "clip", [io.Image, io.Video], optional=True, tooltip="A clip: frames, or a video, whose sound is left out."
+            "clip",
+            [io.Image, io.Video],
+            optional=True,
+            tooltip="A clip: frames or a video. The sound of a video is dropped.",
         )
         fade_frames = io.Int.Input(
             "fade_frames",
             default=12,
             min=1,
             max=100000,
-            tooltip="Frames after the seam over which the correction is taken back to none.",
+            tooltip="Frames after the seam over which the colour correction fades out.",
         )
         return io.Schema(
             node_id="InbetweenJoin",
             display_name="Join Clips",
             category="in-between/finish",
-            description="Join two or more clips that share frames at their ends: no frame twice, no jump of colour.",
+            description="Join two or more clips that share frames at their ends, with no repeated frames and no "
+            "colour jumps.",
             search_aliases=["concatenate", "merge videos", "append", "overlap", "crossfade", "stitch", "extend video"],
             inputs=[
                 io.Autogrow.Input(
                     "clips",
                     template=io.Autogrow.TemplatePrefix(clip, prefix="clip", min=2, max=MOST_CLIPS),
-                    tooltip="The clips in order. A new socket appears as soon as the last one is taken.",
+                    tooltip="The clips, in order. A new socket appears when the last one is connected.",
                 ),
                 io.Int.Input(
                     "overlap",
                     default=1,
                     min=0,
                     max=100000,
-                    tooltip="Last frames of each clip that are the first of the next one: 1 for a shared end frame, 0 "
-                    "for none.",
+                    tooltip="How many frames neighbouring clips share: the last frames of one clip are the first of "
+                    "the next. 1 for a shared end frame, 0 for none.",
                 ),
                 io.Combo.Input(
                     "seam",
                     options=list(SEAMS),
                     default="cut",
-                    tooltip="cut takes the shared frames from the earlier clip; cross-fade goes over to the later one "
-                    "in the course of them.",
+                    tooltip="cut takes the shared frames from the earlier clip; cross-fade uses them to blend from "
+                    "the earlier clip to the later one.",
                 ),
                 io.DynamicCombo.Input(
                     "match_colour",
@@ -59,8 +63,9 @@ class InbetweenJoin(InbetweenNode):
                         io.DynamicCombo.Option(mode, [fade_frames] if mode == "fade out" else [])
                         for mode in MATCH_COLOUR_MODES
                     ],
-                    tooltip="The later clip begins in the colours of the earlier one. fade out then returns to its "
-                    "own; carry on keeps them to the end, for this clip and those after it. off changes no colour.",
+                    tooltip="Start the later clip in the colours of the earlier one. fade out then returns to its "
+                    "own colours; carry on keeps the correction to the end, for this clip and all later ones. off "
+                    "changes no colours.",
                 ),
                 io.Float.Input(
                     "fps",
@@ -68,17 +73,17 @@ class InbetweenJoin(InbetweenNode):
                     min=0.01,
                     max=1000.0,
                     step=0.001,
-                    tooltip="Frame rate if no clip is a video; a video brings its own.",
+                    tooltip="Frame rate if no clip is a video. A video brings its own.",
                 ),
             ],
             outputs=[
                 io.Image.Output(
-                    display_name="frames", tooltip="The sum of all frames, less the overlap once for each seam."
+                    display_name="frames", tooltip="The joined clip: all frames, less the overlap once for each seam."
                 ),
                 io.Float.Output(display_name="fps", tooltip="The frame rate, for Create Video."),
                 io.String.Output(
                     display_name="report",
-                    tooltip="Where each clip went, and the jump of colour at each seam, before and after.",
+                    tooltip="Where each clip went, and the colour jump at each seam, before and after.",
                 ),
             ],
         )
@@ -86,7 +91,7 @@ class InbetweenJoin(InbetweenNode):
     @classmethod
     def validate_inputs(
         cls, fps: float | None = None, clips: object = None, match_colour: object = None
-    ) -> bool | str:  # dynamic ones come without their values
+    ) -> bool | str:  # the host passes dynamic inputs without their values
         return verdict(lambda: fps is None or exact(fps, "fps"))
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Segment: one piece of a long time line, as keyframes of its own."""
+"""One Segment: cuts one segment out of a long timeline, as its own keyframe set."""
 
 from typing import Any
 
@@ -21,24 +21,26 @@ class InbetweenSegment(InbetweenNode):
             node_id="InbetweenSegment",
             display_name="One Segment",
             category="in-between/wan",
-            description="Cut one segment out of a long time line, to try it on its own. Segments makes them all.",
+            description="Cut one segment out of a long timeline, to try it on its own. Segments creates them all.",
             search_aliases=["split keyframes", "part", "section", "long video", "extend video"],
             inputs=[
-                Keyframes.Input(
-                    "keyframes", tooltip="The whole time line, with keyframes at its first and last frame."
-                ),
-                io.Int.Input("segment", default=1, min=1, max=1000, tooltip="Which one, counted from 1."),
+                Keyframes.Input("keyframes", tooltip="The whole timeline, with keyframes at its first and last frame."),
+                io.Int.Input("segment", default=1, min=1, max=1000, tooltip="Which segment, counted from 1."),
                 cut_input(),
                 context_frames_input(),
                 io.Image.Input(
                     "before",
                     optional=True,
-                    tooltip="The clip that the segment before made, to hand over its last frames.",
+                    tooltip="The clip of the previous segment, which hands over its last frames.",
                 ),
             ],
             outputs=[
-                Keyframes.Output(display_name="keyframes", tooltip="Of this segment, on a time line of its own."),
-                io.String.Output(display_name="report", tooltip="Which frames of the whole time line it has."),
+                Keyframes.Output(
+                    display_name="keyframes", tooltip="The keyframes of this segment, on their own timeline."
+                ),
+                io.String.Output(
+                    display_name="report", tooltip="Which frames of the whole timeline the segment covers."
+                ),
             ],
         )
 

@@ -1,4 +1,4 @@
-"""Inputs and outputs that the nodes for many segments share, so that they read alike."""
+"""Inputs and outputs shared by the segment nodes, so that they read alike."""
 
 from comfy_api.latest import io
 
@@ -10,7 +10,7 @@ def cut_input() -> io.DynamicCombo.Input:
         default=81,
         min=5,
         max=100000,
-        tooltip="How many frames a segment may have, both ends included; 81 is what Wan was trained on.",
+        tooltip="Maximum number of frames in a segment, both ends included. Wan was trained on 81.",
     )
     return io.DynamicCombo.Input(
         "cut",
@@ -18,26 +18,26 @@ def cut_input() -> io.DynamicCombo.Input:
             io.DynamicCombo.Option("longest", [longest_segment]),
             io.DynamicCombo.Option("every keyframe", []),
         ],
-        tooltip="longest: as many keyframes go into one segment as fit. every keyframe: a segment from each keyframe "
-        "to the next.",
+        tooltip="longest puts as many keyframes as fit into each segment. every keyframe starts a new segment at "
+        "each keyframe.",
     )
 
 
 def context_frames_input() -> io.Int.Input:
-    """How many frames a segment takes over from the one before."""
+    """How many frames a segment takes over from the previous one."""
     return io.Int.Input(
         "context_frames",
         default=1,
         min=1,
         max=77,
         step=4,
-        tooltip="How many of its last frames a segment hands to the next one, which goes on with their motion: 1 is "
-        "the keyframe alone, 5 or 9 carry motion over. More take longer.",
+        tooltip="How many of its last frames a segment hands to the next one, which continues their motion: 1 is "
+        "the keyframe alone, 5 or 9 carry motion over. More frames take longer.",
     )
 
 
 def seed_inputs() -> list[io.Input]:
-    """Seeds of all segments, and of single ones."""
+    """Seeds for all segments, seeds for single segments, and sampling steps."""
     return [
         io.Int.Input(
             "seed",
@@ -45,30 +45,30 @@ def seed_inputs() -> list[io.Input]:
             min=0,
             max=2**64 - 1,
             control_after_generate=True,
-            tooltip="Of the first segment; the second takes the next number, and so on.",
+            tooltip="Seed of the first segment. The second uses the next number, and so on.",
         ),
         io.String.Input(
             "own_seeds",
             default="",
-            tooltip="Other seeds for single segments, to make only these anew: 2: 77, 5: 3 gives segment 2 the seed 77 "
-            "and segment 5 the seed 3.",
+            tooltip="Other seeds for single segments, to regenerate only those: 2: 77, 5: 3 gives segment 2 the "
+            "seed 77 and segment 5 the seed 3.",
         ),
         io.Int.Input("steps", default=50, min=1, max=10000, tooltip="Sampling steps of each segment."),
     ]
 
 
 def match_colour_input() -> io.Boolean.Input:
-    """Whether colours are matched where segments meet."""
+    """Whether to match colours where segments meet."""
     return io.Boolean.Input(
         "match_colour",
         default=True,
-        tooltip="Each segment begins in the colours of the one before; the report says how far apart they were.",
+        tooltip="Start each segment in the colours of the one before. The report says how far apart they were.",
     )
 
 
 def joined_outputs() -> list[io.Output]:
-    """The clip and what is told of it."""
+    """The clip and its report."""
     return [
-        io.Image.Output(display_name="frames", tooltip="Exactly as many as the time line has."),
-        io.String.Output(display_name="report", tooltip="Where each segment went, and the colour steps at the seams."),
+        io.Image.Output(display_name="frames", tooltip="The whole clip, exactly as long as the timeline."),
+        io.String.Output(display_name="report", tooltip="Where each segment went, and the colour jumps at the seams."),
     ]

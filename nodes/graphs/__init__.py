@@ -1,1 +1,1 @@
-"""Graphs that nodes put in their own place: the host's nodes and ours, by class and by the names of their sockets."""
+"""Graphs that replace a node when it runs. They are built from the host's nodes and ours, by class and socket name."""

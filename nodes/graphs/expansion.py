@@ -1,4 +1,4 @@
-"""What a node that puts a graph in its own place hands on to the nodes of the graph."""
+"""What a node that expands into a graph passes on to the nodes of that graph."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from comfy_api.latest import io
 class Connected:
     """The inputs of a node that may be connected.
 
-    values: by name, None where nothing is connected. links: where they come from, in the form of a prompt. The host
-    can tell by a link, and not by a value, that nothing has changed.
+    values: by name, None where nothing is connected. links: where the values come from, in the format of a prompt.
+    From a link, but not from a value, the host can tell that nothing has changed.
     """
 
     values: Mapping[str, Any]
@@ -27,9 +27,9 @@ def connected_inputs(node_class: type[io.ComfyNode], **values: Any) -> Connected
     """The inputs of the node that runs.
 
     Args:
-        node_class: as `execute` gets it, with the hidden inputs unique_id and dynprompt. Where no prompt runs, the
-            values stand for their own links.
-        values: of the inputs, by name.
+        node_class: as passed to `execute`, with the hidden inputs unique_id and dynprompt. If no prompt is running,
+            the values stand in for their links.
+        values: the values of the inputs, by name.
     """
     hidden = node_class.hidden
     if hidden.dynprompt is None:
@@ -39,7 +39,7 @@ def connected_inputs(node_class: type[io.ComfyNode], **values: Any) -> Connected
 
 
 def widgets(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of widgets in the form of a prompt, in which the inputs of a dynamic combo stand beside it."""
+    """Widget values in the format of a prompt, which lists the inputs of a dynamic combo next to it."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""A graph built of node classes, whose inputs and outputs are given by name and are looked up in the class."""
+"""A graph built from node classes. Inputs and outputs are given by name and looked up in the class."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from comfy_execution.graph_utils import GraphBuilder, Node
 from ...core.errors import InbetweenError
 from ...host.host_nodes import host_node
 
-Link = Any  # [id of a node, number of its output]; the value itself where no prompt runs
+Link = Any  # [node id, output index], or the value itself if no prompt is running
 
 
 @dataclass(frozen=True)
 class _Sockets:
-    """The names of a node's inputs, and of its outputs in their order."""
+    """The names of a node's inputs, and of its outputs in order."""
 
     inputs: frozenset[str]
     outputs: tuple[str, ...]
 
 
 class PlacedNode:
-    """A node that stands in a graph."""
+    """A node placed in a graph."""
 
     def __init__(self, node: Node, sockets: _Sockets) -> None:
         self._node, self._sockets = node, sockets
@@ -49,24 +49,24 @@ class PlacedNode:
 
 
 class NamedGraph:
-    """Nodes with names that stay the same from run to run, by which the host keeps their results."""
+    """A graph whose nodes keep their names from run to run, so that the host can reuse their results."""
 
     def __init__(self) -> None:
         self._builder = GraphBuilder()
         self._known: dict[str, _Sockets] = {}
 
     def add(self, node_class: type[io.ComfyNode], name: str, **inputs: Any) -> PlacedNode:
-        """Place a node of ours.
+        """Place one of our nodes.
 
         Args:
             node_class: its class.
-            name: which no other node of this graph has.
-            inputs: links and widgets; those of a dynamic input as "input.name".
+            name: unique in this graph.
+            inputs: links and widget values. Name the inputs of a dynamic input "input.name".
         """
         return self._place(node_class.GET_SCHEMA().node_id, node_class, name, inputs)
 
     def add_host(self, node_id: str, name: str, **inputs: Any) -> PlacedNode:
-        """Place a node of the host; an output without a name goes by its type.
+        """Place one of the host's nodes. An output without a name goes by its type.
 
         Raises:
             InbetweenError: the host has no such node.
@@ -74,7 +74,7 @@ class NamedGraph:
         return self._place(node_id, host_node(node_id), name, inputs)
 
     def finished(self) -> dict[str, Any]:
-        """All nodes in the form of a prompt."""
+        """All nodes in the format of a prompt."""
         return self._builder.finalize()
 
     def _place(self, node_id: str, node_class: Any, name: str, inputs: dict[str, Any]) -> PlacedNode:
@@ -96,7 +96,7 @@ def _sockets_of(node_class: Any) -> _Sockets:
 
 def _check_inputs(node_id: str, sockets: _Sockets, names: Iterable[str]) -> None:
     for name in names:
-        if name.partition(".")[0] not in sockets.inputs:  # those of a dynamic input are "input.name"
+        if name.partition(".")[0] not in sockets.inputs:  # inputs of a dynamic input are named "input.name"
             raise _no_such(node_id, "input", name)
 
 

@@ -1,4 +1,4 @@
-"""A clip of many keyframes, made segment by segment: what is the same for every model."""
+"""A clip of many keyframes, generated segment by segment: the part that is the same for every model."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,17 +13,17 @@ from ..clips.segment import InbetweenSegment
 from .expansion import Connected, widgets
 from .named_graph import Link, NamedGraph, PlacedNode
 
-FADE_FRAMES = 8  # over which colours matched at a seam return to a segment's own
+FADE_FRAMES = 8  # after a seam, until the matched colours have faded to the segment's own
 
 MakeSegment = Callable[[int, Segment, Link], Link]
 
 
 @dataclass(frozen=True, eq=False)
 class TimeLine:
-    """What all segments together are to show.
+    """What all segments together should show.
 
-    cut: where the time line is cut, as One Segment has it. context_frames: how many frames a segment hands to the next
-    one. prompts, own_seeds: as the nodes have them, see `plan_segments`. match_colour: at the seams.
+    cut: where to cut the timeline, as in One Segment. context_frames: how many frames a segment hands to the next one.
+    prompts, own_seeds: as entered on the nodes, see `plan_segments`. match_colour: whether to match at the seams.
     """
 
     keyframes: KeyframeSet
@@ -36,26 +36,26 @@ class TimeLine:
 
 
 class SegmentEngine(Protocol):
-    """The part of a model in the graph."""
+    """The part of the graph that depends on the model."""
 
     def check(self) -> None:
-        """Raise InbetweenError for models and settings that would fail in any segment."""
+        """Raise InbetweenError if the models and settings would fail in any segment."""
 
     def check_keyframes(self, keyframes: KeyframeSet) -> None:
-        """Raise InbetweenError for keyframes of a segment that the model cannot be conditioned on."""
+        """Raise InbetweenError if the model cannot be conditioned on these keyframes of a segment."""
 
     def begin(self, graph: NamedGraph) -> MakeSegment:
         """Place the nodes that all segments share.
 
         Returns:
-            A function of the number of a segment, the segment, and the link to its keyframes. It places the nodes that
-            make the segment and returns the link to its frames, of which there may be too many.
+            A function that takes a segment's number, the segment, and the link to its keyframes. It places the nodes
+            that generate the segment and returns the link to its frames. There may be more frames than needed.
         """
 
 
 @dataclass(frozen=True, eq=False)
 class SegmentsGraph:
-    """The nodes to run in the place of one, and the links to its results."""
+    """The nodes that run in place of one node, and the links to its results."""
 
     nodes: dict[str, Any]
     frames: Link
@@ -63,16 +63,16 @@ class SegmentsGraph:
 
 
 def segments_graph(connected: Connected, wanted: TimeLine, engine: SegmentEngine) -> SegmentsGraph:
-    """The graph that makes all segments and joins them.
+    """The graph that generates all segments and joins them.
 
-    Each segment has nodes of its own whose names stay the same from run to run: the host keeps their results, and makes
-    only those segments again whose seed or prompt has changed, or something before them.
+    Each segment has its own nodes, whose names stay the same from run to run. So the host keeps their results, and
+    repeats a segment only if its seed, its prompt or something it depends on has changed.
 
     Args:
-        connected: inputs of the node, among them keyframes.
+        connected: the inputs of the node, including keyframes.
 
     Raises:
-        InbetweenError: whatever would else fail at a later segment, when others have been sampled.
+        InbetweenError: for anything that would otherwise fail at a later segment, after others have been sampled.
     """
     segments = plan_segments(
         wanted.keyframes, wanted.seed, wanted.own_seeds, wanted.prompts, wanted.cut.get("longest_segment")
@@ -103,13 +103,13 @@ def segments_graph(connected: Connected, wanted: TimeLine, engine: SegmentEngine
 
 
 def _trimmed(graph: NamedGraph, number: int, frames: Link, keyframes: Link) -> PlacedNode:
-    """The frames of a segment, exactly as many as its time line has."""
+    """The frames of a segment, trimmed to the length of its timeline."""
     unchanged = {"put_back": "off", "match_colour": False, "loop": False}
     return graph.add(InbetweenFinish, f"trim {number}", images=frames, keyframes=keyframes, **unchanged)
 
 
 def _joined(graph: NamedGraph, finished: list[PlacedNode], wanted: TimeLine) -> PlacedNode:
-    """All segments as one clip; each begins with the last frames of the one before."""
+    """All segments as one clip. Each starts with the last frames of the previous one."""
     fade_out = {"match_colour": "fade out", "match_colour.fade_frames": FADE_FRAMES}
     return graph.add(
         InbetweenJoin,

@@ -1,4 +1,4 @@
-"""What SVD does in one segment: both ends, both directions, and the sampler with repeated steps."""
+"""The SVD nodes of one segment: both ends, both directions, and the sampler with repeated steps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ from .segments import MakeSegment
 class SVDSegments:
     """SVD, from each keyframe to the next.
 
-    connected: inputs model, clip_vision and vae, and reverse_motion if it is connected. renoising: widgets of
-    Re-noising Sampler. pictures: of SVD Keyframe Conditioning. directions: of Dual-Direction Guider.
+    connected: the inputs model, clip_vision and vae, and reverse_motion if it is connected. renoising: widgets of
+    Re-noising Sampler. pictures: widgets of SVD Keyframe Conditioning. directions: widgets of Dual-Direction Guider.
     """
 
     connected: Connected
@@ -34,17 +34,17 @@ class SVDSegments:
     frames_per_chunk: int
 
     def check(self) -> None:
-        """Refuse models that do not go together with the method."""
+        """Refuse models that do not fit the method."""
         given = self.connected.values
         check_directions(given["model"], given["reverse_motion"], direction_settings(**self.directions))
         check_encoders(given["clip_vision"], given["vae"])
 
     def check_keyframes(self, keyframes: KeyframeSet) -> None:
-        """Refuse what SVD cannot be conditioned on."""
+        """Refuse keyframes that SVD cannot be conditioned on."""
         check_ends(keyframes)
 
     def begin(self, graph: NamedGraph) -> MakeSegment:
-        """Place the sampler and its steps; see `SegmentEngine`."""
+        """Place the sampler and its schedule; see `SegmentEngine`."""
         links = self.connected.links
         sampler = graph.add(InbetweenRenoiseSampler, "sampler", **self.renoising)
         schedule = {"scheduler": "karras", "steps": self.steps, "denoise": 1.0}

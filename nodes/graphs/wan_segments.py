@@ -1,4 +1,4 @@
-"""What Wan does in one segment: the expert for its length, conditioning, and one or two models that sample."""
+"""The Wan nodes of one segment: the expert for its length, conditioning, and one or two models that sample."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from .segments import MakeSegment
 
 @dataclass(frozen=True)
 class Sampling:
-    """How each segment is sampled; high_noise_steps count where there is a second model, for low noise."""
+    """How to sample each segment. high_noise_steps counts only with a second model, for low noise."""
 
     steps: int
     cfg: float
@@ -28,10 +28,10 @@ class Sampling:
 
 @dataclass(frozen=True, eq=False)
 class WanSegments:
-    """Wan, for each segment anew.
+    """Wan, set up for each segment.
 
-    connected: inputs model, clip and vae, and as far as they are connected clip_vision, mixture, model_low and
-    mixture_low. clip_images, other_lengths, low_noise_strength: as Wan Keyframe Conditioning has them.
+    connected: the inputs model, clip and vae, and clip_vision, mixture, model_low and mixture_low if they are
+    connected. clip_images, other_lengths, low_noise_strength: as in Wan Keyframe Conditioning.
     """
 
     connected: Connected
@@ -42,12 +42,12 @@ class WanSegments:
     low_noise_strength: float
 
     def check(self) -> None:
-        """Refuse a number of steps that leaves none for the second model."""
+        """Refuse a split of the steps that leaves none for the second model."""
         if self.connected.values["model_low"] is not None:
             check_step_split(self.sampling.high_noise_steps, self.sampling.steps)
 
     def check_keyframes(self, keyframes: KeyframeSet) -> None:
-        """Refuse what the model cannot be conditioned on."""
+        """Refuse keyframes that the model cannot be conditioned on."""
         given = self.connected.values
         settings = WanSettings(self.clip_images["clip_images"], other_lengths=self.other_lengths)
         check_keyframes(given["model"], given["vae"], keyframes, given["clip_vision"], settings)
@@ -82,7 +82,7 @@ class WanSegments:
         return make
 
     def _models(self, graph: NamedGraph, number: int, keyframes: Link) -> list[Link]:
-        """One model or two, each with the expert for the length of the segment."""
+        """One or two models, each with the expert for the length of the segment."""
         links = self.connected.links
         models = []
         for name, mixture in (("model", "mixture"), ("model_low", "mixture_low")):
@@ -97,7 +97,7 @@ class WanSegments:
                 model=links[name],
                 mixture=links[mixture],
                 keyframes=keyframes,
-                frame_count=5,  # not used where keyframes are connected
+                frame_count=5,  # ignored when keyframes are connected
                 expert="nearest",
                 strength_universal=1.0,
                 strength_expert=1.0,
@@ -107,7 +107,7 @@ class WanSegments:
         return models
 
     def _sampled(self, graph: NamedGraph, number: int, models: list[Link], guided: PlacedNode, seed: int) -> Link:
-        """The latent of a segment: from one model, or from the one for high and then the one for low noise."""
+        """The latent of a segment, from one model, or from the high-noise model and then the low-noise model."""
         sampling, name = self.sampling, f"sample {number}"
         common: dict[str, Any] = {"steps": sampling.steps, "cfg": sampling.cfg}
         common |= {"sampler_name": sampling.sampler_name, "scheduler": sampling.scheduler}

@@ -1,4 +1,4 @@
-"""Interpolate Frames: a clip or keyframes in, more frames out."""
+"""Interpolate Frames: creates the frames between keyframes or between the frames of a clip."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ DIRECT, RECURSIVE = "direct", "recursive"
 
 
 class InbetweenInterpolate(InbetweenNode):
-    """Makes frames between the frames of a clip, or between keyframes."""
+    """Creates the frames between keyframes or between the frames of a clip."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -27,10 +27,10 @@ class InbetweenInterpolate(InbetweenNode):
             default=2,
             min=1,
             max=64,
-            tooltip="Steps for each gap: n frames become (n - 1) x multiplier + 1.",
+            tooltip="Steps in each gap: n frames become (n - 1) x multiplier + 1.",
         )
         count = io.Int.Input(
-            "frame_count", default=49, min=2, max=100000, tooltip="Exactly so many frames, evenly spread."
+            "frame_count", default=49, min=2, max=100000, tooltip="Exact number of frames in the result, evenly spaced."
         )
         source_fps = io.Float.Input(
             "source_fps",
@@ -38,35 +38,40 @@ class InbetweenInterpolate(InbetweenNode):
             min=0.01,
             max=1000.0,
             step=0.001,
-            tooltip="Frame rate of the clip that comes in.",
+            tooltip="Frame rate of the input clip.",
         )
         target_fps = io.Float.Input(
-            "target_fps", default=60.0, min=0.01, max=1000.0, step=0.001, tooltip="Frame rate of the result; any ratio."
+            "target_fps",
+            default=60.0,
+            min=0.01,
+            max=1000.0,
+            step=0.001,
+            tooltip="Frame rate of the result. Any ratio works.",
         )
         times = io.String.Input(
             "times",
             default="0.25, 0.5, 0.75",
-            tooltip="A timing chart: when, between 0 and 1, a frame is made in each gap, such as 0.5, 0.75 or 1/2 3/4. "
-            "One list for all gaps, or one for each gap with ; between them.",
+            tooltip="A timing chart: the times between 0 and 1 at which each gap gets a frame, such as 0.5, 0.75 or "
+            "1/2 3/4. Write one list for all gaps, or one for each gap with ; between them.",
         )
         curve = io.String.Input(
             "curve",
             default="0.42, 0, 0.58, 1",
-            tooltip="The two inner points x1, y1, x2, y2 of a cubic curve, as in CSS, each 0 to 1.",
+            tooltip="The two inner control points x1, y1, x2, y2 of a cubic curve, as in CSS, each 0 to 1.",
         )
         ease_over = io.Combo.Input(
             "ease_over",
             options=list(EASE_OVER),
             default=EASE_OVER[0],
-            tooltip="each gap eases from image to image and leaves each at its frame; whole length speeds a clip up "
-            "or down from its first to its last frame.",
+            tooltip="each gap eases from image to image and keeps each at its frame. whole length eases a clip "
+            "once, from its first to its last frame.",
         )
         return io.Schema(
             node_id="InbetweenInterpolate",
             display_name="Interpolate Frames",
             category="in-between/interpolate",
-            description="Make the frames between keyframes, or raise the frame count or frame rate of a clip. "
-            "Frames that exist are passed on unchanged.",
+            description="Create the frames between keyframes, or raise the frame count or frame rate of a clip. "
+            "Existing frames are passed on unchanged.",
             search_aliases=[
                 "frame interpolation",
                 "slow motion",
@@ -79,7 +84,7 @@ class InbetweenInterpolate(InbetweenNode):
                 "inbetween",
             ],
             inputs=[
-                Interpolator.Input("interpolator", tooltip="What makes the frames, from Load Interpolator."),
+                Interpolator.Input("interpolator", tooltip="The interpolator to use, from Load Interpolator."),
                 io.MultiType.Input(
                     "frames", [io.Image, Keyframes], tooltip="Keyframes, or a clip of two or more frames."
                 ),
@@ -92,8 +97,9 @@ class InbetweenInterpolate(InbetweenNode):
                         io.DynamicCombo.Option("frame rate", [source_fps, target_fps]),
                         io.DynamicCombo.Option("times", [times]),
                     ],
-                    tooltip="How many frames: as keyframed takes the frame count of the keyframes; a clip needs one of "
-                    "the others. times makes frames at the times of a chart, wherever the keyframes stand.",
+                    tooltip="How many frames to create. as keyframed uses the frame count of the keyframes; a clip "
+                    "needs one of the other options. times follows a timing chart and ignores the positions of the "
+                    "keyframes.",
                 ),
                 io.DynamicCombo.Input(
                     "easing",
@@ -103,7 +109,7 @@ class InbetweenInterpolate(InbetweenNode):
                         io.DynamicCombo.Option(BEZIER, [curve, ease_over]),
                     ],
                     optional=True,
-                    tooltip="How motion speeds up and slows down. The number of frames stays.",
+                    tooltip="How motion speeds up and slows down. The number of frames stays the same.",
                 ),
                 io.Int.Input(
                     "hold",
@@ -111,25 +117,25 @@ class InbetweenInterpolate(InbetweenNode):
                     min=1,
                     max=64,
                     optional=True,
-                    tooltip="Frames for which each new picture is shown: 1 for smooth motion, 2 for animation on twos. "
-                    "The number of frames stays, and so do the images that came in.",
+                    tooltip="How many frames each new picture is shown for: 1 for smooth motion, 2 for animation on "
+                    "twos. The number of frames stays the same, and the input images keep their frames.",
                 ),
                 io.Combo.Input(
                     "method",
                     options=[DIRECT, RECURSIVE],
                     default=DIRECT,
                     optional=True,
-                    tooltip="direct makes each frame at its time. recursive makes the frame half-way, then those "
-                    "half-way to it, and so on: for multipliers 2, 4, 8 and so on. PerVFI was trained for half-way "
-                    "only (t = 0.5); with direct, all other times are beyond its training. FILM was too, and halves "
-                    "with direct as well wherever it can.",
+                    tooltip="direct creates each frame at its time. recursive creates the middle frame, then the "
+                    "middle of each half, and so on; use it with multipliers of 2, 4, 8 and so on. PerVFI was "
+                    "trained on the middle frame only (t = 0.5), so with direct all other times are outside its "
+                    "training. FILM was too; it halves even with direct wherever it can.",
                 ),
                 *settings_inputs(),
             ],
             outputs=[
-                io.Image.Output(display_name="frames", tooltip="All frames, those that came in among them."),
+                io.Image.Output(display_name="frames", tooltip="All frames, including those of the input."),
                 io.String.Output(
-                    display_name="report", tooltip="Counts, cuts that were found, and where frames were cross-faded."
+                    display_name="report", tooltip="Frame counts, detected cuts, and where frames were cross-faded."
                 ),
             ],
         )

@@ -1,4 +1,4 @@
-"""Load Interpolator: the engine that makes the frames between two."""
+"""Load Interpolator: loads the engine that creates the frames between two frames."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from ..validation import verdict
 
 
 class InbetweenInterpolatorLoader(InbetweenNode):
-    """Chooses a two-frame interpolator."""
+    """Loads a two-frame interpolator."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -20,30 +20,30 @@ class InbetweenInterpolatorLoader(InbetweenNode):
             node_id="InbetweenInterpolatorLoader",
             display_name="Load Interpolator",
             category="in-between/interpolate",
-            description="Choose what makes the frames between two frames. Optical flow needs no model file; PerVFI, "
-            "RIFE and FILM run from a file in models/frame_interpolation.",
+            description="Choose how the frames between two frames are created. Optical flow needs no model file; "
+            "PerVFI, RIFE and FILM run from a file in models/frame_interpolation.",
             search_aliases=["interpolation model", "optical flow", "vfi", "rife", "film", "pervfi"],
             inputs=[
                 io.Combo.Input(
                     "interpolator",
                     options=interpolator_names(),
-                    tooltip="Optical flow follows every pixel from one frame to the next; it needs no file and runs on "
-                    "any machine. PerVFI: v00.pth is the published model, vb.pth is a little faster and has no noise. "
-                    "RIFE makes a frame at any time; FILM halves the gap.",
+                    tooltip="Optical flow follows every pixel from one frame to the next. It needs no file and runs "
+                    "on any machine. PerVFI: v00.pth is the published model; vb.pth is a little faster and uses no "
+                    "noise. RIFE creates a frame at any time; FILM halves the gap.",
                 ),
                 OpticalFlow.Input(
                     "optical_flow",
                     optional=True,
-                    tooltip="Motion for PerVFI, from Load Optical Flow (RAFT) or Load Optical Flow Model; better than "
-                    "what is found without a model. The other interpolators find motion themselves.",
+                    tooltip="Motion for PerVFI, from Load Optical Flow (RAFT) or Load Optical Flow Model. It is "
+                    "better than motion found without a model. The other interpolators find motion themselves.",
                 ),
             ],
             outputs=[
                 Interpolator.Output(display_name="interpolator", tooltip="For Interpolate Frames and Refine Frames."),
                 InterpModel.Output(
                     display_name="interp_model",
-                    tooltip="The same for the host's own node Run Frame Interpolation Model, with the published "
-                    "settings.",
+                    tooltip="The same interpolator for ComfyUI's own Run Frame Interpolation Model, with the "
+                    "published settings.",
                 ),
             ],
         )

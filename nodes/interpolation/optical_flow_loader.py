@@ -1,4 +1,4 @@
-"""Load Optical Flow: RAFT, in the layout of torchvision or of its authors."""
+"""Load Optical Flow: loads RAFT from a file in torchvision's layout or the authors'."""
 
 from comfy_api.latest import io
 
@@ -17,20 +17,20 @@ class InbetweenOpticalFlowLoader(InbetweenNode):
             node_id="InbetweenOpticalFlowLoader",
             display_name="Load Optical Flow (RAFT)",
             category="in-between/interpolate",
-            description="Load RAFT, which finds how every pixel moves from one frame to the next. Takes torchvision's "
-            "raft_large files and the authors' raft-sintel.pth.",
+            description="Load RAFT, which finds how every pixel moves from one frame to the next. It accepts "
+            "torchvision's raft_large files and the authors' raft-sintel.pth.",
             search_aliases=["raft", "optical flow", "motion vectors", "raft-sintel"],
             inputs=[
                 io.Combo.Input(
                     "file",
                     options=FLOWS.names(),
-                    tooltip="A RAFT-large file in models/optical_flow. raft-sintel.pth and raft_large_C_T_SKHT_V1 hold "
-                    "the weights that PerVFI was published with.",
+                    tooltip="A RAFT-large file in models/optical_flow. raft-sintel.pth and raft_large_C_T_SKHT_V1 "
+                    "contain the weights that PerVFI was published with.",
                 ),
             ],
             outputs=[
                 OpticalFlow.Output(
-                    display_name="optical_flow", tooltip="For Load Interpolator, and for the host's own nodes."
+                    display_name="optical_flow", tooltip="For Load Interpolator, and for ComfyUI's own nodes."
                 )
             ],
         )

@@ -1,4 +1,4 @@
-"""Refine Frames: chosen frames of a clip made anew from those beside them."""
+"""Refine Frames: rebuilds chosen frames of a clip from their neighbours."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from .render_settings import settings_inputs
 
 
 class InbetweenRefine(InbetweenNode):
-    """Makes chosen frames anew from the frames beside them."""
+    """Rebuilds chosen frames of a clip from their neighbours."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -24,26 +24,27 @@ class InbetweenRefine(InbetweenNode):
             default=1,
             min=1,
             max=8,
-            tooltip="1 makes frames 1, 3, 5, ... anew; 2 then makes 2, 4, 6, ... anew from those, and so on in turn.",
+            tooltip="1 rebuilds frames 1, 3, 5, ...; 2 then rebuilds 2, 4, 6, ... from those, and further passes "
+            "alternate.",
         )
         frames = io.String.Input(
-            "frames", default="1", tooltip="Frame numbers from 0, such as 3, 8-11, -2. Not the first and not the last."
+            "frames",
+            default="1",
+            tooltip="Frame numbers from 0, such as 3, 8-11, -2. The first and the last frame cannot be rebuilt.",
         )
         score = io.Combo.Input(
             "score",
             options=list(SCORES),
-            tooltip="What is bad about a frame: flicker, unlike both neighbours; blur, less detail than both; ghost, "
+            tooltip="The defect to look for: flicker, unlike both neighbours; blur, less detail than both; ghost, "
             "things seen twice.",
         )
-        count = io.Int.Input(
-            "count", default=5, min=1, max=100000, tooltip="At most so many frames, the worst ones first."
-        )
+        count = io.Int.Input("count", default=5, min=1, max=100000, tooltip="Maximum number of frames, worst first.")
         return io.Schema(
             node_id="InbetweenRefine",
             display_name="Refine Frames",
             category="in-between/finish",
-            description="Make chosen frames of a clip anew from the frames beside them, against flicker, blur and "
-            "ghosts of any engine. Keyframes stay untouched.",
+            description="Rebuild chosen frames of a clip from their neighbours, to fix flicker, blur and ghosting "
+            "from any engine. Keyframes stay untouched.",
             search_aliases=[
                 "deflicker",
                 "clean frames",
@@ -54,7 +55,7 @@ class InbetweenRefine(InbetweenNode):
                 "pervfi refiner",
             ],
             inputs=[
-                Interpolator.Input("interpolator", tooltip="What makes the frames, from Load Interpolator."),
+                Interpolator.Input("interpolator", tooltip="The interpolator to use, from Load Interpolator."),
                 io.Image.Input("images", tooltip="A clip of three or more frames, from any engine."),
                 io.DynamicCombo.Input(
                     "which",
@@ -63,8 +64,8 @@ class InbetweenRefine(InbetweenNode):
                         io.DynamicCombo.Option("list", [frames]),
                         io.DynamicCombo.Option("worst", [score, count]),
                     ],
-                    tooltip="Frames to make anew: every other one, those of a list, or the worst by a score. Several "
-                    "in a row are made from the nearest good frames on both sides.",
+                    tooltip="Frames to rebuild: every other one, a list, or the worst by a score. Several in a row "
+                    "are rebuilt from the nearest good frames on both sides.",
                 ),
                 io.Float.Input(
                     "strength",
@@ -72,17 +73,15 @@ class InbetweenRefine(InbetweenNode):
                     min=0.0,
                     max=1.0,
                     step=0.05,
-                    tooltip="How much of the new frame: 1 replaces the old one, 0.5 is half of each.",
+                    tooltip="How much of the new frame to use: 1 replaces the old one, 0.5 mixes both equally.",
                 ),
-                Keyframes.Input(
-                    "keyframes", optional=True, tooltip="The frames at which these stand are never changed."
-                ),
+                Keyframes.Input("keyframes", optional=True, tooltip="Frames with a keyframe are never changed."),
                 *settings_inputs(),
             ],
             outputs=[
-                io.Image.Output(display_name="frames", tooltip="As many frames as came in."),
+                io.Image.Output(display_name="frames", tooltip="The clip, with the same number of frames."),
                 io.String.Output(
-                    display_name="report", tooltip="Which frames were made anew, and by how much each changed."
+                    display_name="report", tooltip="Which frames were rebuilt, and how much each changed."
                 ),
             ],
         )

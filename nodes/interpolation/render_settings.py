@@ -1,4 +1,4 @@
-"""The inputs that nodes with an interpolator share: the settings of all engines, of which PerVFI alone has any."""
+"""Inputs shared by the nodes that take an interpolator: the engine settings. Only PerVFI has any."""
 
 from comfy_api.latest import io
 
@@ -8,7 +8,7 @@ DEFAULTS = PerVFISettings()
 
 
 def settings_inputs() -> list[io.Input]:
-    """Temperature, seed and primary frame; optional, and passed over by engines that do not know them."""
+    """Temperature, seed and primary frame. All are optional, and engines that do not know them ignore them."""
     return [
         io.Float.Input(
             "temperature",
@@ -17,8 +17,8 @@ def settings_inputs() -> list[io.Input]:
             max=2.0,
             step=0.05,
             optional=True,
-            tooltip="PerVFI v00: strength of the noise that a frame is made of. 0 makes the most likely, smoothest "
-            "frame; 0.3 is published; more brings more texture and grain.",
+            tooltip="PerVFI v00: strength of the noise a frame starts from. 0 gives the most likely, smoothest "
+            "frame; 0.3 is the published value; higher values add texture and grain.",
         ),
         io.Int.Input(
             "seed",
@@ -27,15 +27,15 @@ def settings_inputs() -> list[io.Input]:
             max=2**64 - 1,
             control_after_generate=io.ControlAfterGenerate.fixed,
             optional=True,
-            tooltip="PerVFI v00: which noise; the same seed makes the same frames.",
+            tooltip="PerVFI v00: seed of the noise. The same seed gives the same frames.",
         ),
         io.Combo.Input(
             "primary_frame",
             options=list(PRIMARY_FRAMES),
             default=DEFAULTS.primary_frame,
             optional=True,
-            tooltip="PerVFI makes a frame of one of the two, and takes from the other only what that one does not "
-            "show. first is published; nearer takes the one nearer in time; both makes two frames, in twice the time, "
-            "and keeps the one that agrees better with both.",
+            tooltip="PerVFI builds each new frame from one of its two neighbours, and takes from the other only "
+            "what that one does not show. first is the published choice; nearer uses the neighbour nearer in time; "
+            "both builds two versions, in twice the time, and keeps the one that agrees better with both neighbours.",
         ),
     ]

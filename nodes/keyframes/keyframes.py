@@ -1,4 +1,4 @@
-"""Keyframes: the images to go through, and where."""
+"""Keyframes: places images at frames on a timeline."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,24 +17,24 @@ from ..validation import verdict
 
 
 class InbetweenKeyframes(InbetweenNode):
-    """Images on a time line."""
+    """Places images at frames on a timeline."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         image = io.Image.Input(
-            "image", optional=True, tooltip="One image, or a batch whose images become keyframes one after the other."
+            "image", optional=True, tooltip="One image, or a batch whose images become keyframes in order."
         )
         return io.Schema(
             node_id="InbetweenKeyframes",
             display_name="Keyframes",
             category="in-between",
-            description="Put images at their frames on a time line; an engine makes the frames between.",
+            description="Place images at frames on a timeline. An engine then creates the frames between them.",
             search_aliases=["keyframe", "start end frame", "first last frame", "middle frame", "inbetween", "tween"],
             inputs=[
                 io.Autogrow.Input(
                     "images",
                     template=io.Autogrow.TemplatePrefix(image, prefix="image", min=2, max=50),
-                    tooltip="The keyframes in order. A new socket appears as soon as the last one is taken.",
+                    tooltip="The keyframes, in order. A new socket appears when the last one is connected.",
                 ),
                 io.Int.Input(
                     "frame_count",
@@ -47,8 +47,8 @@ class InbetweenKeyframes(InbetweenNode):
                     "fit",
                     options=list(FITS),
                     default="crop",
-                    tooltip="How images of another size are fitted: crop fills and cuts, pad shows all on black, "
-                    "stretch ignores the aspect ratio, off refuses them.",
+                    tooltip="How to fit images of another size: crop fills the frame and trims the edges, pad adds "
+                    "black bars, stretch ignores the aspect ratio, off refuses them.",
                 ),
                 io.Combo.Input(
                     "frame_rule",
@@ -56,7 +56,7 @@ class InbetweenKeyframes(InbetweenNode):
                     default="any",
                     advanced=True,
                     extra_dict={"trained_lengths": trained_lengths()},  # for the timeline
-                    tooltip="Which frame counts the engine can make: any, 4n+1 (5, 9, ... 81) for Wan, or 8n+1 (9, 17, "
+                    tooltip="Frame counts the engine supports: any, 4n+1 (5, 9, ... 81) for Wan, or 8n+1 (9, 17, "
                     "... 257) for LTX-Video.",
                 ),
                 io.Int.Input(
@@ -65,7 +65,7 @@ class InbetweenKeyframes(InbetweenNode):
                     min=0,
                     max=16384,
                     advanced=True,
-                    tooltip="Width of all keyframes in pixels; 0 takes that of the first image.",
+                    tooltip="Width of all keyframes in pixels. 0 uses the width of the first image.",
                 ),
                 io.Int.Input(
                     "height",
@@ -73,7 +73,7 @@ class InbetweenKeyframes(InbetweenNode):
                     min=0,
                     max=16384,
                     advanced=True,
-                    tooltip="Height of all keyframes in pixels; 0 takes that of the first image.",
+                    tooltip="Height of all keyframes in pixels. 0 uses the height of the first image.",
                 ),
                 io.Int.Input(
                     "multiple_of",
@@ -87,19 +87,20 @@ class InbetweenKeyframes(InbetweenNode):
                     "loop",
                     default=False,
                     optional=True,
-                    tooltip="The image at frame 0 stands at the last frame again, so that the clip ends where it "
-                    "began; one image is enough. Switch on loop in Finish Frames too.",
+                    tooltip="Repeat the image at frame 0 at the last frame, so that the clip ends where it began. "
+                    "One image is enough. Switch on loop in Finish Frames too.",
                 ),
                 io.String.Input(
                     "positions",
                     default="",
                     optional=True,
-                    tooltip="Frame of each image, 0 is the first and -1 the last: 0, 24, -1. "
-                    "With strength: 0, 24:0.8, -1. Empty spreads them evenly. With loop the last frame is taken.",
+                    tooltip="Frame of each image: 0 is the first and -1 the last, as in 0, 24, -1. With strength: "
+                    "0, 24:0.8, -1. Leave empty to space them evenly. In a loop, leave out the last frame: it "
+                    "repeats the first.",
                 ),
             ],
             outputs=[
-                Keyframes.Output(display_name="keyframes", tooltip="The images with their frames, for any engine.")
+                Keyframes.Output(display_name="keyframes", tooltip="The images and their frames, for any engine.")
             ],
         )
 
@@ -142,5 +143,5 @@ class InbetweenKeyframes(InbetweenNode):
         images_HWC = [image_HWC for batch_THWC in images.values() for image_HWC in batch_THWC]
         size = {"width": width, "height": height, "multiple_of": multiple_of}
         keyframes = keyframes_of(images_HWC, positions, frame_count, frame_rule, loop, fit=fit, **size)
-        # What only a run knows: the length through a link, and how many images the batches hold. For the timeline.
+        # For the timeline, which cannot know a length from a link or the size of a batch until the graph has run.
         return io.NodeOutput(keyframes, ui={"frame_count": [frame_count], "image_count": [len(images_HWC)]})

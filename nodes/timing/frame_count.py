@@ -1,4 +1,4 @@
-"""Frame Count: how many frames a duration needs."""
+"""Frame Count: converts a duration to a number of frames."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,25 +12,25 @@ from ..validation import verdict
 
 
 class InbetweenFrameCount(InbetweenNode):
-    """Frames from seconds, or from the length of a piece of audio."""
+    """Converts seconds, or the length of an audio clip, to a number of frames."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         seconds = io.Float.Input(
-            "seconds", default=3.0, min=0.0, max=86400.0, step=0.01, tooltip="How long the result shall last."
+            "seconds", default=3.0, min=0.0, max=86400.0, step=0.01, tooltip="How long the result should last."
         )
         audio = io.Audio.Input("audio", tooltip="The result lasts as long as this audio.")
         return io.Schema(
             node_id="InbetweenFrameCount",
             display_name="Frame Count",
             category="in-between",
-            description="How many frames a number of seconds, or a piece of audio, needs: a count the engine can make.",
+            description="Convert seconds, or the length of an audio clip, to a frame count that the engine supports.",
             search_aliases=["frames from seconds", "duration", "length", "4n+1", "8n+1", "audio length", "fps"],
             inputs=[
                 io.DynamicCombo.Input(
                     "duration",
                     options=[io.DynamicCombo.Option("seconds", [seconds]), io.DynamicCombo.Option("audio", [audio])],
-                    tooltip="Whether the length comes from a number of seconds or from audio.",
+                    tooltip="Take the length from a number of seconds or from audio.",
                 ),
                 io.Float.Input(
                     "fps",
@@ -38,33 +38,35 @@ class InbetweenFrameCount(InbetweenNode):
                     min=0.01,
                     max=1000.0,
                     step=0.001,
-                    tooltip="Frames per second the result will be played at.",
+                    tooltip="Frames per second at which the result will be played.",
                 ),
                 io.Combo.Input(
                     "frame_rule",
                     options=list(FRAME_RULES),
                     default="any",
-                    tooltip="Which frame counts the engine can make: any, 4n+1 (5, 9, ... 81) for Wan, or 8n+1 (9, 17, "
+                    tooltip="Frame counts the engine supports: any, 4n+1 (5, 9, ... 81) for Wan, or 8n+1 (9, 17, "
                     "... 257) for LTX-Video.",
                 ),
                 io.Combo.Input(
                     "rounding",
                     options=list(ROUNDINGS),
                     default="nearest",
-                    tooltip="Which of the two possible counts beside the exact one: nearest, up (never shorter than "
-                    "asked) or down (never longer).",
+                    tooltip="How to round when the exact count is not allowed: nearest, up (never shorter than "
+                    "requested) or down (never longer).",
                 ),
             ],
             outputs=[
-                io.Int.Output(display_name="frame_count", tooltip="Number of frames, first and last included."),
-                io.Float.Output(display_name="fps", tooltip="The frame rate again, for Create Video."),
-                io.String.Output(display_name="report", tooltip="How the count came about, and how long it lasts."),
+                io.Int.Output(
+                    display_name="frame_count", tooltip="Number of frames, including the first and the last."
+                ),
+                io.Float.Output(display_name="fps", tooltip="The same frame rate, for Create Video."),
+                io.String.Output(display_name="report", tooltip="How the count was calculated, and how long it lasts."),
             ],
         )
 
     @classmethod
     def validate_inputs(cls, fps: float | None = None, duration: object = None) -> bool | str:
-        # The host always passes on what is dynamic, without its values.
+        # The host always passes dynamic inputs, but without their values.
         return verdict(lambda: fps is None or exact(fps, "fps"))
 
     @classmethod

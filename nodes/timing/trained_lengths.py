@@ -1,4 +1,4 @@
-"""What the timeline on the Keyframes node says about lengths; it reaches the page with the definition of the node."""
+"""The lengths that models were trained for. The node definition carries them to the timeline of Keyframes."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ LTX, LONGEST_LTX = LatentGrid(first=1, step=8), 257  # Lightricks/LTX-Video, REA
 
 
 def trained_lengths() -> dict[str, dict[str, list[Any]]]:
-    """For each frame rule the lengths that experts, or models by name, were trained for, ascending."""
+    """For each frame rule, the lengths that experts or named models were trained for, in ascending order."""
     models = [{"name": name, "frames": frames} for frames, name in TRAINED_FRAMES.items()]
     return {
         ANY: {"models": [*models, {"name": "Wan", "frames": LONGEST_TRAINED}]},

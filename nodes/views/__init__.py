@@ -1,1 +1,1 @@
-"""Nodes that show: pictures and reports."""
+"""Nodes that show a clip as pictures and reports."""

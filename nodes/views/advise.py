@@ -1,4 +1,4 @@
-"""Engine Advice: which engine and length fit the keyframes."""
+"""Engine Advice: recommends an engine and a length for the keyframes."""
 
 from comfy_api.latest import io
 
@@ -10,7 +10,7 @@ from ..types import Keyframes
 
 
 class InbetweenAdvise(InbetweenNode):
-    """Measures the keyframes and says which graph to take."""
+    """Measures the keyframes and recommends a graph."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -18,13 +18,15 @@ class InbetweenAdvise(InbetweenNode):
             node_id="InbetweenAdvise",
             display_name="Engine Advice",
             category="in-between/look",
-            description="Measure the motion between keyframes and say which engine and which length fit, with numbers.",
+            description="Measure the motion between keyframes to see which engine and which length fit, with numbers.",
             search_aliases=["which engine", "choose model", "recommend", "motion between keyframes", "how many frames"],
             is_output_node=True,
             inputs=[
-                Keyframes.Input("keyframes", tooltip="The keyframes to be judged; nothing is made of them."),
+                Keyframes.Input("keyframes", tooltip="The keyframes to assess. No frames are created."),
                 io.Boolean.Input(
-                    "has_sound", default=False, tooltip="Lips or motion are to follow a sound, which Wan alone can do."
+                    "has_sound",
+                    default=False,
+                    tooltip="Switch on if lips or motion should follow a sound. Only Wan can do that.",
                 ),
                 io.Float.Input(
                     "gpu_memory",
@@ -33,14 +35,14 @@ class InbetweenAdvise(InbetweenNode):
                     max=1024.0,
                     step=1.0,
                     advanced=True,
-                    tooltip="Memory of the GPU in GiB, for advice about another machine; 0 takes that of this one.",
+                    tooltip="GPU memory in GiB, for advice about another machine. 0 uses the GPU of this machine.",
                 ),
             ],
             outputs=[
                 io.String.Output(
                     display_name="report",
-                    tooltip="The advice, then for each two keyframes how far the motion goes, how much of the "
-                    "difference it explains, and how many frames are an ordinary pace.",
+                    tooltip="The advice. Then, for each pair of keyframes: how far things move, how well the motion "
+                    "explains the change, and a natural number of frames.",
                 )
             ],
         )

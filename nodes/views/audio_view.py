@@ -1,4 +1,4 @@
-"""Audio View: sound, frames and what each latent frame hears, on one time axis."""
+"""Audio View: draws audio, frames, and the sound each latent frame uses on one time axis."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,19 +28,21 @@ class InbetweenAudioView(InbetweenNode):
             min=5,
             max=100000,
             step=4,
-            tooltip="Frames of the clip: 4n+1, both ends included.",
+            tooltip="Number of frames in the clip: 4n+1, both ends included.",
         )
-        keyframes = Keyframes.Input("keyframes", tooltip="Their length is that of the clip, and they are marked.")
+        keyframes = Keyframes.Input(
+            "keyframes", tooltip="Keyframes that set the length of the clip. They are marked in the picture."
+        )
         return io.Schema(
             node_id="InbetweenAudioView",
             display_name="Audio View",
             category="in-between/look",
-            description="Draw the sound of a clip, its frames, its latent frames and what each of them hears on one "
-            "time axis: to see whether a word falls where it should.",
+            description="Draw a clip's audio, its frames, its latent frames and the sound that each of those uses "
+            "on one time axis, to check that words fall where they should.",
             search_aliases=["waveform", "audio timeline", "lip sync check", "audio windows"],
             is_output_node=True,
             inputs=[
-                io.Audio.Input("audio", tooltip="The audio that goes into Apply Audio Adapter."),
+                io.Audio.Input("audio", tooltip="The audio you connect to Apply Audio Adapter."),
                 io.DynamicCombo.Input(
                     "length",
                     options=[
@@ -55,22 +57,23 @@ class InbetweenAudioView(InbetweenNode):
                 ModelPatch.Input(
                     "audio_adapter",
                     optional=True,
-                    tooltip="Whose windows are shown; without one those of StableAvatar and FantasyTalking.",
+                    tooltip="The adapter whose windows are drawn. Without one, the windows of StableAvatar and "
+                    "FantasyTalking are drawn.",
                 ),
                 io.Int.Input("width", default=1400, min=480, max=8192, tooltip="Of the picture in pixels."),
                 io.Int.Input("height", default=620, min=360, max=8192, tooltip="Of the picture in pixels."),
             ],
             outputs=[
-                io.Image.Output(display_name="image", tooltip="The picture, which is shown on the node, too."),
+                io.Image.Output(display_name="image", tooltip="The picture, also shown on the node."),
                 io.String.Output(
-                    display_name="report", tooltip="From where to where the clip hears, and what is silent."
+                    display_name="report", tooltip="Which part of the audio the clip uses, and what is silent."
                 ),
             ],
         )
 
     @classmethod
     def validate_inputs(cls, fps: float | None = None, length: object = None) -> bool | str:
-        # The host always passes on what is dynamic, without its values.
+        # The host always passes dynamic inputs, but without their values.
         return verdict(lambda: fps is None or exact(fps, "fps"))
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Contact Sheet: a clip at one look."""
+"""Contact Sheet: shows a clip at a glance."""
 
 from comfy_api.latest import Input, io, ui
 
@@ -9,7 +9,7 @@ from ..types import Keyframes
 
 
 class InbetweenContactSheet(InbetweenNode):
-    """Frames in a numbered grid."""
+    """Draws the frames of a clip in a numbered grid."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -17,13 +17,15 @@ class InbetweenContactSheet(InbetweenNode):
             node_id="InbetweenContactSheet",
             display_name="Contact Sheet",
             category="in-between/look",
-            description="Draw the frames of a clip in a grid with their numbers, keyframes marked.",
+            description="Draw the frames of a clip in a numbered grid, with keyframes marked.",
             search_aliases=["grid", "overview", "storyboard", "frames grid", "preview frames"],
             is_output_node=True,
             inputs=[
                 io.Image.Input("images", tooltip="The clip."),
-                Keyframes.Input("keyframes", optional=True, tooltip="Marks these frames in the sheet."),
-                io.Int.Input("columns", default=0, min=0, max=64, tooltip="Pictures in a row; 0 chooses by itself."),
+                Keyframes.Input("keyframes", optional=True, tooltip="Keyframes to mark in the sheet."),
+                io.Int.Input(
+                    "columns", default=0, min=0, max=64, tooltip="Pictures in each row. 0 chooses automatically."
+                ),
                 io.Int.Input(
                     "thumbnail_width", default=240, min=32, max=2048, step=8, tooltip="Width of each picture in pixels."
                 ),
@@ -33,10 +35,11 @@ class InbetweenContactSheet(InbetweenNode):
                     min=2,
                     max=1024,
                     advanced=True,
-                    tooltip="Longer clips are thinned out evenly; first, last and keyframes stay.",
+                    tooltip="Maximum number of frames drawn. Longer clips are thinned out evenly; the first frame, "
+                    "the last frame and the keyframes stay.",
                 ),
             ],
-            outputs=[io.Image.Output(display_name="sheet", tooltip="The picture, which is shown on the node, too.")],
+            outputs=[io.Image.Output(display_name="sheet", tooltip="The picture, also shown on the node.")],
         )
 
     @classmethod

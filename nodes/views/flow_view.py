@@ -1,4 +1,4 @@
-"""Flow View: motion as colours."""
+"""Flow View: shows motion as colours."""
 
 from comfy_api.latest import Input, io, ui
 
@@ -17,7 +17,7 @@ class InbetweenFlowView(InbetweenNode):
             display_name="Flow View",
             category="in-between/look",
             description="Show the motion from each frame to the next as colours, direction as hue and length as "
-            "strength, and what comes into view as a mask.",
+            "saturation, and areas that come into view as a mask.",
             search_aliases=["optical flow", "motion vectors", "flow visualization", "occlusion mask", "color wheel"],
             is_output_node=True,
             inputs=[
@@ -28,18 +28,18 @@ class InbetweenFlowView(InbetweenNode):
                     min=0.0,
                     max=10000.0,
                     step=0.5,
-                    tooltip="Motion in pixels that gets the full colour; longer ones are darkened. 0 takes the largest "
-                    "of the clip. One scale holds for all pictures.",
+                    tooltip="Motion, in pixels, shown at full saturation; anything longer is darkened. 0 uses the "
+                    "largest motion in the clip. All pictures share one scale.",
                 ),
-                io.Boolean.Input("legend", default=True, tooltip="Draw the colour wheel and the scale into a corner."),
+                io.Boolean.Input("legend", default=True, tooltip="Draw the colour wheel and the scale in a corner."),
             ],
             outputs=[
                 io.Image.Output(
-                    display_name="flow", tooltip="One picture for each pair of frames; white where nothing moves."
+                    display_name="flow", tooltip="One picture for each pair of frames, white where nothing moves."
                 ),
                 io.Mask.Output(
                     display_name="holes",
-                    tooltip="One mask for each pair: what the second frame shows and the first one hides.",
+                    tooltip="One mask for each pair: areas that the second frame shows and the first one hides.",
                 ),
                 io.String.Output(display_name="report", tooltip="The scale, and the pairs with the largest motion."),
             ],

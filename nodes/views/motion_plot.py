@@ -1,4 +1,4 @@
-"""Motion Plot: where a clip jumps, at one look."""
+"""Motion Plot: shows at a glance where a clip jumps."""
 
 from comfy_api.latest import Input, io, ui
 
@@ -19,18 +19,20 @@ class InbetweenMotionPlot(InbetweenNode):
             node_id="InbetweenMotionPlot",
             display_name="Motion Plot",
             category="in-between/look",
-            description="Draw motion, flicker and colour step over the frames of a clip; what jumps is marked.",
+            description="Plot motion, flicker and colour step over the frames of a clip, with jumps marked.",
             search_aliases=["flicker", "jump", "temporal consistency", "motion graph", "quality check", "color shift"],
             is_output_node=True,
             inputs=[
                 io.Image.Input("images", tooltip="A clip of two or more frames."),
-                Keyframes.Input("keyframes", optional=True, tooltip="Marks these frames in the plot."),
+                Keyframes.Input("keyframes", optional=True, tooltip="Keyframes to mark in the plot."),
                 io.Int.Input("width", default=1200, min=320, max=4096, step=8, tooltip="Width of the plot in pixels."),
                 io.Int.Input("height", default=720, min=240, max=4096, step=8, tooltip="Height of the plot in pixels."),
             ],
             outputs=[
-                io.Image.Output(display_name="plot", tooltip="The picture, which is shown on the node, too."),
-                io.String.Output(display_name="report", tooltip="The means, and every frame at which the clip jumps."),
+                io.Image.Output(display_name="plot", tooltip="The picture, also shown on the node."),
+                io.String.Output(
+                    display_name="report", tooltip="The averages, and every frame at which the clip jumps."
+                ),
             ],
         )
 
