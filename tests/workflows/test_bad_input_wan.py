@@ -114,7 +114,7 @@ def test_a_mixture_for_wan21_on_wan22_is_told(server, folder):
 @pytest.mark.parametrize(
     ("prompt", "where", "message"),
     [
-        (graph(frame_count=3), "", "frame_count is 3; Wan makes 5 frames or more"),
+        (graph(frame_count=3), "", "frame_count is 3; Wan needs 5 frames or more"),
         (graph(frame_count=10), "Conditioning", "frame_count 10 breaks the rule 4n+1; use 9 or 13"),
         (graph(size=40), "Conditioning", "are 40x40 but Wan2.1 I2V needs a width of 32 or 48; set multiple_of"),
         (graph(clip_vision=False), "Conditioning", "connect clip_vision_h from Load CLIP Vision"),

@@ -155,7 +155,7 @@ def test_bbf_is_told_the_difference_of_the_ends(apply):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"frames": 33}, r"Attention: the audio is 0.32 s shorter than the clip; silence fills up"),
+        ({"frames": 33}, r"Attention: the audio is 0.32 s shorter than the clip; the rest is silent"),
         (
             {"audio": {"waveform": torch.zeros(1, 1, 16000), "sample_rate": 16000}},
             "Attention: the audio is silent here",
