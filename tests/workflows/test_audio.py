@@ -212,7 +212,7 @@ def test_what_deserves_attention_is_reported(server, folder, changes, told):
     prompt = talking(**changes)
     for later in ("sample", "guider", "frames", "save", "sigmas", "noise", "euler"):
         del prompt[later]
-    assert f"Attention: {told}" in report_of(server.run(prompt)).replace("0.4386", "0.44")
+    assert f"Warning: {told}" in report_of(server.run(prompt)).replace("0.4386", "0.44")
 
 
 def with_masks(count):

@@ -243,8 +243,8 @@ AS_A_CLIP = {"frames": ["a", 0]}
         ),
         (
             unclosed_loop(),
-            "a loop must end with the picture it starts with, but the keyframes at frames 0 and 4 differ; switch on loop "
-            "in Keyframes, or switch it off here.",
+            "a loop must end with the picture it starts with, but the keyframes at frames 0 and 4 differ; switch on "
+            "loop in Keyframes, or switch it off here.",
         ),
         (graph(keyframes(loop=True)), "keyframes need 1 or more images for a loop, got 0; connect an image."),
         (joined("a"), "joining needs 2 or more clips, got 1; connect another clip."),

@@ -95,7 +95,7 @@ def test_a_seed_gives_the_same_clip_again(server):
     first, report = run(server, graph())
     assert len(first) == 5
     assert report.startswith("5 frames of 32x32 from first to last keyframe.")
-    assert "Attention: 5 frames are far from what the models were trained on: SVD on 14 and SVD-XT on 25." in report
+    assert "Warning: 5 frames are far from what the models were trained on: SVD on 14 and SVD-XT on 25." in report
     other, _ = run(server, graph(seed=4))
     run(server, graph(method="forward only"))
     again, _ = run(server, graph(seed=3, steps=2))

@@ -112,11 +112,11 @@ def test_the_sound_of_the_gap_alone():
 @pytest.mark.parametrize(
     ("seconds", "alone", "told"),
     [
-        (0.8, True, "Attention: the audio is 0.3 s shorter than the gap; the rest is silent"),
+        (0.8, True, "Warning: the audio is 0.3 s shorter than the gap; the rest is silent"),
         (
             1.5,
             True,
-            "Attention: the audio is 0.4 s longer than the gap; the rest is treated as sound of the clip after",
+            "Warning: the audio is 0.4 s longer than the gap; the rest is treated as sound of the clip after",
         ),
         (1.5, False, ""),
         (1.1, True, ""),
@@ -126,7 +126,7 @@ def test_sound_of_another_length_than_the_gap_is_told(seconds, alone, told):
     gap, given = gap_between(numbered(8), numbered(8), 11), GapSound(sound(seconds), Fraction(0), ends_with_gap=alone)
     report = clip_context(gap, Fraction(10), given, ContextSettings()).report
     assert told in report
-    assert bool(told) == ("Attention" in report)
+    assert bool(told) == ("Warning" in report)
 
 
 def test_without_sound_there_is_silence_of_the_right_length():

@@ -114,7 +114,7 @@ def test_the_engine_follows_from_the_hardest_gap(gaps, has_sound, gib, advice):
 )
 def test_what_deserves_attention(gaps, frame_count, gib, attention):
     lines = advise(gaps, frame_count, False, gib).splitlines()
-    assert [line.removeprefix("Attention: ") for line in lines if line.startswith("Attention: ")] == attention
+    assert [line.removeprefix("Warning: ") for line in lines if line.startswith("Warning: ")] == attention
 
 
 @pytest.mark.parametrize("graph", Graph)

@@ -147,7 +147,7 @@ def test_between_two_equal_pictures_nothing_is_made():
     assert values == [1, 1, 1, 1, 1, 1.25, 1.5, 1.75, 2]
     assert len(interpolator.prepared) == 1
     assert report.pairs[0] == PairReport(is_still=True)
-    text = "cross-fade: 9 frames from 3.\nAttention: same picture, so nothing moves, between 0 and 1."
+    text = "cross-fade: 9 frames from 3.\nWarning: same picture, so nothing moves, between 0 and 1."
     assert report.text().startswith(text)
 
 
@@ -164,8 +164,9 @@ def test_report_names_cuts_and_the_most_faded_pairs():
         3: PairReport(is_cut=False, blended=0.5),
     }
     assert InterpolationReport("flow", 5, 9, pairs).text() == (
-        "flow: 9 frames from 5.\nAttention: cut, so the nearer frame is held, between 1 and 2.\n"
-        "Attention: no motion found, so areas are cross-faded, between 3 and 4 (50% of the area); 2 and 3 (20% of the area)."
+        "flow: 9 frames from 5.\nWarning: cut, so the nearer frame is held, between 1 and 2.\n"
+        "Warning: no motion found, so areas are cross-faded, between 3 and 4 (50% of the area); 2 and 3 (20% of the "
+        "area)."
     )
     many = {source: PairReport(is_cut=True, blended=0.0) for source in range(20)}
     assert InterpolationReport("flow", 21, 41, many).text().endswith("; 5 and 6; and 14 more.")

@@ -116,7 +116,7 @@ def test_what_halving_does_not_reach_is_made_at_its_time_and_told():
     assert interpolator.asked == [[pytest.approx(1 / 3), pytest.approx(2 / 3)]] * 2
     assert [pair.untrained for pair in report.pairs.values()] == [2, 2]
     assert report.text().splitlines()[-1] == (
-        "Attention: harmonic was trained only for the frame half-way, so 4 at other times may be worse, between "
+        "Warning: harmonic was trained only for the frame half-way, so 4 at other times may be worse, between "
         "0 and 1; 1 and 2; halving reaches 1/2, 1/4, 3/8 and so on, as with a multiplier of 2, 4, 8, 16, 32 or 64."
     )
 
