@@ -1,19 +1,19 @@
-"""The one error an artist sees."""
+"""The error that users see."""
 
 import re
 
-_LONGEST = 400  # characters; of a longer text the middle is left out
+_LONGEST = 400  # characters; a longer text loses its middle
 
 
 class InbetweenError(ValueError):
-    """A mistake in what was given, told in one line.
+    """A mistake in the inputs, explained in one line.
 
-    The text says what was given, what is allowed, the nearest valid values and which input to change. The host shows it
-    on the node, so it holds no line break and no trace of the code. What it repeats of an input may be of any length
-    and hold line breaks; these become spaces, and of a long text the middle is left out.
+    The text says what was given, what is allowed, the nearest valid values, and which input to change. The host shows
+    it on the node, so it is one line and never mentions the code. A quoted input may be long or contain line breaks:
+    line breaks become spaces, and an overlong text loses its middle.
     """
 
-    __module__ = "inbetween"  # the page puts this before the text, where the path of a file would stand
+    __module__ = "inbetween"  # the page shows this before the text, instead of the path of a Python module
 
     def __init__(self, text: str) -> None:
         line = re.sub(r"[\r\n\v\f]+", " ", text)

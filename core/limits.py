@@ -1,4 +1,4 @@
-"""Numbers, choices and texts held to what is allowed, with errors an artist can act on."""
+"""Checks of numbers and choices, with errors that an artist can act on."""
 
 import math
 import re
@@ -11,12 +11,12 @@ import torch
 
 from .errors import InbetweenError
 
-_MOST_LISTED = 8  # choices that an error names
-_MOST_CHARACTERS = 40  # of a given text that an error repeats
+_MOST_LISTED = 8  # options that an error lists
+_MOST_CHARACTERS = 40  # characters of a text that an error quotes
 
 
 def shown(value: object) -> str:
-    """A value as an error repeats it: short, in one line, and without a trace of Python."""
+    """A value as an error quotes it: short, on one line, and free of Python syntax."""
     if value is None:
         return "nothing"
     if isinstance(value, str):
@@ -30,26 +30,26 @@ def shown(value: object) -> str:
 
 
 def number_of(value: object, name: str, whole: bool, hint: str) -> int | float:
-    """The number in what came through a link.
+    """Convert a value that came through a link to a plain number.
 
-    A plain int, and a plain float where fractions are allowed, pass as they are. Numbers of NumPy, tensors with one
-    element, fractions and, where a whole number is needed, floats without a fraction become plain ones.
+    A plain int passes unchanged, and so does a plain float if fractions are allowed. NumPy numbers, tensors with one
+    element, and fractions are converted. If a whole number is needed, so is a float without a fractional part.
 
     Args:
         value: anything.
         name: the input, for the error.
-        whole: fractions are not allowed.
+        whole: only whole numbers are allowed.
         hint: what is allowed, for the error, such as "give 1 to 64".
 
     Raises:
-        InbetweenError: the value is no number, or has a fraction where none is allowed.
+        InbetweenError: the value is not a number, or not a whole number where one is needed.
     """
     if type(value) is int or (type(value) is float and not whole):
         return value
     if isinstance(value, np.generic) or (isinstance(value, torch.Tensor) and value.numel() == 1):
         value = value.item()
     if not isinstance(value, Real):
-        raise InbetweenError(f"{name} is {shown(value)}, which is no number; {hint}.")
+        raise InbetweenError(f"{name} is {shown(value)}, which is not a number; {hint}.")
     if isinstance(value, int):
         return int(value)
     number = float(value)
@@ -59,24 +59,24 @@ def number_of(value: object, name: str, whole: bool, hint: str) -> int | float:
         raise InbetweenError(f"{name} is {shown(number)}; {hint}.")
     if not number.is_integer():
         below = math.floor(number)
-        raise InbetweenError(f"{name} is {shown(number)}, but has to be a whole number; use {below} or {below + 1}.")
+        raise InbetweenError(f"{name} is {shown(number)}, but must be a whole number; use {below} or {below + 1}.")
     return int(number)
 
 
 def range_hint(least: float | None, most: float | None) -> str:
-    """What an error says of limits: "give 1 to 64"; None is no limit."""
+    """The limits as an error states them, such as "give 1 to 64"; None means no limit."""
     if most is None:
         return "give a number" if least is None else f"give {shown(least)} or more"
     return f"give {shown(most)} or less" if least is None else f"give {shown(least)} to {shown(most)}"
 
 
 def check_between(value: float, name: str, least: float | None, most: float | None) -> None:
-    """Refuse a number outside its limits, and NaN.
+    """Refuse NaN and any number outside its limits.
 
     Args:
         value: the number.
         name: the input, for the error.
-        least, most: both allowed; None is no limit.
+        least, most: the limits, both included; None means no limit.
 
     Raises:
         InbetweenError: names the input, the number and the limits.
@@ -87,10 +87,10 @@ def check_between(value: float, name: str, least: float | None, most: float | No
 
 
 def check_choice(value: object, name: str, options: Sequence[object]) -> None:
-    """Refuse what is not one of the options.
+    """Refuse a value that is not one of the options.
 
     Raises:
-        InbetweenError: names the input, what was given and the options; of many, those most like it.
+        InbetweenError: names the input, the value and the options; if there are many, those most like the value.
     """
     if isinstance(value, str | int | float) and value in options:
         return
@@ -98,7 +98,10 @@ def check_choice(value: object, name: str, options: Sequence[object]) -> None:
 
 
 def choice_hint(options: Sequence[object], value: object = None) -> str:
-    """What an error says of options: "choose crop, pad or stretch"; of many, those most like a value come first."""
+    """The options as an error lists them: "choose crop, pad or stretch".
+
+    If there are many, only some are listed, and those most like the value come first.
+    """
     names = [str(option) for option in options]
     if not names:
         return "there is nothing to choose from"

@@ -1,10 +1,10 @@
-"""How long work tells its caller how far it is."""
+"""How long-running work reports its progress."""
 
 from collections.abc import Callable
 
-# Called with how many more steps are done. It may raise to stop the work.
+# Called with the number of steps completed since the last call. It may raise to stop the work.
 ProgressCallback = Callable[[int], None]
 
 
 def no_progress(_done: int) -> None:
-    """For callers that do not want to know."""
+    """Ignore the progress."""

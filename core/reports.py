@@ -1,16 +1,16 @@
-"""Reports that nodes give: what was done, and what deserves attention."""
+"""The reports of nodes: what was done, then warnings."""
 
 from collections.abc import Iterable
 
-_ATTENTION = "Attention: "
+_WARNING = "Warning: "
 
 
 def report_text(lines: Iterable[str], warnings: Iterable[str]) -> str:
-    """What was done, line by line, the most important first; then the warnings, each in a line of its own."""
-    return "\n".join([*lines, *(f"{_ATTENTION}{warning}" for warning in warnings)])
+    """One text from the lines, the most important first, and the warnings, each on its own line."""
+    return "\n".join([*lines, *(f"{_WARNING}{warning}" for warning in warnings)])
 
 
 def headline(report: str) -> str:
-    """The first line of a report, and its warnings."""
+    """The first line of a report and all its warnings."""
     first, *others = report.splitlines()
-    return "\n".join([first, *(line for line in others if line.startswith(_ATTENTION))])
+    return "\n".join([first, *(line for line in others if line.startswith(_WARNING))])

@@ -1,1 +1,1 @@
-"""Whole clips: finishing, joining, filling gaps, cutting into segments."""
+"""Work on whole clips: finishing, joining, filling gaps, and cutting into segments."""

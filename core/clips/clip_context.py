@@ -1,4 +1,4 @@
-"""What is known around a gap: frames as keyframes and as pictures to describe, and sound."""
+"""The context of a gap: the frames around it, as keyframes and as pictures to caption, and its sound."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from ..reports import report_text
 from ..sound.timing import MOST_SECONDS
 from ..sound.waveforms import Sound, silence
 from ..timing.frame_counts import exact
-from .gap_sound import GapSound, check_sound, gap_sound_of, notes_on_sound, sound_around
+from .gap_sound import GapSound, check_sound, gap_sound_of, sound_around, sound_warnings
 from .gaps import MissingFrames, frames_around, gap_of
 
 FEWEST_CAPTION_FRAMES, MOST_CAPTION_FRAMES = 4, 8
@@ -23,9 +23,14 @@ FEWEST_CAPTION_FRAMES, MOST_CAPTION_FRAMES = 4, 8
 
 @dataclass(frozen=True)
 class ContextSettings:
-    """context_frames: 1 for the two frames beside the gap alone; more show how things move there. rule: of the engine
-    that fills it. caption_frames: 4 to 8, half of them from each side, from the first to the last frame of each clip.
-    caption_size: most pixels of their longer side. audio_context: seconds of sound around the clip that fills the gap.
+    """What to collect around a gap.
+
+    context_frames: frames taken from the clip before the gap; see `frames_around`. 1 takes a single frame; more frames
+        show how things move.
+    rule: frame rule of the engine that will fill the gap.
+    caption_frames: 4 to 8, half of them from each clip, spread evenly from its first to its last frame.
+    caption_size: longest side of a caption frame, in pixels.
+    audio_context: seconds of sound to keep on each side of the clip that fills the gap.
     """
 
     context_frames: int = 1
@@ -37,12 +42,13 @@ class ContextSettings:
 
 @dataclass(frozen=True, eq=False)
 class ClipContext:
-    """What is known around a gap.
+    """Everything an engine or a captioning model needs to fill a gap.
 
-    keyframes: of the clip that fills it: last frames of the clip before, first of the clip after. before_THWC,
-    after_THWC: the clips less what is in the keyframes but for one frame each, so that the three join with an overlap
-    of 1. caption_THWC, caption_prompt: frames to describe, in order, and how to ask for it. sound: of the filling
-    clip, which begins in it at audio_start seconds.
+    keyframes: for the clip that fills the gap: the last frames of the clip before it and the first of the clip after.
+    before_THWC, after_THWC: the two clips without the frames that became keyframes, except one frame each, so that all
+        three clips join with an overlap of 1.
+    caption_THWC, caption_prompt: frames to describe, in order, and the prompt for the captioning model.
+    sound: audio for the clip that fills the gap. The clip starts at `audio_start` seconds in it.
     """
 
     keyframes: KeyframeSet
@@ -56,30 +62,32 @@ class ClipContext:
 
 
 def context_of(gap: Mapping[str, Any], fps: float, sound: Mapping[str, Any], settings: ContextSettings) -> ClipContext:
-    """What is known around a gap that is described by choices: `gap_of`, `gap_sound_of` and `clip_context` in one.
+    """The context of a gap as the inputs of the node describe it: `gap_of`, `gap_sound_of` and `clip_context` in one.
 
     Args:
-        gap: see `gap_of`.
+        gap: as for `gap_of`.
         fps: frames per second of the clips.
-        sound: see `gap_sound_of`.
-        settings: see there.
+        sound: as for `gap_sound_of`.
+        settings: what to collect.
     """
     rate = exact(fps, "fps")
-    wanted = gap_of(gap, rate)
-    return clip_context(wanted, rate, gap_sound_of(sound, wanted, rate), settings)
+    missing = gap_of(gap, rate)
+    return clip_context(missing, rate, gap_sound_of(sound, missing, rate), settings)
 
 
-def clip_context(gap: MissingFrames, fps: Fraction, heard: GapSound | None, settings: ContextSettings) -> ClipContext:
-    """What is known around a gap.
+def clip_context(
+    gap: MissingFrames, fps: Fraction, gap_sound: GapSound | None, settings: ContextSettings
+) -> ClipContext:
+    """Collect the context of a gap.
 
     Args:
-        gap: see there.
+        gap: the missing frames and the clips around them.
         fps: frames per second of the clips.
-        heard: its sound; None is silence.
-        settings: see there.
+        gap_sound: the sound of the gap; None means silence.
+        settings: what to collect.
 
     Raises:
-        InbetweenError: clips that are too short, sound of another length, or a setting that there is not.
+        InbetweenError: the clips are too short, the sound does not fit them, or a setting is out of range.
     """
     if not FEWEST_CAPTION_FRAMES <= settings.caption_frames <= MOST_CAPTION_FRAMES:
         raise InbetweenError(
@@ -89,10 +97,10 @@ def clip_context(gap: MissingFrames, fps: Fraction, heard: GapSound | None, sett
     length = around.before + gap.frames + around.after
     if length > MOST_SECONDS * fps:
         raise InbetweenError(
-            f"{length} frames at {float(fps):g} fps last longer than two hours; set fps to that of the clips."
+            f"{length} frames at {float(fps):g} fps last longer than two hours; set fps to the frame rate of the clips."
         )
-    if heard is not None:
-        check_sound(heard, gap, fps)
+    if gap_sound is not None:
+        check_sound(gap_sound, gap, fps)
     first_of_before = len(gap.before_THWC) - around.before
     known = [Keyframe(frame, gap.before_THWC[first_of_before + frame]) for frame in range(around.before)]
     known += [Keyframe(length - around.after + frame, gap.after_THWC[frame]) for frame in range(around.after)]
@@ -100,16 +108,16 @@ def clip_context(gap: MissingFrames, fps: Fraction, heard: GapSound | None, sett
     from_before = _evenly(gap.before_THWC, -(-settings.caption_frames // 2))
     from_after = _evenly(gap.after_THWC, settings.caption_frames // 2).to(from_before)
     seconds, extra = length / fps, exact(settings.audio_context, "audio_context", positive=False)
-    if heard is None:
+    if gap_sound is None:
         sound, audio_start = silence(seconds), Fraction(0)
     else:
-        sound, audio_start = sound_around(heard.sound, heard.gap_start - around.before / fps, seconds, extra)
+        sound, audio_start = sound_around(gap_sound.sound, gap_sound.gap_start - around.before / fps, seconds, extra)
     report = (
-        f"A gap of {gap.frames} frames at {float(fps):.6g} fps: a clip of {length} frames, of which the first "
+        f"A gap of {gap.frames} frames at {float(fps):.6g} fps. The clip that fills it has {length} frames; the first "
         f"{around.before} and the last {around.after} are known. Join Clips with overlap 1 gives "
         f"{len(gap.before_THWC) + gap.frames + len(gap.after_THWC)} frames."
     )
-    warnings = notes_on_sound(heard, gap, fps) if heard is not None else ()
+    warnings = sound_warnings(gap_sound, gap, fps) if gap_sound is not None else ()
     return ClipContext(
         KeyframeSet(length, tuple(known)),
         gap.before_THWC[: first_of_before + 1],
@@ -123,7 +131,7 @@ def clip_context(gap: MissingFrames, fps: Fraction, heard: GapSound | None, sett
 
 
 def _caption_prompt(before: int, after: int, seconds: Fraction) -> str:
-    """What to ask a vision-language model that is shown frames from before and from after a gap."""
+    """The prompt for a vision-language model that sees frames from before and after a gap."""
     return (
         f"You see {before + after} frames of one video in order. Frames 1 to {before} come before a gap of "
         f"{float(seconds):.3g} seconds, frames {before + 1} to {before + after} after it. Write one paragraph that "
@@ -135,13 +143,13 @@ def _caption_prompt(before: int, after: int, seconds: Fraction) -> str:
 
 
 def _evenly(clip_THWC: Tensor, count: int) -> Tensor:
-    """Frames from the first to the last, each once."""
-    wanted = torch.linspace(0, len(clip_THWC) - 1, count).round().long().unique()
-    return clip_THWC[wanted]
+    """Up to `count` frames, spread evenly from the first to the last, none of them twice."""
+    chosen = torch.linspace(0, len(clip_THWC) - 1, count).round().long().unique()
+    return clip_THWC[chosen]
 
 
 def _at_most(frames_THWC: Tensor, longest: int) -> Tensor:
-    """Frames whose longer side is at most `longest` pixels, in memory of their own."""
+    """A copy of the frames, scaled down if their longer side has more than `longest` pixels."""
     height, width = frames_THWC.shape[1:3]
     scale = shrink_scale(height, width, longest)
     if scale == 1:

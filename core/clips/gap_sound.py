@@ -1,4 +1,4 @@
-"""The sound of a gap: where the gap lies in it, whether it can belong to the clips, and what of it a new clip takes."""
+"""The sound of a gap: where the gap is in it, whether it fits the clips, and which part a new clip uses."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,17 +11,18 @@ from ..timing.frame_counts import exact
 from .gaps import MissingFrames
 
 NONE, WHOLE, OF_GAP, PART = "none", "of the whole", "of the gap", "part of it"
-_SAME_LENGTH = Fraction(1, 4)  # seconds by which audio and video of one file may differ
-_SAME_SHARE = Fraction(1, 50)
+_SAME_LENGTH = Fraction(1, 4)  # seconds by which the audio and the video of one file may differ
+_SAME_SHARE = Fraction(1, 50)  # the same as a share of the length; the larger of the two applies
 
 
 @dataclass(frozen=True, eq=False)
 class GapSound:
-    """The sound of a gap, and where it is.
+    """Sound for a gap, and where the gap is in it.
 
-    gap_start: seconds in the sound at which the gap begins. whole: the sound begins with the clip before and ends with
-    the clip after. ends_with_gap: it is the sound of the gap alone. gap_seconds: how long the gap was said to be, to be
-    compared with its frames; None if not said.
+    gap_start: seconds into the sound at which the gap starts.
+    whole: the sound runs from the start of the clip before to the end of the clip after.
+    ends_with_gap: the sound covers the gap alone.
+    gap_seconds: length of the gap as the user gave it, to compare with its frames; None if not given.
     """
 
     sound: Sound
@@ -32,16 +33,16 @@ class GapSound:
 
 
 def gap_sound_of(given: Mapping[str, Any], gap: MissingFrames, fps: Fraction) -> GapSound | None:
-    """The sound that somebody chose for a gap; None for none.
+    """The sound that the user chose for a gap; None for silence.
 
     Args:
-        given: under "sound" NONE, WHOLE, OF_GAP or PART, and with it audio in the host's form; with PART also
-            from_seconds and to_seconds, between which the gap lies in the audio.
-        gap: the gap it is for.
+        given: "sound" is NONE, WHOLE, OF_GAP or PART. Except with NONE, "audio" is the host's AUDIO. With PART, the
+            gap is between "from_seconds" and "to_seconds" of the audio.
+        gap: the gap that the sound is for.
         fps: frames per second of the clips.
 
     Raises:
-        InbetweenError: audio that is none, or a time below 0.
+        InbetweenError: the audio is invalid, or a time is below 0.
     """
     if given["sound"] == NONE:
         return None
@@ -55,47 +56,49 @@ def gap_sound_of(given: Mapping[str, Any], gap: MissingFrames, fps: Fraction) ->
 
 
 def whole_sound(sound: Sound, gap: MissingFrames, fps: Fraction) -> GapSound:
-    """Sound that begins with the clip before and ends with the clip after."""
+    """Sound that runs from the start of the clip before to the end of the clip after."""
     return GapSound(sound, len(gap.before_THWC) / fps, whole=True)
 
 
-def check_sound(heard: GapSound, gap: MissingFrames, fps: Fraction) -> None:
-    """Refuse sound that cannot belong to the clips."""
-    has = heard.sound.seconds
-    if heard.whole:
+def check_sound(gap_sound: GapSound, gap: MissingFrames, fps: Fraction) -> None:
+    """Raise InbetweenError if the sound cannot belong to the clips."""
+    has = gap_sound.sound.seconds
+    if gap_sound.whole:
         frames = len(gap.before_THWC) + gap.frames + len(gap.after_THWC)
         lasting = frames / fps
         if abs(has - lasting) > max(_SAME_LENGTH, _SAME_SHARE * lasting):
             raise InbetweenError(
                 f"the audio lasts {float(has):.4g} s, but {frames} frames at {float(fps):.6g} fps last "
-                f"{float(lasting):.4g} s; set fps to that of the clips ({float(frames / has):.4g} by the audio), or "
-                "connect their audio."
+                f"{float(lasting):.4g} s; set fps to the frame rate of the clips ({float(frames / has):.4g} by the "
+                "audio), or connect their own audio."
             )
     lasting = gap.frames / fps
-    if heard.gap_seconds is not None and abs(heard.gap_seconds - lasting) >= 1 / fps:
+    if gap_sound.gap_seconds is not None and abs(gap_sound.gap_seconds - lasting) >= 1 / fps:
         raise InbetweenError(
-            f"the audio of the gap goes on for {float(heard.gap_seconds):.4g} s, but {gap.frames} frames at "
-            f"{float(fps):.6g} fps last {float(lasting):.4g} s; change from_seconds or to_seconds, the gap or fps."
+            f"the audio of the gap lasts {float(gap_sound.gap_seconds):.4g} s, but {gap.frames} frames at "
+            f"{float(fps):.6g} fps last {float(lasting):.4g} s; change from_seconds, to_seconds, the gap or fps."
         )
-    if has <= heard.gap_start:
+    if has <= gap_sound.gap_start:
         raise InbetweenError(
-            f"the gap begins at {float(heard.gap_start):.4g} s of the audio, which lasts {float(has):.4g} s; connect "
-            "audio that reaches into the gap."
+            f"the gap starts at {float(gap_sound.gap_start):.4g} s of the audio, but the audio lasts "
+            f"{float(has):.4g} s; connect audio that reaches into the gap."
         )
 
 
-def notes_on_sound(heard: GapSound, gap: MissingFrames, fps: Fraction) -> Iterator[str]:
-    """What deserves attention in the sound of a gap."""
-    more = heard.sound.seconds - (heard.gap_start + gap.frames / fps)
+def sound_warnings(gap_sound: GapSound, gap: MissingFrames, fps: Fraction) -> Iterator[str]:
+    """Warnings about sound that is longer or shorter than the gap."""
+    more = gap_sound.sound.seconds - (gap_sound.gap_start + gap.frames / fps)
     if more <= -1 / fps:
-        yield f"the audio is {-float(more):.4g} s shorter than the gap; silence fills up."
-    if heard.ends_with_gap and more >= 1 / fps:
-        yield f"the audio is {float(more):.4g} s longer than the gap; what is left over belongs to the clip after."
+        yield f"the audio is {-float(more):.4g} s shorter than the gap; the rest is silent."
+    if gap_sound.ends_with_gap and more >= 1 / fps:
+        yield f"the audio is {float(more):.4g} s longer than the gap; the rest is treated as sound of the clip after."
 
 
 def sound_around(sound: Sound, start: Fraction, seconds: Fraction, extra: Fraction) -> tuple[Sound, Fraction]:
-    """The sound of a stretch, with `extra` seconds on each side as far as there are any, and where in it the stretch
-    begins.
+    """Cut out a stretch of a sound with up to `extra` seconds on each side, as far as the sound reaches.
+
+    Returns:
+        The sound, and the time in it at which the stretch starts.
     """
     first = min(start, max(start - extra, Fraction(0)))
     end = max(start + seconds, min(start + seconds + extra, sound.seconds))

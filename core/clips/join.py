@@ -1,4 +1,4 @@
-"""Join clips that share frames at their ends: nothing twice, nothing lost, no jump of colour at the seam."""
+"""Join clips that share frames at their ends, with no frame twice, none lost, and no colour jump at the seam."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,26 +29,26 @@ SEAMS: tuple[Seam, ...] = get_args(Seam)
 MatchColour = Literal["fade out", "carry on", "off"]
 MATCH_COLOUR_MODES: tuple[MatchColour, ...] = get_args(MatchColour)
 
-MOST_CLIPS = 50  # sockets of one Join Clips
-SAME_RATE = 1e-4  # files round rates: 23.976 is 24000/1001, but 24 is not
-UNLIKE = 0.04  # mean difference from which shared frames are not the same frames made twice
-SAME_SCENE = 0.5  # layout correlation from which two pictures are of one scene
+MOST_CLIPS = 50  # sockets of the node Join Clips
+SAME_RATE = 1e-4  # files round rates: 23.976 counts as 24000/1001, but 24 does not
+UNLIKE = 0.04  # mean difference above which shared frames are not two versions of the same frames
+SAME_SCENE = 0.5  # layout correlation from which two pictures show the same scene
 
 
 @dataclass(frozen=True)
 class Joined:
-    """Joined frames of shape (T, H, W, 3), and a report: one line for each clip, one for each seam."""
+    """Joined frames, shape (T, H, W, 3), and a report with one line per clip and one per seam."""
 
     frames_THWC: Tensor
     report: str
 
 
 def common_rate(rates: Sequence[Fraction | None], otherwise: float) -> float:
-    """The frame rate that all clips have.
+    """The frame rate that all clips share.
 
     Args:
-        rates: one for each clip in frames per second; None for a clip that has none of its own.
-        otherwise: taken if no clip has one.
+        rates: frames per second of each clip; None for a clip without a rate.
+        otherwise: the rate if no clip has one.
 
     Raises:
         InbetweenError: two clips have different rates, or `otherwise` is not above 0.
@@ -57,21 +57,21 @@ def common_rate(rates: Sequence[Fraction | None], otherwise: float) -> float:
     for (first, rate), (other, other_rate) in pairwise(known):
         if abs(other_rate / rate - 1) > SAME_RATE:
             raise InbetweenError(
-                f"clip {other} has {float(other_rate):.6g} fps but clip {first} has {float(rate):.6g}; bring them to "
-                "one rate with Interpolate Frames, timing frame rate."
+                f"clip {other} has {float(other_rate):.6g} fps but clip {first} has {float(rate):.6g}; convert them "
+                "to one rate with Interpolate Frames, timing frame rate."
             )
     return float(known[0][1] if known else exact(otherwise, "fps"))
 
 
 def joined_length(lengths: Sequence[int], overlap: int, seam: Seam) -> int:
-    """Frames of the joined clip: the sum of all, less `overlap` for each seam.
+    """Frames of the joined clip: the sum of all clips, less `overlap` for each seam.
 
-    The first and the last clip may be shared frames alone.
+    The first and the last clip may consist of shared frames alone.
 
     Args:
         lengths: frames of each clip, in order.
-        overlap: last frames of a clip that are the first of the next.
-        seam: see `join_clips`.
+        overlap: how many frames neighbouring clips share.
+        seam: as for `join_clips`.
 
     Raises:
         InbetweenError: fewer than two clips, or a clip too short for the overlap.
@@ -80,7 +80,7 @@ def joined_length(lengths: Sequence[int], overlap: int, seam: Seam) -> int:
         raise InbetweenError(f"joining needs 2 or more clips, got {len(lengths)}; connect another clip.")
     if overlap < 0:
         raise InbetweenError(f"overlap is {overlap}; give 0 or more.")
-    own = [0, *[1] * (len(lengths) - 2), 0]  # frames that a clip must have beside those of one overlap
+    own = [0, *[1] * (len(lengths) - 2), 0]  # frames that a clip must have in addition to one overlap
     for number, (length, least) in enumerate(zip(lengths, own, strict=True), start=1):
         if length < max(overlap + least, 1):
             most = min(length - least for length, least in zip(lengths, own, strict=True))
@@ -92,7 +92,7 @@ def joined_length(lengths: Sequence[int], overlap: int, seam: Seam) -> int:
         if seam == "cross-fade" and 2 * overlap > length:
             raise InbetweenError(
                 f"clip {number} has {length} frames, too few to cross-fade {overlap} at both of its ends; "
-                f"use an overlap of 0 to {min(lengths[1:-1]) // 2}, or the seam cut."
+                f"use an overlap of 0 to {min(lengths[1:-1]) // 2}, or set seam to cut."
             )
     return sum(lengths) - overlap * (len(lengths) - 1)
 
@@ -105,28 +105,29 @@ def join_clips(
     fade_frames: int = 12,
     on_frames: ProgressCallback = no_progress,
 ) -> Joined:
-    """Join clips one after the other into one result.
+    """Join clips one after the other.
 
-    The colours of a clip are matched to the joined clip before it by the OKLab mean and covariance of the frames both
-    have (with overlap 0: of the two frames that meet). "fade out" takes the correction back over the first frames, so
-    there is no step at the seam and no drift from seam to seam; "carry on" keeps it to the end, so all that follows
-    takes on the colours of the first clip. Where two different pictures meet, nothing is matched; the report says so.
+    The colours of each clip are matched to the result so far by the OKLab mean and covariance of the shared frames, or
+    of the two frames that meet if the overlap is 0. "fade out" withdraws the correction over the first frames of the
+    clip, so there is no step at the seam and no drift from seam to seam. "carry on" keeps it to the end, so every later
+    clip takes on the colours of the first one. If two different pictures meet, nothing is matched and the report says
+    so.
 
     Args:
-        clips_THWC: two or more clips of one size in [0, 1]; not written to.
-        overlap: last frames of a clip that are the first of the next; 0 puts the clips end to end.
-        seam: "cut" takes shared frames from the earlier clip; "cross-fade" goes over to the later one, whose share in
-            the j-th of k shared frames (from 0) is (j + 1) / (k + 1).
+        clips_THWC: two or more clips of one size in [0, 1]; not modified.
+        overlap: how many frames neighbouring clips share; 0 puts the clips end to end.
+        seam: "cut" takes the shared frames from the earlier clip. "cross-fade" blends into the later clip, which has a
+            share of (j + 1) / (k + 1) in frame j of k shared frames, counted from 0.
         match_colour: "fade out", "carry on" or "off".
         fade_frames: with "fade out", frames after the overlap that are corrected, the first of them fully.
         on_frames: called with n after n more result frames; may raise to stop the work.
 
     Returns:
-        Exactly `joined_length` frames, of the type and on the device of the first clip, and a report.
+        Exactly `joined_length` frames, with the type and device of the first clip, and a report.
 
     Raises:
-        InbetweenError: fewer than two clips, one that is empty, not RGB, not finite or of another size, or too long an
-            overlap.
+        InbetweenError: fewer than two clips; a clip that is empty, not RGB, not finite or of another size; or an
+            overlap that is too long.
     """
     _check(clips_THWC)
     if match_colour == "fade out" and fade_frames < 1:
@@ -149,7 +150,7 @@ def join_clips(
         step = colour_step(mean_colour(before_THWC[-1]), mean_colour(clip_THWC[min(overlap, len(clip_THWC) - 1)]))
         step_after = _largest_step(result_THWC[shown_from - 1 : seam_frame + 1])
         seams.append(
-            f"Seam of clips {number - 1} and {number}, frame {seam_frame}: colour step {step:.4f} before, "
+            f"Seam between clips {number - 1} and {number}, frame {seam_frame}: colour step {step:.4f} before, "
             f"{step_after:.4f} after{notes}."
         )
     return Joined(result_THWC, "\n".join([f"{total} frames from {len(clips_THWC)} clips.", *ranges, *seams]))
@@ -161,7 +162,7 @@ def _check(clips_THWC: Sequence[Tensor]) -> None:
         if clip_THWC.shape[1:] != clips_THWC[0].shape[1:]:
             raise InbetweenError(
                 f"clip {number} is {size_text(clip_THWC)} but clip 1 is {size_text(clips_THWC[0])}; "
-                "bring them to one size with Upscale Image."
+                "scale them to one size with Upscale Image."
             )
 
 
@@ -174,7 +175,10 @@ def _lay(
     fading: int | None,
     on_frames: ProgressCallback,
 ) -> None:
-    """Write a clip to its place, whose first `overlap` frames hold the earlier clip; `fading` None never fades."""
+    """Write a clip to its place in the result, whose first `overlap` frames already contain the earlier clip.
+
+    fading: frames over which the colour correction fades out; None keeps it to the end.
+    """
     for frame in range(overlap if seam == "cut" else 0, len(clip_THWC)):
         faded = max(frame - overlap, 0) / fading if fading else 0.0
         frame_HWC = blend_transfers(transfer, IDENTITY, min(faded, 1.0)).apply(clip_THWC[frame])
@@ -187,22 +191,22 @@ def _lay(
 
 
 def _match(met_THWC: Tensor, clip_THWC: Tensor, match_colour: MatchColour, overlap: int) -> tuple[ColourTransfer, str]:
-    """The correction of a clip whose frames here are to look like `met_THWC`, and what the report says of them."""
+    """The colour correction that makes the first frames of a clip look like `met_THWC`, and notes for the report."""
     same_scene = layout_correlation(met_THWC[-1], clip_THWC[-1].to(met_THWC)) >= SAME_SCENE
     drift = colour_transfer(colour_statistics(clip_THWC), colour_statistics(met_THWC)) if same_scene else IDENTITY
     notes = ""
     if match_colour != "off" and not same_scene:
-        notes += "; different pictures meet here, so colours are left as they are"
+        notes += "; two different pictures meet here, so colours are not matched"
     elif match_colour != "off":
         notes += drift.shortfall
     difference = _difference(met_THWC, clip_THWC, drift) if overlap else 0.0
     if difference > UNLIKE:
-        notes += f"; the shared frames are not alike (mean difference {difference:.3f}), look at overlap"
+        notes += f"; the shared frames differ (mean difference {difference:.3f}), so check overlap"
     return (IDENTITY if match_colour == "off" else drift), notes
 
 
 def _difference(met_THWC: Tensor, clip_THWC: Tensor, transfer: ColourTransfer) -> float:
-    """Mean absolute difference of frames that should be the same, apart from the drift of colour."""
+    """Mean absolute difference between frames that should be the same, after the colour correction."""
     differences = [
         (transfer.apply(later_HWC).to(earlier_HWC) - earlier_HWC).abs().mean(dtype=torch.float32).item()
         for earlier_HWC, later_HWC in zip(met_THWC, clip_THWC, strict=True)

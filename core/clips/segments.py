@@ -1,4 +1,4 @@
-"""A keyframe set cut into segments that share their end frames."""
+"""Cut a keyframe set into segments that share their end frames."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -18,11 +18,12 @@ _OWN_SEED = re.compile(r"\s*(?P<segment>\d+)\s*:\s*(?P<seed>\d+)\s*", re.ASCII)
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """The frames from one keyframe to another, both included, to be made on their own.
+    """The frames from one keyframe to another, both included, to be generated on their own.
 
-    frames: half-open range of frame numbers on the whole time line; the next segment starts at `frames.stop - 1`.
-    keyframes: the ends on the segment's own time line, at frames 0 and `len(frames) - 1`, and those between.
-    seed: 0..2**64 - 1. prompt: text for this segment alone.
+    frames: half-open range of frame numbers on the whole timeline; the next segment starts at `frames.stop - 1`.
+    keyframes: the keyframes on the segment's own timeline: at frames 0 and `len(frames) - 1`, and any between them.
+    seed: 0 to 2**64 - 1.
+    prompt: text for this segment alone.
     """
 
     frames: range
@@ -32,29 +33,30 @@ class Segment:
 
 
 def segment_ranges(keyframes: KeyframeSet, longest: int | None = None) -> tuple[range, ...]:
-    """Where a keyframe set is cut: at every inner keyframe, or at as few as a limit allows.
+    """Where to cut a keyframe set: at every inner keyframe, or at as few as a limit allows.
 
     Args:
         keyframes: must have keyframes at frame 0 and at the last frame.
-        longest: how many frames a segment may have, both ends included; None cuts at every keyframe.
+        longest: most frames in a segment, both ends included; None cuts at every keyframe.
 
     Returns:
         Half-open ranges of frames; each starts with the last frame of the one before.
 
     Raises:
-        InbetweenError: an open end, two keyframes too far apart for the limit, or too many segments.
+        InbetweenError: the first or last frame has no keyframe, two keyframes are too far apart for the limit, or
+            there are too many segments.
     """
     frames, end = keyframes.frames, keyframes.frame_count - 1
     if frames[0] != 0 or frames[-1] != end:
         raise InbetweenError(
-            f"keyframes stand at {frames[0]} to {frames[-1]} of {keyframes.frame_count} frames; segments need one at "
-            f"frame 0 and one at frame {end}."
+            f"the keyframes run from frame {frames[0]} to {frames[-1]} of {keyframes.frame_count} frames; segments "
+            f"need one at frame 0 and one at frame {end}."
         )
     ranges, start = [], 0
     for before, after in pairwise(frames):
         if longest is not None and after - before + 1 > longest:
             raise InbetweenError(
-                f"frames {before} to {after} are {after - before + 1}, and a segment may have {longest}; put a "
+                f"frames {before} to {after} are {after - before + 1} frames, but a segment may have {longest}; add a "
                 "keyframe between them, or allow longer segments."
             )
         if before != start and (longest is None or after - start + 1 > longest):
@@ -63,7 +65,7 @@ def segment_ranges(keyframes: KeyframeSet, longest: int | None = None) -> tuple[
     ranges.append(range(start, end + 1))
     if len(ranges) > MOST_CLIPS:
         raise InbetweenError(
-            f"the keyframes make {len(ranges)} segments; at most {MOST_CLIPS} can be joined, so allow longer ones."
+            f"the keyframes give {len(ranges)} segments, but at most {MOST_CLIPS} can be joined; allow longer segments."
         )
     return tuple(ranges)
 
@@ -71,18 +73,18 @@ def segment_ranges(keyframes: KeyframeSet, longest: int | None = None) -> tuple[
 def cut_segments(
     keyframes: KeyframeSet, seeds: Sequence[int], prompts: Sequence[str] = ("",), longest: int | None = None
 ) -> tuple[Segment, ...]:
-    """Cut, and give each segment its seed and prompt.
+    """Cut a keyframe set, and give each segment its seed and prompt.
 
     Args:
-        keyframes, longest: as in `segment_ranges`.
-        seeds: one for all (segment k then takes seed + k, so that no two are alike), or one for each segment.
-        prompts: one for all, or one for each segment.
+        keyframes, longest: as for `segment_ranges`.
+        seeds: one for each segment, or one for all: segment k then uses seed + k, so that no two segments are alike.
+        prompts: one for each segment, or one for all.
 
     Returns:
         The segments in order. Their lengths add up to `frame_count + len(segments) - 1`.
 
     Raises:
-        InbetweenError: what `segment_ranges` refuses, a seed out of range, or another number of seeds or prompts.
+        InbetweenError: as `segment_ranges`, or a seed is out of range, or the number of seeds or prompts is wrong.
     """
     ranges = segment_ranges(keyframes, longest)
     for seed in seeds:
@@ -104,13 +106,13 @@ def cut_segments(
 def plan_segments(
     keyframes: KeyframeSet, seed: int, own_seeds: str = "", prompts: str = "", longest: int | None = None
 ) -> tuple[Segment, ...]:
-    """Cut, with seeds and prompts as an artist writes them.
+    """Cut a keyframe set, with seeds and prompts as an artist writes them.
 
     Args:
-        keyframes, longest: as in `segment_ranges`.
-        seed: of the first segment; the second takes the next number, and so on.
-        own_seeds: other seeds for single segments, see `with_own_seeds`.
-        prompts: one for each line, see `prompt_lines`.
+        keyframes, longest: as for `segment_ranges`.
+        seed: seed of the first segment; the second uses the next number, and so on.
+        own_seeds: different seeds for single segments; see `with_own_seeds`.
+        prompts: one per line; see `prompt_lines`.
 
     Raises:
         InbetweenError: as `cut_segments` and `with_own_seeds`.
@@ -121,39 +123,42 @@ def plan_segments(
 
 
 def describe(segments: Sequence[Segment]) -> str:
-    """Frames and seed of each segment, in one line."""
+    """The frames and seed of each segment, on one line."""
     parts = [f"{each.frames[0]} to {each.frames[-1]} (seed {each.seed})" for each in segments]
     return f"{len(parts)} segment{'s' * (len(parts) > 1)}: frames {', '.join(parts)}."
 
 
 def prompt_lines(text: str) -> list[str]:
-    """One prompt for each line that is not empty; one empty prompt for an empty text."""
+    """The lines that are not empty, one prompt each; for an empty text, one empty prompt."""
     return [line.strip() for line in text.splitlines() if line.strip()] or [""]
 
 
 def counted_seeds(seed: int, count: int) -> list[int]:
-    """A seed for each segment: the given one, and on from it."""
+    """A seed for each segment, counting up from the given one."""
     return [(seed + number) & MAX_SEED for number in range(count)]
 
 
 def with_own_seeds(seeds: Sequence[int], text: str) -> list[int]:
-    """The seeds, with some replaced.
+    """Replace some of the seeds.
 
     Args:
         seeds: one for each segment.
-        text: such as "2: 77, 5: 3": segment 2 takes seed 77 and segment 5 takes 3. Segments are counted from 1.
+        text: such as "2: 77, 5: 3", which gives segment 2 seed 77 and segment 5 seed 3. Segments are counted from 1.
 
     Raises:
-        InbetweenError: the text is not of this form, or names a segment that is not there or a seed out of range.
+        InbetweenError: the text cannot be read, a segment does not exist, or a seed is out of range.
     """
     replaced = list(seeds)
     for entry in filter(str.strip, text.split(",")):
         found = _OWN_SEED.fullmatch(entry)
         if found is None:
-            raise InbetweenError(f'own_seeds: "{entry.strip()}" is no segment and seed; write 2: 77, 5: 3 or nothing.')
+            raise InbetweenError(
+                f'own_seeds: cannot read "{entry.strip()}"; write segment and seed such as 2: 77, 5: 3, or leave it '
+                "empty."
+            )
         segment, seed = int(found["segment"]), int(found["seed"])
         if not 1 <= segment <= len(seeds):
-            raise InbetweenError(f"own_seeds: there is no segment {segment}; the segments are 1 to {len(seeds)}.")
+            raise InbetweenError(f"own_seeds: there is no segment {segment}; use 1 to {len(seeds)}.")
         if seed > MAX_SEED:
             raise InbetweenError(f"own_seeds: the seed {seed} is out of range; give 0 to {MAX_SEED}.")
         replaced[segment - 1] = seed
@@ -161,21 +166,22 @@ def with_own_seeds(seeds: Sequence[int], text: str) -> list[int]:
 
 
 def part_of(keyframes: KeyframeSet, frames: range) -> KeyframeSet:
-    """The keyframes within some frames, on a time line of their own."""
+    """The keyframes within a range of frames, on a timeline that starts with the range."""
     inside = [replace(each, frame=each.frame - frames.start) for each in keyframes.keyframes if each.frame in frames]
     return KeyframeSet(len(frames), tuple(inside))
 
 
 def with_context(keyframes: KeyframeSet, before_THWC: Tensor, context_frames: int) -> KeyframeSet:
-    """Let a segment begin earlier, with frames of the one before it, so that it goes on with its motion.
+    """Start a segment earlier, with frames of the segment before it, so that it continues the motion.
 
     Args:
-        keyframes: of the segment; its first frame is the last one of the clip before.
-        before_THWC: the clip before.
-        context_frames: how many of its last frames the segment begins with; 1 is its own first keyframe alone.
+        keyframes: keyframes of the segment; its first frame is the last frame of the clip before.
+        before_THWC: the clip that was generated for the segment before.
+        context_frames: how many of that clip's last frames the segment starts with; 1 is its own first keyframe alone.
 
     Returns:
-        A time line longer by `context_frames - 1`. The segment's own keyframes are kept, not the frames made there.
+        A timeline longer by `context_frames - 1`. The shared frame is the segment's own keyframe, not the generated
+        frame.
 
     Raises:
         InbetweenError: the clip before is too short, of another size, not RGB or not finite, or context_frames is
@@ -187,13 +193,13 @@ def with_context(keyframes: KeyframeSet, before_THWC: Tensor, context_frames: in
     check_frames(before_THWC[-context_frames:], "the clip before")
     if len(before_THWC) < context_frames:
         raise InbetweenError(
-            f"the clip before has {len(before_THWC)} frames, and {context_frames} are to be carried on; "
+            f"the clip before has {len(before_THWC)} frames, but context_frames is {context_frames}; "
             f"set context_frames to {len(before_THWC)} or fewer."
         )
     if before_THWC.shape[1:3] != (keyframes.height, keyframes.width):
         raise InbetweenError(
             f"the clip before is {size_text(before_THWC)} but the keyframes are {keyframes.width}x{keyframes.height}; "
-            "connect the clip that the segment before made."
+            "connect the clip generated for the segment before."
         )
     first = len(before_THWC) - context_frames
     context = [Keyframe(number, before_THWC[first + number].clone()) for number in range(earlier)]
@@ -202,12 +208,12 @@ def with_context(keyframes: KeyframeSet, before_THWC: Tensor, context_frames: in
 
 
 def keyframes_with_context(segments: Sequence[Segment], context_frames: int) -> Iterator[KeyframeSet]:
-    """The keyframes of each segment when it begins with frames of the one before, which are not made yet.
+    """The keyframes of each segment when it starts with frames of the segment before, which do not exist yet.
 
-    They serve to check all segments before the first one is made: the first keyframe stands for the frames to come.
+    Use this to check all segments before generating the first one. The first keyframe stands in for the missing frames.
 
     Raises:
-        InbetweenError: a segment is too short to hand on so many frames.
+        InbetweenError: a segment has fewer frames than the next one starts with.
     """
     frames_before = 0
     for segment in segments:
@@ -226,12 +232,12 @@ def one_segment(
     before_THWC: Tensor | None = None,
     context_frames: int = 1,
 ) -> tuple[KeyframeSet, str]:
-    """One segment of a time line, and a sentence that says which.
+    """One segment of a timeline, and a report that says which.
 
     Args:
-        keyframes, longest: as in `segment_ranges`.
-        number: counted from 1.
-        before_THWC, context_frames: the clip that the segment before made, and how many of its frames are carried on.
+        keyframes, longest: as for `segment_ranges`.
+        number: the segment, counted from 1.
+        before_THWC, context_frames: as for `with_context`.
 
     Raises:
         InbetweenError: there is no such segment, or as `segment_ranges` and `with_context`.
@@ -241,15 +247,15 @@ def one_segment(
         raise InbetweenError(f"segment is {number}, but there are {len(ranges)}; give 1 to {len(ranges)}.")
     frames = ranges[number - 1]
     part = part_of(keyframes, frames)
-    report = f"Segment {number} of {len(ranges)}: frames {frames[0]} to {frames[-1]}, {len(frames)} in all"
+    report = f"Segment {number} of {len(ranges)}: frames {frames[0]} to {frames[-1]} ({len(frames)} frames)"
     if before_THWC is not None and context_frames > 1:
         part = with_context(part, before_THWC, context_frames)
-        report += f", behind {context_frames - 1} frames of the segment before"
+        report += f", after {context_frames - 1} frames of the segment before"
     return part, f"{report}."
 
 
 def check_step_split(high_noise_steps: int, steps: int) -> None:
-    """Raise InbetweenError unless steps are left for the second of two models, which takes over for low noise."""
+    """Raise InbetweenError unless steps are left for model_low, the second of two models."""
     if high_noise_steps >= steps:
         raise InbetweenError(
             f"high_noise_steps is {high_noise_steps} of {steps} steps, which leaves none for model_low; give "

@@ -1,1 +1,1 @@
-"""Optical flow: estimating it, warping and splatting along it, and what it says of a clip."""
+"""Optical flow: estimate it, warp and splat along it, and measure clips with it."""

@@ -1,4 +1,4 @@
-"""How a clip moves from frame to frame, and where it jumps: numbers behind the motion plot."""
+"""How a clip moves from frame to frame and where it jumps: the numbers behind the motion plot."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,26 +16,27 @@ from ..progress import ProgressCallback, no_progress
 from .optical_flow import SMALLEST_SIDE, flow_both_ways, flow_length
 from .warping import backward_warp
 
-MEASURED_SIDE = 256  # longer side at which frames are measured; motion is told in pixels of the clip all the same
+MEASURED_SIDE = 256  # longer side, in pixels, at which frames are measured; motion is reported in pixels of the clip
 
-# A jump stands out: it is more than RATIO times what is usual around it, and more than can be overlooked.
+# A jump is larger than RATIO times the usual value of the frames around it, and large enough to be seen.
 RATIO = 3.0
-AROUND = 8  # frames to each side
-USUAL = 0.7  # quantile of the moving frames around; held frames, as in animation on twos, do not count
-LEAST_MOTION = 0.005  # of the clip's diagonal
-LEAST_FLICKER = 0.01  # of the range of luma
-LEAST_COLOUR = 0.01  # OKLab; half of what is noticed from one picture to another, but a jump in a clip is seen sooner
+WINDOW = 8  # frames on each side
+USUAL_QUANTILE = 0.7  # of the moving frames in the window; held frames, as in animation on twos, do not count
+LEAST_MOTION = 0.005  # share of the clip's diagonal
+LEAST_FLICKER = 0.01  # share of the range of luma
+LEAST_COLOUR = 0.01  # OKLab; half of what is visible between two pictures, because a jump within a clip shows sooner
 
 
 @dataclass(frozen=True)
 class Motion:
-    """One number for each of the T frames of a clip; the first, which nothing precedes, has 0 everywhere.
+    """Measurements of a clip: one value per frame, and the frames at which it jumps.
 
-    motion: mean length of the optical flow from the frame before, in pixels.
-    flicker: mean difference of luma, 0 to 1, from both frames beside it, after their motion was undone: what a single
-        frame has for itself. A cut has none, for the frames on each side of it agree with one neighbour.
-    colour: step of the mean colour from the frame before, in OKLab.
-    motion_jumps, flicker_jumps, colour_jumps: numbers of the frames at which each stands out.
+    motion: mean length of the optical flow from the frame before, in pixels; 0 for the first frame.
+    flicker: mean difference in luma, 0 to 1, that a frame has from both of its neighbours after motion compensation;
+        0 for the first and the last frame. A cut does not flicker, because each frame next to it agrees with one of its
+        neighbours.
+    colour: step of the mean colour from the frame before, in OKLab; 0 for the first frame.
+    motion_jumps, flicker_jumps, colour_jumps: numbers of the frames at which each value jumps.
     """
 
     motion: tuple[float, ...]
@@ -47,13 +48,13 @@ class Motion:
 
     @property
     def jumps(self) -> tuple[int, ...]:
-        """Every frame at which something stands out, ascending."""
+        """Every frame at which a value jumps, ascending."""
         return tuple(sorted({*self.motion_jumps, *self.flicker_jumps, *self.colour_jumps}))
 
     def report(self) -> str:
-        """The means, then one line for each jump."""
+        """The means, then one line per jump."""
         lines = [
-            f"{len(self.motion)} frames; in the mean, from frame to frame, {_mean(self.motion):.2f} px of motion, "
+            f"{len(self.motion)} frames. Mean from frame to frame: {_mean(self.motion):.2f} px of motion, "
             f"flicker {_mean(self.flicker):.4f}, colour step {_mean(self.colour):.4f}."
         ]
         for frame in self.jumps:
@@ -65,11 +66,11 @@ class Motion:
             if frame in self.colour_jumps:
                 found.append(f"colour step {self.colour[frame]:.3f}")
             lines.append(f"Jump at frame {frame}: {', '.join(found)}.")
-        return "\n".join(lines if self.jumps else [*lines, "No jump found."])
+        return "\n".join(lines if self.jumps else [*lines, "No jumps found."])
 
 
 def measure_motion(frames_THWC: Tensor, on_frames: ProgressCallback = no_progress) -> Motion:
-    """Measure a clip frame by frame, at a small size.
+    """Measure a clip frame by frame, at a reduced size.
 
     Args:
         frames_THWC: a clip of two or more frames in [0, 1].
@@ -81,28 +82,27 @@ def measure_motion(frames_THWC: Tensor, on_frames: ProgressCallback = no_progres
     check_frames(frames_THWC, "images")
     count = frames_THWC.shape[0]
     if count < 2:
-        raise InbetweenError("images holds one frame; connect a clip of 2 or more.")
-    motion, colour = [0.0], [0.0]
-    from_before_THW: list[Tensor] = []  # of the frame before and this one, how the former differs from its predecessor
-    flicker = [0.0]
-    before_HWC = small(frames_THWC[0])
+        raise InbetweenError("images has one frame; connect a clip of 2 or more.")
+    motion, flicker, colour = [0.0], [0.0], [0.0]
+    before_HWC = at_measured_size(frames_THWC[0])
     scale = frames_THWC.shape[2] / before_HWC.shape[1]
+    from_previous_HW: Tensor | None = None  # luma difference of `before_HWC` from the frame preceding it
     for frame in range(1, count):
-        now_HWC = small(frames_THWC[frame])
+        now_HWC = at_measured_size(frames_THWC[frame])
         forward_2HW, backward_2HW = flow_both_ways(before_HWC, now_HWC)
         motion.append(float(flow_length(forward_2HW).mean()) * scale)
         colour.append(colour_step(mean_colour(before_HWC), mean_colour(now_HWC)))
-        if from_before_THW:
+        if from_previous_HW is not None:
             to_next_HW = _difference(before_HWC, now_HWC, forward_2HW)
-            flicker.append(float(torch.minimum(from_before_THW.pop(), to_next_HW).mean()))
-        from_before_THW.append(_difference(now_HWC, before_HWC, backward_2HW))
+            flicker.append(float(torch.minimum(from_previous_HW, to_next_HW).mean()))
+        from_previous_HW = _difference(now_HWC, before_HWC, backward_2HW)
         before_HWC = now_HWC
         on_frames(1)
-    flicker.append(0.0)  # the last frame has one neighbour only
+    flicker.append(0.0)  # the last frame has only one neighbour
     diagonal = float(np.hypot(*frames_THWC.shape[1:3]))
     flicker_jumps = find_jumps(flicker, LEAST_FLICKER)
     motion_jumps, colour_jumps = (
-        # The way back from a single bad frame is no jump of its own.
+        # The step back from a single bad frame is not a jump of its own.
         tuple(frame for frame in find_jumps(values, least) if frame - 1 not in flicker_jumps)
         for values, least in ((motion, LEAST_MOTION * diagonal), (colour, LEAST_COLOUR))
     )
@@ -110,27 +110,27 @@ def measure_motion(frames_THWC: Tensor, on_frames: ProgressCallback = no_progres
 
 
 def find_jumps(values: Sequence[float], least: float) -> tuple[int, ...]:
-    """The frames whose value is above `least` and RATIO times the usual one around them.
+    """The frames whose value is above `least` and above RATIO times the usual value around them.
 
-    The values right beside a frame are looked at only if there are no others, for a bad frame spoils its neighbours'.
+    The direct neighbours count only if there are no other frames, because a bad frame spoils their values too.
 
     Args:
-        values: one for each frame, 0 or more; the first, which has none, is passed over.
-        least: below this nothing is a jump.
+        values: one per frame, 0 or more; the first is ignored.
+        least: nothing below this is a jump.
     """
     jumps = []
     for frame in range(1, len(values)):
-        around = [each for each in range(max(frame - AROUND, 1), min(frame + AROUND + 1, len(values))) if each != frame]
+        around = [each for each in range(max(frame - WINDOW, 1), min(frame + WINDOW + 1, len(values))) if each != frame]
         apart = [each for each in around if abs(each - frame) > 1]
         moving = [values[each] for each in apart or around if values[each] > least / 10]
-        usual = float(np.quantile(moving, USUAL)) if moving else 0.0
+        usual = float(np.quantile(moving, USUAL_QUANTILE)) if moving else 0.0
         if around and values[frame] > max(least, RATIO * usual):
             jumps.append(frame)
     return tuple(jumps)
 
 
-def small(frame_HWC: Tensor) -> Tensor:
-    """The frame at the size at which it is measured, float32, on the CPU; motion can be found from 16 pixels on."""
+def at_measured_size(frame_HWC: Tensor) -> Tensor:
+    """The frame at the size at which it is measured, at least 16 pixels a side; float32, on the CPU."""
     height, width = frame_HWC.shape[:2]
     scale = shrink_scale(height, width, MEASURED_SIDE)
     size = tuple(max(SMALLEST_SIDE, round(side * scale)) for side in (width, height))
@@ -139,7 +139,7 @@ def small(frame_HWC: Tensor) -> Tensor:
 
 
 def _difference(frame_HWC: Tensor, other_HWC: Tensor, flow_2HW: Tensor) -> Tensor:
-    """How much the luma of a frame differs from that of another fetched along the flow to it, of shape (H, W)."""
+    """Difference in luma between a frame and another one warped back along the flow to it, of shape (H, W)."""
     frame_HW, other_HW = luma(frame_HWC), luma(other_HWC)
     return (frame_HW - backward_warp(other_HW[None, None], flow_2HW[None])[0, 0]).abs()
 

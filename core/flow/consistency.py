@@ -1,7 +1,7 @@
-"""Forward-backward consistency: how well the optical flows between two frames explain them, and whether there is a cut.
+"""Forward-backward consistency: how well optical flow explains two frames, and whether there is a cut between them.
 
 After Sundaram, Brox and Keutzer, "Dense Point Trajectories by GPU-Accelerated Large Displacement Optical Flow", ECCV
-2010: a pixel is matched if its flow there and back ends where it began.
+2010: a pixel is matched if following the flow forward and back returns to where it started.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from ..pictures.scene_similarity import layout_correlation
 from .optical_flow import flow_both_ways, flow_length
 from .warping import backward_warp
 
-# Cut: the flow there and back misses its start nearly everywhere, warping explains hardly any of the difference, and
-# the frames differ in their broad layout too. With a change of light they do not: it is cross-faded.
+# A cut: most pixels are unmatched, warping explains hardly any of the difference, and the broad layout differs too. A
+# change of light keeps the layout, so it is cross-faded instead.
 CUT_UNMATCHED = 0.6
 CUT_UNEXPLAINED = 0.75
 CUT_DIFFERENCE = 0.03
@@ -23,12 +23,12 @@ CUT_CORRELATION = 0.6
 
 @dataclass(frozen=True, eq=False)
 class Consistency:
-    """What two frames and the flows between them say of each other.
+    """How well two frames agree along the flows between them.
 
-    first_error_11HW, second_error_11HW: photometric error, the mean difference of colour between each pixel of a frame
-        and what its flow points at.
+    first_error_11HW, second_error_11HW: photometric error, the mean colour difference between each pixel of a frame
+        and the pixel that its flow points at.
     residual: mean photometric error of both frames, 0 to 1.
-    unmatched: share of the pixels of both frames whose flow there and back misses its start.
+    unmatched: share of the pixels of both frames whose flow forward and back does not return to its start.
     is_cut: the frames have nothing in common.
     """
 
@@ -40,7 +40,7 @@ class Consistency:
 
     @staticmethod
     def of(first_13HW: Tensor, second_13HW: Tensor, forward_12HW: Tensor, backward_12HW: Tensor) -> "Consistency":
-        """Follow both flows, there and back.
+        """Follow both flows forward and back.
 
         Args:
             first_13HW, second_13HW: float32 in [0, 1].
@@ -57,17 +57,17 @@ class Consistency:
 
 @torch.no_grad()
 def is_cut_between(first_HWC: Tensor, second_HWC: Tensor, device: torch.device | str = "cpu") -> bool:
-    """Whether two frames have nothing in common, by the weight-free flow; for engines that find no flow themselves.
+    """Whether two frames have nothing in common, for engines that do not estimate flow themselves.
 
-    Flow takes longer than some engines take for a frame, so it is found only between frames that differ in their broad
-    layout; the answer is that of `Consistency.is_cut`.
+    The answer is the same as that of `Consistency.is_cut` with the weight-free flow. Flow can take longer than an
+    engine needs for a frame, so it is estimated only if the broad layout of the frames differs.
 
     Args:
         first_HWC, second_HWC: RGB of one size, floating, in [0, 1], on any device.
-        device: where frames are compared; the flow itself is always found on the CPU.
+        device: where frames are compared; the flow itself is always estimated on the CPU.
 
     Raises:
-        InbetweenError: the layouts differ, and a side is shorter than 16 pixels, so that no flow can be found.
+        InbetweenError: the layouts differ, and a side is shorter than 16 pixels, which is too small for flow.
     """
     first_13HW, second_13HW = (
         frame_HWC.to(device, torch.float32).nan_to_num().clamp(0, 1).movedim(2, 0)[None]
@@ -81,10 +81,10 @@ def is_cut_between(first_HWC: Tensor, second_HWC: Tensor, device: torch.device |
 
 def _followed(own_13HW: Tensor, other_13HW: Tensor, flow_12HW: Tensor, flow_back_12HW: Tensor) -> tuple[Tensor, float]:
     """The photometric error of a frame, of shape (1, 1, H, W), and the share of its pixels that are unmatched."""
-    fetched_15HW = backward_warp(torch.cat([other_13HW, flow_back_12HW], dim=1), flow_12HW)
-    error_11HW = (own_13HW - fetched_15HW[:, :3]).abs().mean(dim=1, keepdim=True)
-    detour_1HW = flow_length(flow_12HW + fetched_15HW[:, 3:])
-    return error_11HW, float((detour_1HW > 1 + 0.05 * flow_length(flow_12HW)).float().mean())
+    warped_15HW = backward_warp(torch.cat([other_13HW, flow_back_12HW], dim=1), flow_12HW)
+    error_11HW = (own_13HW - warped_15HW[:, :3]).abs().mean(dim=1, keepdim=True)
+    miss_1HW = flow_length(flow_12HW + warped_15HW[:, 3:])  # from where the flow forward and back ends to its start
+    return error_11HW, float((miss_1HW > 1 + 0.05 * flow_length(flow_12HW)).float().mean())
 
 
 def _is_cut(first_13HW: Tensor, second_13HW: Tensor, residual: float, unmatched: float) -> bool:

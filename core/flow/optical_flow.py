@@ -1,6 +1,6 @@
-"""Dense optical flow between two frames without model files: OpenCV's DIS, in both directions.
+"""Dense optical flow between two frames, in both directions, without model files.
 
-Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016.
+It uses OpenCV's DIS: Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016.
 """
 
 import cv2
@@ -13,12 +13,12 @@ from ..errors import InbetweenError
 from ..pictures.images import luma
 
 SMALLEST_SIDE = 16
-WORKING_SIDE = 64  # DIS refuses frames of which no pyramid level holds a patch; smaller ones are padded to this
-MOST_PIXELS = 2_100_000  # a frame of more (1080p has 2.07 M) gets its flow at this size: DIS time and memory stay sane
+WORKING_SIDE = 64  # DIS refuses frames that are too small for its patches; smaller sides are padded to this
+MOST_PIXELS = 2_100_000  # larger frames are scaled down to this (1080p has 2.07 M), to limit DIS's time and memory
 
 
 class DisFlow:
-    """The flow of this module, for engines that take one."""
+    """The flow of this module as an object, for engines that accept any flow."""
 
     name = "weight-free flow"
 
@@ -28,14 +28,14 @@ class DisFlow:
 
 
 def flow_both_ways(first_HWC: Tensor, second_HWC: Tensor) -> tuple[Tensor, Tensor]:
-    """Find where each pixel of either frame lies in the other.
+    """Find where each pixel of one frame is in the other, for both frames.
 
     Args:
         first_HWC, second_HWC: RGB of one size, at least 16 pixels a side, floating, in [0, 1], on any device.
 
     Returns:
-        flow_2HW from the first frame to the second and from the second to the first: float32, pixels, channel 0 = x,
-        on the device of the first frame. The same frames always give the same flow.
+        flow_2HW from the first frame to the second, and from the second to the first: float32, in pixels, channel 0 =
+        x, on the device of the first frame. The same frames always give the same flow.
 
     Raises:
         InbetweenError: a side is shorter than 16 pixels.
@@ -51,30 +51,30 @@ def flow_both_ways(first_HWC: Tensor, second_HWC: Tensor) -> tuple[Tensor, Tenso
 
 
 def flow_length(flow_B2HW: Tensor) -> Tensor:
-    """How far each pixel moves, of shape (..., H, W) for a flow of shape (..., 2, H, W)."""
+    """How far each pixel moves: shape (..., H, W) for a flow of shape (..., 2, H, W)."""
     # Tensor.norm over two channels is several times slower than this.
     return (flow_B2HW[..., 0, :, :].square() + flow_B2HW[..., 1, :, :].square()).sqrt()
 
 
 def check_size(height: int, width: int) -> None:
-    """Raise InbetweenError if frames are too small for motion to be found."""
+    """Raise InbetweenError if frames are too small for optical flow."""
     if min(height, width) < SMALLEST_SIDE:
         raise InbetweenError(
-            f"the images are {width}x{height} but motion can be found from {SMALLEST_SIDE}x{SMALLEST_SIDE} on; "
+            f"the images are {width}x{height} but optical flow needs {SMALLEST_SIDE}x{SMALLEST_SIDE} or more; "
             f"scale them up to at least {max(width, SMALLEST_SIDE)}x{max(height, SMALLEST_SIDE)}."
         )
 
 
 def _estimator() -> cv2.DISOpticalFlow:
-    # A DIS object keeps buffers of its last call, so each call has its own: calls from several threads do not meet.
+    # A DIS object keeps buffers of its last call, so each call uses its own: several threads may call this.
     estimator = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    estimator.setFinestScale(0)  # the preset stops at half size and loses small motion and thin structures
-    estimator.setVariationalRefinementIterations(0)  # takes a third of the time, and measured no better on real clips
+    estimator.setFinestScale(0)  # the preset stops at half size, and loses small motion and thin structures
+    estimator.setVariationalRefinementIterations(0)  # it takes a third of the time and did not help on real clips
     return estimator
 
 
 def _grey(frame_HWC: Tensor) -> np.ndarray:
-    """Luma of 8 bits at the size at which flow is computed."""
+    """8-bit luma at the size at which flow is estimated."""
     luma_HW = luma(frame_HWC).nan_to_num().clamp(0, 1)
     grey_HW = (luma_HW * 255).round().to(torch.uint8).cpu().numpy()
     height, width = grey_HW.shape

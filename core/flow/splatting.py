@@ -1,4 +1,4 @@
-"""Forward warping: every pixel is carried along its flow and shared among the four pixels around its target.
+"""Forward warping (splatting): each pixel moves along its flow and is shared among the four pixels around its target.
 
 After Niklaus and Liu, "Softmax Splatting for Video Frame Interpolation", CVPR 2020, equations 3 to 13.
 """
@@ -12,16 +12,16 @@ MODES = ("sum", "average", "linear", "softmax")
 EPSILONS = ("addeps", "zeroeps", "clipeps")
 EPSILON = 1e-7
 
-# A target off the frame by less than a pixel still has corners inside. The canvas has this much border, so that corners
-# outside land in the border and are cut off with it: no mask, and a NaN that falls outside stays outside.
+# A target less than a pixel off the frame still has corners inside it. The canvas has a border this wide, in which the
+# other corners land, and which is cropped at the end. No mask is needed, and a NaN outside the frame stays outside.
 BORDER = 2
 
 
 @dataclass(frozen=True)
 class SplatGeometry:
-    """Where the pixels of one flow land and with which bilinear weights; reusable for any number of tensors.
+    """Where the pixels of a flow land, and with which bilinear weights; reusable for any number of tensors.
 
-    indices_B4N: int64, flat position on a canvas of the frame with a border of BORDER pixels, for the four corners.
+    indices_B4N: int64, flat positions of the four corners on a canvas with a border of BORDER pixels.
     weights_B4N: bilinear weights, equation 4; float32 (float64 for a float64 flow).
     """
 
@@ -35,8 +35,8 @@ class SplatGeometry:
         """Compute the geometry of a flow.
 
         Args:
-            flow_B2HW: displacement in pixels, channel 0 = x. A pixel whose target is not finite, or a pixel or more
-                off the frame, is dropped.
+            flow_B2HW: displacement in pixels, channel 0 = x. Pixels are dropped if their target is not finite, or is
+                off the frame by a pixel or more.
 
         Returns:
             The geometry, on the flow's device; differentiable with respect to the flow.
@@ -47,7 +47,7 @@ class SplatGeometry:
         rows_H = torch.arange(height, device=flow_B2HW.device, dtype=flow_B2HW.dtype)
         x_BHW = columns_W + flow_B2HW[:, 0]
         y_BHW = rows_H[:, None] + flow_B2HW[:, 1]
-        # Decided before any conversion to integers, which would overflow on 1e12 and is undefined for NaN.
+        # Test this before any conversion to integers, which would overflow on 1e12 and is undefined for NaN.
         near_BHW = (x_BHW > -1) & (x_BHW < width) & (y_BHW > -1) & (y_BHW < height)
         x_BHW = torch.where(near_BHW, x_BHW, -BORDER)
         y_BHW = torch.where(near_BHW, y_BHW, -BORDER)
@@ -75,7 +75,7 @@ class SplatGeometry:
             values_BCHW: any number of channels, any floating type.
 
         Returns:
-            The sums, shape of the values, in the type of the weights.
+            The sums, with the shape of the values and the type of the weights.
         """
         batch, channels, height, width = values_BCHW.shape
         if (batch, height, width) != (self.weights_B4N.shape[0], self.height, self.width):
@@ -101,18 +101,18 @@ def splat(
     """Warp values forward along a flow (Niklaus and Liu 2020, equations 3, 6, 9 and 12 for the four modes).
 
     Args:
-        values_BCHW: what is moved; any floating type, computed in float32 (float64 stays float64).
-        flow_B2HW: displacement in pixels, channel 0 = x; multiply by t to get to time t.
-        mode: "sum" adds; "average" divides by the sum of weights; "linear" weights by the importance Z, "softmax" by
-            exp(Z), before dividing.
-        importance_B1HW: Z of each pixel, for "linear" and "softmax" only. exp(Z) is taken as it is: float32 holds it
-            for Z in about -80..80. No maximum is subtracted, because the result with "addeps" depends on the size of
-            the weights, not on their ratios alone, and trained networks rely on that size.
+        values_BCHW: the values to move; any floating type, computed in float32 (float64 stays float64).
+        flow_B2HW: displacement in pixels, channel 0 = x; multiply it by t to warp to time t.
+        mode: "sum" adds; "average" divides by the sum of weights; "linear" first weights by the importance Z, and
+            "softmax" by exp(Z).
+        importance_B1HW: Z of each pixel, for "linear" and "softmax" only. exp(Z) must fit float32, so keep Z within
+            about -80..80. The maximum is not subtracted: with "addeps" the result depends on the size of the weights,
+            not only on their ratios, and trained networks rely on that.
         epsilon: keeps the division safe where nothing lands: "addeps" adds 1e-7 to the divisor, "zeroeps" replaces 0
-            by 1, "clipeps" raises it to 1e-7.
+            by 1, "clipeps" raises the divisor to 1e-7.
 
     Returns:
-        The warped values in their type; 0 where nothing lands.
+        The warped values in the type of the input; 0 where nothing lands.
     """
     if mode not in MODES:
         raise ValueError(f"mode is {mode!r}; use one of {', '.join(MODES)}")
@@ -132,11 +132,11 @@ def splat(
 
 
 def normalized(sums_BCHW: Tensor, epsilon: str = "addeps") -> Tensor:
-    """Divide splatted sums by the splatted weight, which is their last channel, and drop that channel.
+    """Divide splatted sums by their last channel, the splatted weight, and drop that channel.
 
     Args:
-        sums_BCHW: from `SplatGeometry.splat` of weighted values and, last, their weight.
-        epsilon: as in `splat`.
+        sums_BCHW: result of `SplatGeometry.splat` for weighted values and, as the last channel, their weight.
+        epsilon: as for `splat`.
     """
     divisor_B1HW = sums_BCHW[:, -1:]
     if epsilon == "addeps":

@@ -1,4 +1,4 @@
-"""Backward warping: every pixel fetches its value from where a flow points."""
+"""Backward warping: each pixel takes its value from where its flow points."""
 
 import torch
 from torch import Tensor
@@ -6,13 +6,13 @@ from torch.nn import functional
 
 
 def backward_warp(values_BCHW: Tensor, flow_B2HW: Tensor, mode: str = "bilinear", outside: str = "border") -> Tensor:
-    """Take for each pixel the value that lies at its position plus its flow.
+    """Sample, for each pixel, the value at its position plus its flow.
 
     Args:
-        values_BCHW: what is fetched, floating.
+        values_BCHW: the values to sample, floating.
         flow_B2HW: displacement in pixels, channel 0 = x, finite, of the same type.
         mode: "bilinear", or "bicubic", which is sharper and overshoots a little at edges.
-        outside: what lies beyond the frame: "border", the value of the nearest edge, or "zeros".
+        outside: the value beyond the frame: "border" repeats the nearest edge pixel, "zeros" is 0.
 
     Returns:
         warped_BCHW.
@@ -24,7 +24,7 @@ def backward_warp(values_BCHW: Tensor, flow_B2HW: Tensor, mode: str = "bilinear"
 
 
 def distance_outside(flow_B2HW: Tensor) -> Tensor:
-    """How many pixels beyond the frame, horizontally plus vertically, each pixel's flow points; 0 inside; B1HW."""
+    """How far beyond the frame each pixel's flow points: pixels across plus pixels down, 0 inside. Shape B1HW."""
     height, width = flow_B2HW.shape[2:]
     x_BHW, y_BHW = _targets(flow_B2HW)
     beyond_x_BHW = (x_BHW - x_BHW.clamp(0, width - 1)).abs()

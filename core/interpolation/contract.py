@@ -1,4 +1,4 @@
-"""What a two-frame interpolator is: the contract between the engines and the code that runs them over a sequence."""
+"""The contract between two-frame interpolators and the code that runs them over a sequence."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -8,19 +8,19 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-# What a node offers of settings, by name. An engine takes those it knows, by `own_settings`, and passes the rest over.
+# The settings of a node, by name. An engine picks those it knows with `own_settings` and ignores the rest.
 Settings = Mapping[str, Any]
-PUBLISHED: Settings = MappingProxyType({})  # nothing set: every engine as published
+PUBLISHED: Settings = MappingProxyType({})  # nothing set: every engine runs as published
 
 OwnSettings = TypeVar("OwnSettings")
 
 
 def own_settings(kind: type[OwnSettings], settings: Settings) -> OwnSettings:
-    """The settings of one engine out of all that were given.
+    """Pick the settings of one engine.
 
     Args:
         kind: the engine's own dataclass, with a default for each field.
-        settings: by name; other engines' are passed over, missing ones have their default.
+        settings: by name; those of other engines are ignored, and missing ones get their default.
     """
     names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     return kind(**{name: value for name, value in settings.items() if name in names})
@@ -28,11 +28,11 @@ def own_settings(kind: type[OwnSettings], settings: Settings) -> OwnSettings:
 
 @dataclass(frozen=True)
 class Rendered:
-    """Frames made between two others.
+    """In-betweens of two frames.
 
     frames_THWC: float32 in [0, 1], on the interpolator's device.
-    blended: for each of them the share of its area, 0 to 1, where no motion could be trusted and the two frames are
-        visibly cross-faded.
+    blended: for each in-between, the share of its area, 0 to 1, that is visibly cross-faded because no motion could be
+        trusted.
     """
 
     frames_THWC: Tensor
@@ -40,24 +40,24 @@ class Rendered:
 
 
 class FramePair(Protocol):
-    """Two frames with everything that does not depend on the time worked out."""
+    """Two frames, with everything prepared that does not depend on the time of an in-between."""
 
     @property
     def is_cut(self) -> bool:
-        """Whether the frames have nothing in common, so that the nearer one is held."""
+        """Whether the frames have nothing in common, so that the nearer one is shown instead of an in-between."""
         ...
 
     def render(self, times: Sequence[float]) -> Rendered:
-        """Make the frames at these times, each in (0, 1), 0 being the first frame and 1 the second; all at once."""
+        """Render the in-betweens at these times as one batch; each in (0, 1), from the first frame to the second."""
         ...
 
 
 class Interpolator(Protocol):
-    """Makes frames between two frames, in one run."""
+    """Renders in-betweens of two frames, for one run of a node."""
 
     @property
     def name(self) -> str:
-        """How reports call the engine."""
+        """The name of the engine in reports."""
         ...
 
     @property
@@ -67,67 +67,67 @@ class Interpolator(Protocol):
 
     @property
     def bytes_per_pixel(self) -> int:
-        """Memory of the device that rendering takes for each pixel of each frame rendered at once."""
+        """Device memory that rendering takes, per pixel of every frame in a batch."""
         ...
 
     @property
     def by_halving(self) -> bool:
-        """Whether a gap is halved again and again wherever that reaches all its frames.
+        """Whether to render a gap by repeated halving if that reaches all its frames.
 
-        For an engine that was published to be used so: it knows the time 1/2 only. Times that halving does not reach
-        are rendered directly, and reports say that they are beyond its training.
+        True for engines that were trained for the time 1/2 only and published for use by halving. Times that halving
+        does not reach are rendered directly, and reports say that the engine was not trained for them.
         """
         ...
 
     def prepare(self, first_HWC: Tensor, second_HWC: Tensor) -> FramePair:
-        """Work out once what all frames between these two need.
+        """Compute once what all in-betweens of these two frames need.
 
         Args:
             first_HWC, second_HWC: images of one size, (H, W, 3), floating, in [0, 1], on any device.
 
         Raises:
-            InbetweenError: the engine cannot take frames of this size.
+            InbetweenError: the engine cannot process frames of this size.
         """
         ...
 
 
 class Engine(Protocol):
-    """What a graph passes on: makes an interpolator for each run, and keeps nothing of it."""
+    """What nodes pass to each other: starts an interpolator for each run, and keeps no state between runs."""
 
     @property
     def name(self) -> str:
-        """How reports call the engine."""
+        """The name of the engine in reports."""
         ...
 
     def start(self, settings: Settings, height: int, width: int) -> Interpolator:
-        """Get ready for frames of one size.
+        """Start an interpolator for frames of one size.
 
         Raises:
-            InbetweenError: a setting is out of its range, or frames of this size cannot be taken.
+            InbetweenError: a setting is out of range, or the engine cannot process frames of this size.
         """
         ...
 
 
 class EngineKind(Protocol):
-    """One entry of the registry of engines: what the loader lists, and whose a model file is."""
+    """One entry of the engine registry: what the loader lists, and which model files belong to the engine."""
 
     @property
     def names(self) -> Sequence[str]:
-        """What the loader lists for it beside model files: of an engine without a model its name, else nothing."""
+        """Entries for the loader's list in addition to model files: the name of an engine without a model, or none."""
         ...
 
     def detects(self, tensors: Collection[str]) -> bool:
-        """Whether a file with tensors of these names is for this engine; the names as they are in the file."""
+        """Whether a file with these tensor names, as they are in the file, is a model of this engine."""
         ...
 
     def load(self, name: str, optical_flow: Any) -> Engine:
-        """Make the engine.
+        """Load the engine.
 
         Args:
-            name: one of `names`, or a file that `detects` claimed.
-            optical_flow: the host's OPTICAL_FLOW or None, for engines that are given the motion.
+            name: one of `names`, or a file that `detects` accepted.
+            optical_flow: the host's OPTICAL_FLOW or None, for engines that need a flow model.
 
         Raises:
-            InbetweenError: the file is damaged or of a version that cannot be run, or the flow is not RAFT.
+            InbetweenError: the file is damaged or its version is not supported, or the flow model is not RAFT.
         """
         ...

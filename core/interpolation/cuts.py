@@ -1,4 +1,4 @@
-"""What is shown across a cut."""
+"""The in-betweens across a cut."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from .contract import Rendered
 
 
 @dataclass(frozen=True, eq=False)
-class HeldPair:
-    """Two frames with a cut between them: up to half-way the first is shown, then the second.
+class CutPair:
+    """Two frames with a cut between them: the first is shown up to half-way, then the second.
 
     first_HWC, second_HWC: float32 in [0, 1], on the interpolator's device.
     """
@@ -21,6 +21,6 @@ class HeldPair:
     is_cut: bool = True
 
     def render(self, times: Sequence[float]) -> Rendered:
-        """The nearer frame at each time, as `FramePair.render` says."""
-        held = [self.first_HWC if time <= 0.5 else self.second_HWC for time in times]
-        return Rendered(torch.stack(held), (0.0,) * len(times))
+        """The nearer frame at each time; see `FramePair.render`."""
+        nearer = [self.first_HWC if time <= 0.5 else self.second_HWC for time in times]
+        return Rendered(torch.stack(nearer), (0.0,) * len(times))

@@ -1,6 +1,6 @@
-"""Which frames of a clip are bad: how much each flickers, is blurred, or shows everything twice.
+"""Scores for defects in a clip: flicker, blur, and ghosting.
 
-Each score compares a frame with the two beside it, so the first and the last frame have none.
+Each score compares a frame with both of its neighbours, so the first and the last frame are not scored.
 """
 
 from collections.abc import Collection
@@ -10,37 +10,38 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import InbetweenError
-from ..flow.clip_motion import measure_motion, small
+from ..flow.clip_motion import at_measured_size, measure_motion
 from ..pictures.images import check_frames, luma
 from ..progress import ProgressCallback, no_progress
 from .flow_interpolator import FlowInterpolator
 
 SCORES = ("flicker", "blur", "ghost")
 
-MOVING = 0.02  # luma by which the frames on both sides of a place differ where something moves
-MOVING_SHARE = 0.002  # of the area below which nothing moves
-FLAT = 1e-4  # mean Laplacian of a picture without detail
+MOVING = 0.02  # difference in luma between both neighbours above which a pixel is moving
+MOVING_SHARE = 0.002  # share of moving pixels up to which nothing moves
+FLAT = 1e-4  # mean Laplacian up to which a picture has no detail
 
 
 def score_frames(frames_THWC: Tensor, score: str, on_frames: ProgressCallback = no_progress) -> list[float]:
-    """Rate every frame of a clip.
+    """Score every frame of a clip.
 
     Args:
         frames_THWC: three or more frames in [0, 1].
-        score: "flicker": mean difference of luma from both neighbours after their motion was undone. "blur": share of
-            the fine detail of the neighbours that the frame lacks, 0 to 1. "ghost": 0 if things stand half-way between
-            where the neighbours have them, 1 if they stand twice, as in a cross-fade.
+        score: "flicker" is the mean difference in luma from both neighbours after motion compensation. "blur" is the
+            share of the neighbours' fine detail that the frame lacks, 0 to 1. "ghost" is 0 if moving things are
+            half-way between their places in the two neighbours, and 1 if they appear in both places, as in a
+            cross-fade.
         on_frames: called with n after n more frames; may raise to stop the work.
 
     Returns:
-        One number of 0 or more for each frame, larger is worse; 0 for the first and the last.
+        One number per frame, 0 or more; larger is worse. The first and the last frame have 0.
 
     Raises:
-        InbetweenError: fewer than three frames, frames that are not RGB or not finite, or a score of another name.
+        InbetweenError: fewer than three frames, frames that are not RGB or not finite, or an unknown score.
     """
     check_frames(frames_THWC, "images")
     if frames_THWC.shape[0] < 3:
-        raise InbetweenError(f"images holds {frames_THWC.shape[0]} frames; to find bad ones, connect 3 or more.")
+        raise InbetweenError(f"images has {frames_THWC.shape[0]} frames; to find defects, connect 3 or more.")
     if score == "flicker":
         return list(measure_motion(frames_THWC, on_frames).flicker)
     if score == "blur":
@@ -50,9 +51,9 @@ def score_frames(frames_THWC: Tensor, score: str, on_frames: ProgressCallback = 
     raise InbetweenError(f'score is "{score}"; choose {", ".join(SCORES)}.')
 
 
-def worst_frames(scores: list[float], count: int, passed_over: Collection[int] = ()) -> list[int]:
-    """The numbers, ascending, of the `count` frames with the highest scores above 0 that are not passed over."""
-    bad = [frame for frame, score in enumerate(scores) if score > 0 and frame not in passed_over]
+def worst_frames(scores: list[float], count: int, excluded: Collection[int] = ()) -> list[int]:
+    """The numbers, ascending, of the `count` frames with the highest scores above 0, without those excluded."""
+    bad = [frame for frame, score in enumerate(scores) if score > 0 and frame not in excluded]
     return sorted(sorted(bad, key=lambda frame: -scores[frame])[:count])
 
 
@@ -64,28 +65,29 @@ def _blur(frames_THWC: Tensor, on_frames: ProgressCallback) -> list[float]:
         on_frames(1)
     blur = [0.0] * len(detail)
     for frame in range(1, len(detail) - 1):
-        # The less detailed neighbour, or the frame after a blurred one would be blamed for it.
-        usual = min(detail[frame - 1], detail[frame + 1])
-        if usual > FLAT:
-            blur[frame] = max(0.0, 1 - detail[frame] / usual)
+        # Compare with the less detailed neighbour, so that a lasting loss of detail, as at a cut, does not count.
+        expected = min(detail[frame - 1], detail[frame + 1])
+        if expected > FLAT:
+            blur[frame] = max(0.0, 1 - detail[frame] / expected)
     return blur
 
 
 def _ghost(frames_THWC: Tensor, on_frames: ProgressCallback) -> list[float]:
     interpolator = FlowInterpolator()
     ghost = [0.0] * frames_THWC.shape[0]
-    beside = [small(frames_THWC[0]), small(frames_THWC[1])]
+    window = [at_measured_size(frames_THWC[0]), at_measured_size(frames_THWC[1])]  # the frame and its neighbours
     for frame in range(1, len(ghost) - 1):
-        beside.append(small(frames_THWC[frame + 1]))
-        moved_HW = luma(interpolator.prepare(beside[0], beside[2]).render([0.5]).frames_THWC[0])
-        before_HW, here_HW, after_HW = (luma(each_HWC) for each_HWC in beside)
+        window.append(at_measured_size(frames_THWC[frame + 1]))
+        moved_HW = luma(interpolator.prepare(window[0], window[2]).render([0.5]).frames_THWC[0])
+        before_HW, here_HW, after_HW = (luma(each_HWC) for each_HWC in window)
         moving_HW = (before_HW - after_HW).abs() > MOVING
         if moving_HW.float().mean() > MOVING_SHARE:
+            # Is the frame nearer to a cross-fade than to a true in-between? Divide by how far apart those two are.
             faded_HW = (before_HW + after_HW) / 2
             apart = float((moved_HW - faded_HW).abs()[moving_HW].mean())
             nearer = float((here_HW - moved_HW).abs()[moving_HW].mean() - (here_HW - faded_HW).abs()[moving_HW].mean())
             ghost[frame] = min(1.0, max(0.0, nearer / max(apart, 1e-3)))
-        beside.pop(0)
+        window.pop(0)
         on_frames(1)
-    on_frames(2)
+    on_frames(2)  # the first and the last frame
     return ghost

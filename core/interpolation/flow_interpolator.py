@@ -1,7 +1,8 @@
-"""The interpolator that needs no model files: optical flow, carried to the time wanted, and frames fetched along it.
+"""The interpolator that needs no model files.
 
-Not the colours but the motion is splatted forward (softmax splatting, Niklaus and Liu, CVPR 2020). Fetching the colours
-backward along it keeps them sharp, and a hole is a gap in a smooth field, easier to fill than one in a picture.
+It splats the optical flow forward to the time of the in-between (softmax splatting, Niklaus and Liu, CVPR 2020) and
+backward warps both frames along it. Splatting the motion instead of the colours keeps the picture sharp, and a hole in
+a smooth motion field is easier to fill than a hole in a picture.
 """
 
 from collections.abc import Sequence
@@ -17,38 +18,39 @@ from ..flow.splatting import SplatGeometry
 from ..flow.warping import backward_warp, distance_outside
 from .contract import Rendered, Settings
 
-# Importance of a pixel's motion where several land on one: exp(-ERROR_LOSS * d), where d is the photometric error: the
-# difference in colour between the pixel and what its flow points at.
+# If several pixels land in one place, the motion of each counts with a weight of exp(-ERROR_LOSS * d). d is its
+# photometric error, the colour difference between the pixel and what its flow points at.
 ERROR_LOSS = 40.0
 LOWEST_IMPORTANCE = -18.0
 
-STILL = 0.01  # pixels; below this the frames are cross-faded unwarped, which leaves still pixels exact
+STILL = 0.01  # pixels; with less motion the frames are cross-faded without warping, so still pixels stay exact
 
-# A frame covers a place if at least this share of it receives pixels of the frame; one that does not keeps a small
-# weight, so that a place which neither covers is shown as well.
+# A frame covers a place if its pixels land on at least this share of it. A frame that does not cover the place keeps a
+# small weight, in case the other does not cover it either.
 COVERED = 0.3
 UNCOVERED_WEIGHT = 0.1
 
-# Where the frames, fetched along the motion, differ by DISAGREEMENT or more, their weights 1 - t and t are raised to
-# the power 1 + ASYMMETRY, so that the nearer one prevails: an average is best where they agree, and a ghost elsewhere.
+# Where the warped frames differ by DISAGREEMENT or more, their weights 1 - t and t are raised to the power
+# 1 + ASYMMETRY, so that the nearer frame prevails. An average is best where the frames agree, but ghosts elsewhere.
 DISAGREEMENT = 0.1
 ASYMMETRY = 2.0
 
-# Motion is trusted where fetching along it makes the frames more alike. With `left` = difference after / difference
-# before, averaged over blocks and their surroundings, the result turns from motion to a cross-fade between these:
-LEFT_TRUSTED, LEFT_REFUSED = 0.7, 1.0
-DIFFERENCE_FLOOR = 0.03  # added to both differences: what differs by less is noise
-SEEN_DIFFERENCE = 0.02  # a cross-fade of frames that differ by less is none to the eye, and is not reported
+# Motion is trusted where warping makes the frames more alike. The measure is the difference after warping divided by
+# the difference before, averaged over blocks and their surroundings. Between these two values, the result changes from
+# the warped frames to a cross-fade of the unwarped ones.
+REMAINDER_TRUSTED, REMAINDER_REFUSED = 0.7, 1.0
+DIFFERENCE_FLOOR = 0.03  # added to both differences; smaller differences are noise
+SEEN_DIFFERENCE = 0.02  # a cross-fade of frames that differ by less is invisible, so it is not reported
 
-BLOCK = 8  # pixels; what is decided for an area, not for a pixel, is decided on means over this
+BLOCK = 8  # pixels; decisions about areas, not single pixels, use means over blocks of this size
 
 
 @dataclass(frozen=True)
 class _SourceFrame:
-    """One frame and what is known of its flow to the other frame.
+    """One frame, and what to splat from it.
 
-    motion_12HW: flow from the first frame to the second, in pixels, seen from this frame's pixels.
-    splatted_14HW: what is splatted: weighted motion (2), its weight, and ones, which count what arrives.
+    motion_12HW: motion from the first frame to the second, in pixels, at the pixels of this frame.
+    splatted_14HW: the channels to splat: weighted motion (2), its weight, and ones that count the pixels that land.
     """
 
     frame_13HW: Tensor
@@ -64,16 +66,16 @@ class FlowInterpolator:
     by_halving = False
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
-        """Choose where the frames are warped; the flow itself is always found on the CPU."""
+        """Choose where the frames are warped; the flow itself is always estimated on the CPU."""
         self.device = torch.device(device)
 
     def start(self, settings: Settings, height: int, width: int) -> "FlowInterpolator":
-        """Itself: it has neither settings nor anything to load."""
+        """Return this object, which has no settings and nothing to load."""
         return self
 
     @torch.no_grad()
     def prepare(self, first_HWC: Tensor, second_HWC: Tensor) -> "FlowPair":
-        """Find the motion between two frames, as `Interpolator.prepare` says."""
+        """Estimate the motion between two frames; see `Interpolator.prepare`."""
         forward_2HW, backward_2HW = flow_both_ways(first_HWC, second_HWC)
         first_13HW, second_13HW = (self._image(frame_HWC) for frame_HWC in (first_HWC, second_HWC))
         forward_12HW, backward_12HW = forward_2HW[None].to(self.device), backward_2HW[None].to(self.device)
@@ -96,27 +98,27 @@ class FlowPair:
 
     @torch.no_grad()
     def render(self, times: Sequence[float]) -> Rendered:
-        """Make the frames at these times, as `FramePair.render` says."""
+        """Render the in-betweens at these times; see `FramePair.render`."""
         first, second = self.first, self.second
         time_T111 = torch.tensor(list(times), device=first.frame_13HW.device, dtype=torch.float32)[:, None, None, None]
         frame0_T3HW, frame1_T3HW = (source.frame_13HW.expand(len(times), -1, -1, -1) for source in (first, second))
         if self.is_cut:
-            held_T3HW = torch.where(time_T111 <= 0.5, frame0_T3HW, frame1_T3HW)
-            return Rendered(_as_frames(held_T3HW), (0.0,) * len(times))
+            nearer_T3HW = torch.where(time_T111 <= 0.5, frame0_T3HW, frame1_T3HW)
+            return Rendered(_as_frames(nearer_T3HW), (0.0,) * len(times))
         sums0_T4HW = _splatted(first, time_T111)
         sums1_T4HW = _splatted(second, time_T111 - 1)
         sums_T3HW = torch.lerp(sums0_T4HW[:, :3], sums1_T4HW[:, :3], time_T111)
         motion_T2HW = _pull_push_filled(sums_T3HW[:, :2], sums_T3HW[:, 2:])
-        fetched0_T3HW = backward_warp(frame0_T3HW, -time_T111 * motion_T2HW, "bicubic")
-        fetched1_T3HW = backward_warp(frame1_T3HW, (1 - time_T111) * motion_T2HW, "bicubic")
-        covers0_T1HW = _covers(sums0_T4HW, -time_T111 * motion_T2HW)
-        covers1_T1HW = _covers(sums1_T4HW, (1 - time_T111) * motion_T2HW)
-        moved_T3HW = _blended(fetched0_T3HW, fetched1_T3HW, covers0_T1HW, covers1_T1HW, time_T111)
+        warped0_T3HW = backward_warp(frame0_T3HW, -time_T111 * motion_T2HW, "bicubic")
+        warped1_T3HW = backward_warp(frame1_T3HW, (1 - time_T111) * motion_T2HW, "bicubic")
+        coverage0_T1HW = _coverage(sums0_T4HW, -time_T111 * motion_T2HW)
+        coverage1_T1HW = _coverage(sums1_T4HW, (1 - time_T111) * motion_T2HW)
+        moved_T3HW = _blended(warped0_T3HW, warped1_T3HW, coverage0_T1HW, coverage1_T1HW, time_T111)
         faded_T3HW = torch.lerp(frame0_T3HW, frame1_T3HW, time_T111)
-        distrust_T1HW, blended_T = _distrust(fetched0_T3HW, fetched1_T3HW, first.frame_13HW, second.frame_13HW)
+        distrust_T1HW, blended_T = _distrust(warped0_T3HW, warped1_T3HW, first.frame_13HW, second.frame_13HW)
         still_T1HW = motion_T2HW.abs().amax(dim=1, keepdim=True) < STILL
-        made_T3HW = torch.lerp(moved_T3HW, faded_T3HW, torch.where(still_T1HW, 1.0, distrust_T1HW))
-        return Rendered(_as_frames(made_T3HW.clamp(0, 1)), tuple(blended_T.tolist()))
+        result_T3HW = torch.lerp(moved_T3HW, faded_T3HW, torch.where(still_T1HW, 1.0, distrust_T1HW))
+        return Rendered(_as_frames(result_T3HW.clamp(0, 1)), tuple(blended_T.tolist()))
 
 
 def _source_frame(own_13HW: Tensor, error_11HW: Tensor, flow_12HW: Tensor, sign: int) -> _SourceFrame:
@@ -128,21 +130,24 @@ def _source_frame(own_13HW: Tensor, error_11HW: Tensor, flow_12HW: Tensor, sign:
 
 
 def _splatted(source: _SourceFrame, fraction_T111: Tensor) -> Tensor:
-    """What arrives when a frame's pixels go a fraction of their motion, added up: see `_SourceFrame.splatted_14HW`."""
+    """Splat a frame's channels (see `_SourceFrame`) along a fraction of its motion, and add up what lands."""
     geometry = SplatGeometry.of(fraction_T111 * source.motion_12HW)
     return geometry.splat(source.splatted_14HW.expand(fraction_T111.shape[0], -1, -1, -1))
 
 
-def _covers(sums_T4HW: Tensor, fetched_along_T2HW: Tensor) -> Tensor:
-    """How far a frame covers each place, UNCOVERED_WEIGHT to 1: pixels of it arrive, and what is fetched is inside."""
+def _coverage(sums_T4HW: Tensor, warp_T2HW: Tensor) -> Tensor:
+    """How well a frame covers each place, from UNCOVERED_WEIGHT to 1.
+
+    To cover a place, pixels of the frame must land there, and the backward warp must sample inside the frame.
+    """
     arrived_T1hw = functional.avg_pool2d(sums_T4HW[:, 3:].clamp(max=1), BLOCK, ceil_mode=True)
     arrived_T1HW = functional.interpolate(arrived_T1hw, sums_T4HW.shape[2:], mode="bilinear", align_corners=False)
-    inside_T1HW = torch.exp(-distance_outside(fetched_along_T2HW))
+    inside_T1HW = torch.exp(-distance_outside(warp_T2HW))
     return (arrived_T1HW / COVERED).clamp(UNCOVERED_WEIGHT, 1) * inside_T1HW.clamp(min=UNCOVERED_WEIGHT)
 
 
 def _pull_push_filled(sums_TCHW: Tensor, weight_T1HW: Tensor) -> Tensor:
-    """Divide by the weight, and where there is none take the weighted mean of ever wider surroundings."""
+    """Divide by the weight, and fill places without weight from ever wider surroundings (pull-push)."""
     mean_TCHW = sums_TCHW / (weight_T1HW + 1e-9)
     if min(sums_TCHW.shape[2:]) < 4:
         return mean_TCHW
@@ -154,24 +159,24 @@ def _pull_push_filled(sums_TCHW: Tensor, weight_T1HW: Tensor) -> Tensor:
 
 
 def _blended(
-    fetched0_T3HW: Tensor, fetched1_T3HW: Tensor, covers0_T1HW: Tensor, covers1_T1HW: Tensor, time_T111: Tensor
+    warped0_T3HW: Tensor, warped1_T3HW: Tensor, coverage0_T1HW: Tensor, coverage1_T1HW: Tensor, time_T111: Tensor
 ) -> Tensor:
-    """The nearer frame's content, filled from the other where it does not cover; averaged where alike."""
-    difference_T1HW = (fetched0_T3HW - fetched1_T3HW).abs().mean(dim=1, keepdim=True)
+    """Blend the warped frames: an average where they agree, else the nearer frame, or the one that covers the place."""
+    difference_T1HW = (warped0_T3HW - warped1_T3HW).abs().mean(dim=1, keepdim=True)
     power_T1HW = 1 + ASYMMETRY * (difference_T1HW / DISAGREEMENT).clamp(max=1)
-    weight0_T1HW = (1 - time_T111) ** power_T1HW * covers0_T1HW
-    weight1_T1HW = time_T111**power_T1HW * covers1_T1HW
-    return torch.lerp(fetched0_T3HW, fetched1_T3HW, weight1_T1HW / (weight0_T1HW + weight1_T1HW))
+    weight0_T1HW = (1 - time_T111) ** power_T1HW * coverage0_T1HW
+    weight1_T1HW = time_T111**power_T1HW * coverage1_T1HW
+    return torch.lerp(warped0_T3HW, warped1_T3HW, weight1_T1HW / (weight0_T1HW + weight1_T1HW))
 
 
 def _distrust(
-    fetched0_T3HW: Tensor, fetched1_T3HW: Tensor, frame0_13HW: Tensor, frame1_13HW: Tensor
+    warped0_T3HW: Tensor, warped1_T3HW: Tensor, frame0_13HW: Tensor, frame1_13HW: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Where motion explains nothing, 0 (trusted) to 1 for each pixel; and on how much of each frame that shows."""
-    after_T1hw = _block_difference(fetched0_T3HW, fetched1_T3HW)
+    """How far motion fails to explain each pixel, from 0 (trusted) to 1, and the share of each frame that shows it."""
+    after_T1hw = _block_difference(warped0_T3HW, warped1_T3HW)
     before_11hw = _block_difference(frame0_13HW, frame1_13HW)
-    left_T1hw = (after_T1hw + DIFFERENCE_FLOOR) / (before_11hw + DIFFERENCE_FLOOR)
-    distrust_T1hw = ((left_T1hw - LEFT_TRUSTED) / (LEFT_REFUSED - LEFT_TRUSTED)).clamp(0, 1)
+    remainder_T1hw = (after_T1hw + DIFFERENCE_FLOOR) / (before_11hw + DIFFERENCE_FLOOR)
+    distrust_T1hw = ((remainder_T1hw - REMAINDER_TRUSTED) / (REMAINDER_REFUSED - REMAINDER_TRUSTED)).clamp(0, 1)
     blended_T = (distrust_T1hw * (before_11hw > SEEN_DIFFERENCE)).mean(dim=(1, 2, 3))
     size = frame0_13HW.shape[2:]
     return functional.interpolate(distrust_T1hw, size, mode="bilinear", align_corners=False), blended_T

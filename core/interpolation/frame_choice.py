@@ -1,4 +1,4 @@
-"""Which frames of a clip are to be made anew, pass by pass."""
+"""Choose which frames of a clip to rebuild, pass by pass."""
 
 import re
 from collections.abc import Callable
@@ -27,32 +27,33 @@ def choose_frames(
     count: int = 5,
     progress: Callable[[int], ProgressCallback] = lambda _: no_progress,
 ) -> list[list[int]]:
-    """Choose frames of a clip.
+    """Choose the frames of a clip to rebuild.
 
     Args:
         frames_THWC: a clip of three frames or more in [0, 1].
-        keyframes: those that the clip was made from; they are never among the worst.
-        which: "every other" by `passes`, the "list" in `frames`, or the `count` "worst" by `score`.
-        passes: as `every_other`.
-        frames: as `listed_frames`.
-        score: as `core.defects.score_frames`.
-        count: most frames that are chosen by their score.
-        progress: makes, for the number of frames to be scored, what is called with n after n of them; it may raise.
+        keyframes: the keyframes that the clip was generated from; they never count as the worst.
+        which: "every other" uses `passes`, "list" uses `frames`, "worst" uses `score` and `count`.
+        passes: as for `every_other`.
+        frames: as for `listed_frames`.
+        score: as for `score_frames`.
+        count: most frames to choose by their score.
+        progress: given the number of frames to score, returns a callback; it is called with n after n more frames, and
+            may raise to stop the work.
 
     Returns:
-        The frames of each pass, ascending, neither the first nor the last of the clip.
+        The frames of each pass, ascending; never the first or the last frame of the clip.
 
     Raises:
-        InbetweenError: fewer than three frames, keyframes of another length, or a value that is out of its range.
+        InbetweenError: fewer than three frames, keyframes for another length, or a value out of range.
     """
     check_frames(frames_THWC, "images")
     length = len(frames_THWC)
     if length < 3:
-        raise InbetweenError(f"images holds {length} frames; to make some anew, connect 3 or more.")
+        raise InbetweenError(f"images has {length} frames; to rebuild some of them, connect 3 or more.")
     if keyframes is not None and keyframes.frame_count != length:
         raise InbetweenError(
-            f"{length} frames came in but the keyframes stand on {keyframes.frame_count}; connect the keyframes "
-            "that the frames were made from."
+            f"{length} frames came in but the keyframes are for {keyframes.frame_count}; connect the keyframes "
+            "that the frames were generated from."
         )
     match which:
         case "every other":
@@ -65,7 +66,7 @@ def choose_frames(
 
 
 def every_other(frame_count: int, passes: int) -> list[list[int]]:
-    """The frames of each pass: odd ones, then even ones, then odd ones again; never the first and the last.
+    """The frames of each pass: odd ones, then even ones, then odd ones again; never the first or the last.
 
     Raises:
         InbetweenError: passes is below 1.
@@ -79,7 +80,7 @@ def listed_frames(text: str, frame_count: int) -> list[int]:
     """The frames of a list such as "3, 8-11, -2"; negative numbers count from the end.
 
     Raises:
-        InbetweenError: not a number, not in the clip, or the first or last frame, which has but one beside it.
+        InbetweenError: a word is not a number, a frame is not in the clip or is its first or last, or there is none.
     """
     chosen: set[int] = set()
     for word in text.replace(",", " ").split():
@@ -93,8 +94,8 @@ def listed_frames(text: str, frame_count: int) -> list[int]:
         for frame in (low, high):
             if not 1 <= frame <= frame_count - 2:
                 raise InbetweenError(
-                    f"frames: {word[:20]} cannot be made anew; of {frame_count} frames choose 1 to {frame_count - 2}, "
-                    "which have one on each side."
+                    f"frames: {word[:20]} cannot be rebuilt; of {frame_count} frames choose 1 to {frame_count - 2}, "
+                    "which have a frame on each side."
                 )
         chosen |= set(range(low, high + 1))
     if not chosen:

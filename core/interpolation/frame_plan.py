@@ -1,4 +1,4 @@
-"""What an interpolation is to make: which frames are the sources, and the instant that each new frame shows."""
+"""Plan an interpolation: its source frames, and the instant that each frame of the result shows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch import Tensor
 from ..errors import InbetweenError
 from ..keyframes.keyframe_set import KeyframeSet
 from ..pictures.images import check_frames
-from ..timing.easing import CURVES, EASE_OVER, EaseOver, eased, held, parse_bezier
+from ..timing.easing import CURVES, EASE_OVER, EaseOver, apply_easing, apply_hold, parse_bezier
 from ..timing.moments import Instant, locate, moments_by_count, moments_by_multiplier, moments_by_rate, moments_by_times
 
 Timing = Literal["as keyframed", "multiplier", "frame count", "frame rate", "times"]
@@ -20,7 +20,7 @@ LINEAR, BEZIER = "linear", "bezier"
 
 @dataclass(frozen=True, eq=False)
 class FramePlan:
-    """Sources and, for each frame of the result, what it shows.
+    """The source frames, and what each frame of the result shows.
 
     sources: images of shape (H, W, 3) in [0, 1], all of one size.
     instants: one for each frame of the result, ascending.
@@ -47,21 +47,21 @@ def plan_frames(
     """Plan the frames of a sequence.
 
     Args:
-        frames: keyframes, or a clip of shape (T, H, W, 3) in [0, 1], two frames or more.
-        timing: how many frames, and when. "as keyframed": the frames on which the keyframes stand. "multiplier",
-            "frame count", "frame rate" and "times" read the arguments of their names, as `core.timing` says; with
-            "times" keyframes are taken in their order, wherever they stand.
+        frames: keyframes, or a clip of shape (T, H, W, 3) in [0, 1] with two frames or more.
+        timing: how many frames the result has, and what they show. "as keyframed" fills the timeline of the keyframes.
+            "multiplier", "frame count", "frame rate" and "times" use the arguments below; see `core.timing.moments`.
+            With "times" the keyframes count as evenly spaced, whatever their frame numbers.
         multiplier: steps for each gap.
         frame_count: frames in all, both ends included.
-        source_fps, target_fps: from which frame rate to which.
+        source_fps, target_fps: the frame rate to convert from, and to.
         times: a timing chart, 0 to 1 within each gap.
-        easing: a name of `core.easing.CURVES`, or "bezier" for `curve`.
+        easing: a name in `CURVES`, or "bezier" to use `curve`.
         curve: x1, y1, x2, y2 of a cubic curve.
         ease_over: "each gap" or, for a clip, "whole length".
-        hold: frames for which each new picture is shown.
+        hold: how many frames to show each new picture for.
 
     Raises:
-        InbetweenError: a clip without a timing, fewer than two frames, or a value that is out of its range.
+        InbetweenError: a clip with timing "as keyframed", fewer than two frames, or a value out of range.
     """
     moments, sources, positions = _moments(frames, timing, multiplier, frame_count, (source_fps, target_fps), times)
     if easing != LINEAR:
@@ -70,8 +70,9 @@ def plan_frames(
                 'ease_over "whole length" would move the keyframes off their frames; choose each gap, or connect a '
                 "clip."
             )
-        moments = eased(moments, positions, parse_bezier(curve) if easing == BEZIER else CURVES[easing], ease_over)
-    return FramePlan(sources, locate(held(moments, positions, hold), positions))
+        bezier = parse_bezier(curve) if easing == BEZIER else CURVES[easing]
+        moments = apply_easing(moments, positions, bezier, ease_over)
+    return FramePlan(sources, locate(apply_hold(moments, positions, hold), positions))
 
 
 def _moments(
@@ -82,7 +83,7 @@ def _moments(
     rates: tuple[float, float],
     times: str,
 ) -> tuple[list[Fraction], Sequence[Tensor] | Tensor, Sequence[int]]:
-    """The moments that are asked for, the sources, and the frame on which each source stands."""
+    """The moments that the result shows, the sources, and the frame number of each source."""
     sources: Sequence[Tensor] | Tensor
     positions: Sequence[int]
     if isinstance(frames, KeyframeSet):
@@ -97,7 +98,7 @@ def _moments(
                 "times."
             )
     if length < 2:
-        raise InbetweenError("frames holds one frame; connect a clip of 2 or more, or keyframes.")
+        raise InbetweenError("frames has one frame; connect a clip of 2 or more, or keyframes.")
     match timing:
         case "multiplier":
             moments = moments_by_multiplier(length, multiplier)

@@ -1,1 +1,1 @@
-"""Keyframes: the set of them, and the text that says where they stand."""
+"""Keyframe sets, and the text that gives their positions."""

@@ -1,4 +1,4 @@
-"""Keyframes: images at frame numbers. The one value that goes into every engine."""
+"""Keyframes: images at frame numbers. Every engine takes a `KeyframeSet`."""
 
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass, replace
@@ -16,10 +16,11 @@ from .positions import read_positions
 
 @dataclass(frozen=True, eq=False)
 class Keyframe:
-    """One image that must stand at one frame.
+    """An image that must appear at one frame.
 
-    frame: 0-based frame number. image_HWC: RGB in [0, 1].
-    strength: 0..1, how firmly an engine that can vary it holds it.
+    frame: 0-based frame number.
+    image_HWC: RGB in [0, 1].
+    strength: 0..1, how closely the engine follows the image, if it can vary that.
     """
 
     frame: int
@@ -29,14 +30,14 @@ class Keyframe:
 
 @dataclass(frozen=True, eq=False)
 class KeyframeSet:
-    """Keyframes on a time line of `frame_count` frames, both ends included.
+    """Keyframes on a timeline of `frame_count` frames, both ends included.
 
-    The keyframes are sorted by frame, no two share a frame, and all images have one size.
+    The keyframes are sorted by frame, no two share a frame, and all images have the same size.
 
-    images_checked: `check_image` has passed every image, and is not run on them a second time: it reads every pixel.
+    images_checked: every image has already passed `check_image`, which is slow because it reads every pixel; skip it.
 
     Raises:
-        InbetweenError: fewer than two keyframes, a frame outside the time line or used twice, a strength outside 0..1,
+        InbetweenError: fewer than two keyframes, a frame outside the timeline or used twice, a strength outside 0..1,
             or an image that is empty, not RGB, not finite, or of another size.
     """
 
@@ -59,8 +60,8 @@ class KeyframeSet:
                 )
             if not 0 <= keyframe.frame < self.frame_count:
                 raise InbetweenError(
-                    f"a keyframe stands at frame {keyframe.frame}; with frame_count {self.frame_count} "
-                    f"the frames are 0 to {self.frame_count - 1}."
+                    f"a keyframe is at frame {keyframe.frame}, but frame_count is {self.frame_count}; "
+                    f"use frames 0 to {self.frame_count - 1}."
                 )
             if not 0.0 <= keyframe.strength <= 1.0:
                 raise InbetweenError(
@@ -68,7 +69,7 @@ class KeyframeSet:
                 )
         for before, after in pairwise(self.keyframes):
             if before.frame == after.frame:
-                raise InbetweenError(f"two keyframes stand at frame {after.frame}; give each its own frame.")
+                raise InbetweenError(f"two keyframes are at frame {after.frame}; give each its own frame.")
 
     @property
     def frames(self) -> tuple[int, ...]:
@@ -87,12 +88,12 @@ class KeyframeSet:
 
 
 def check_multiple(keyframes: KeyframeSet, multiple: int, model: str) -> None:
-    """Raise InbetweenError unless width and height are multiples of what a model needs.
+    """Raise InbetweenError unless width and height are multiples of a number of pixels.
 
     Args:
-        keyframes: what is checked.
-        multiple: in pixels.
-        model: how the error calls it.
+        keyframes: the keyframes to check.
+        multiple: the number of pixels.
+        model: name of the model that needs it, for the error.
     """
     for name, pixels in (("width", keyframes.width), ("height", keyframes.height)):
         if pixels % multiple:
@@ -104,7 +105,7 @@ def check_multiple(keyframes: KeyframeSet, multiple: int, model: str) -> None:
 
 
 def check_image_count(image_count: int, loop: bool = False) -> None:
-    """Raise InbetweenError for fewer than two images; a loop needs only one, which ends it as well."""
+    """Raise InbetweenError for fewer than two images; a loop needs only one, because it also ends with it."""
     if image_count < 1 and loop:
         raise InbetweenError("keyframes need 1 or more images for a loop, got 0; connect an image.")
     if image_count < 2 and not loop:
@@ -123,20 +124,21 @@ def keyframes_of(
     height: int = 0,
     multiple_of: int = 1,
 ) -> KeyframeSet:
-    """Put images, in the order given, at the frames that a text names, all brought to one size.
+    """Bring images to one size and put them, in the order given, at the frames that a text names.
 
     Args:
         images_HWC: RGB images of any sizes, [0, 1].
-        positions: where each stands, such as "0, 24:0.8, -1"; empty spreads them evenly. See `positions`.
-        frame_count: length of the time line, both ends included.
-        rule: refuse a frame count the engine cannot make; see `LatentGrid.of_rule`.
-        loop: the image at frame 0 is placed again, with its strength, at the last frame.
-        fit: how an image of another size is fitted; see `fit_images`.
-        width, height, multiple_of: of the size in pixels; see `target_size`. 0 takes that of the first image.
+        positions: the frame of each image, such as "0, 24:0.8, -1"; empty spreads them evenly. See `positions.py`.
+        frame_count: length of the timeline, both ends included.
+        rule: frame rule of the engine, which frame_count must follow; see `LatentGrid.of_rule`.
+        loop: put the image at frame 0, with its strength, at the last frame too.
+        fit: how to fit images of another size; see `fit_images`.
+        width, height, multiple_of: the common size in pixels; see `target_size`.
 
     Raises:
-        InbetweenError: too few images, one that is empty, not RGB or not finite, which it calls by its number, from 1;
-            a text that cannot be read or does not fit, a count that breaks the rule, or a size that fit "off" refuses.
+        InbetweenError: there are too few images; an image is empty, not RGB or not finite (the error gives its number,
+            counted from 1); the positions cannot be read or do not fit; the frame count breaks the rule; or fit is
+            "off" and sizes differ.
     """
     check_image_count(len(images_HWC), loop)
     for number, image_HWC in enumerate(images_HWC, start=1):

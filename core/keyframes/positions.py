@@ -1,14 +1,15 @@
-"""The text that says where keyframes stand.
+"""The text that gives the positions of keyframes.
 
-Three ways to write the same thing, all 0-based, negative numbers counting from the end (-1 is the last frame):
+There are three forms. Frame numbers start at 0; negative numbers count from the end, so -1 is the last frame:
 
     (empty)                                       spread evenly, first image at frame 0, last at the last frame
     0, 24:0.8, -1                                 a list; `:0.8` is a strength
     [0, {"frame": 24, "strength": 0.8}, -1]       JSON
 
-In a loop the image at frame 0 stands at the last frame again; the text names the images once each, so not that frame.
+In a loop the image at frame 0 also appears at the last frame. The text names each image once, so it leaves out the last
+frame.
 
-web/js/positions.js reads the same in the page, by the same rules and with the same errors.
+web/js/positions.js reads the same text in the page, by the same rules and with the same errors.
 """
 
 import json
@@ -21,21 +22,21 @@ from ..errors import InbetweenError
 
 _HOW = "write frame numbers such as 0, 24, -1 (strength: 24:0.8), or leave it empty to spread the images evenly"
 _ENTRY = re.compile(r"(?P<frame>[+-]?\d+)(?::(?P<strength>\d*\.?\d+))?", re.ASCII)
-_BLANKS = " \t\n\r\f\v\u00a0\u3000"  # spelt out, for every language means its own by "white space"
+_BLANKS = " \t\n\r\f\v\u00a0\u3000"  # spelt out, because Python and JavaScript differ on what is white space
 
 
 @dataclass(frozen=True)
 class KeyPosition:
-    """Where a keyframe stands: a 0-based frame number and a strength of 0..1."""
+    """The position of a keyframe: a 0-based frame number, and a strength of 0..1."""
 
     frame: int
     strength: float = 1.0
 
 
 def even_positions(image_count: int, frame_count: int, loop: bool = False) -> tuple[KeyPosition, ...]:
-    """Spread images over the time line: the first at frame 0, the last at the last frame, halves rounded up.
+    """Spread images over the timeline, the first at frame 0 and the last at the last frame; halves are rounded up.
 
-    In a loop the first image closes the circle at the last frame, L: k images stand at 0, L/k, 2L/k, ...
+    In a loop the first image also takes the last frame, L, so k images are at 0, L/k, 2L/k, ...
 
     Raises:
         InbetweenError: more images than frames.
@@ -43,13 +44,13 @@ def even_positions(image_count: int, frame_count: int, loop: bool = False) -> tu
     if loop:
         if image_count >= frame_count:
             raise InbetweenError(
-                f"{image_count} images do not fit into a loop of frame_count {frame_count}, whose last frame is the "
-                f"first again; use {image_count + 1} frames or more."
+                f"{image_count} images do not fit into a loop of {frame_count} frames, whose last frame repeats the "
+                f"first; set frame_count to {image_count + 1} or more."
             )
         return even_positions(image_count + 1, frame_count)[:-1]
     if image_count > frame_count:
         raise InbetweenError(
-            f"{image_count} images do not fit into frame_count {frame_count}; use {image_count} frames or more."
+            f"{image_count} images do not fit into {frame_count} frames; set frame_count to {image_count} or more."
         )
     if image_count < 2:
         return tuple(KeyPosition(0) for _ in range(image_count))
@@ -58,10 +59,10 @@ def even_positions(image_count: int, frame_count: int, loop: bool = False) -> tu
 
 
 def parse_positions(text: str) -> tuple[KeyPosition, ...]:
-    """Read the text as written: negative frames stay negative, an empty text gives no positions.
+    """Read the text as written: negative frames stay negative, and an empty text gives no positions.
 
     Raises:
-        InbetweenError: the text is neither a list nor JSON of the form above, or a strength is not 0..1.
+        InbetweenError: the text is neither a list nor JSON of the forms above, or a strength is outside 0..1.
     """
     text = text.strip(_BLANKS)
     if not text:
@@ -76,11 +77,11 @@ def parse_positions(text: str) -> tuple[KeyPosition, ...]:
 def resolve_positions(
     positions: tuple[KeyPosition, ...], frame_count: int, loop: bool = False
 ) -> tuple[KeyPosition, ...]:
-    """Count negative frames from the end and refuse what is off the time line or used twice.
+    """Count negative frames from the end, and refuse frames that are off the timeline or used twice.
 
     Raises:
-        InbetweenError: a frame outside -frame_count..frame_count - 1, or two images at one frame; in a loop also an
-            image at the last frame, or none at frame 0.
+        InbetweenError: a frame is outside -frame_count..frame_count - 1, or two images are at one frame; in a loop
+            also if an image is at the last frame, or none at frame 0.
     """
     resolved: dict[int, KeyPosition] = {}
     for position in positions:
@@ -91,36 +92,37 @@ def resolve_positions(
                 f"use 0 to {frame_count - 1}, or -1 to -{frame_count} from the end."
             )
         if frame in resolved:
-            raise InbetweenError(f"positions: two images stand at frame {frame}; give each its own frame.")
+            raise InbetweenError(f"positions: two images are at frame {frame}; give each its own frame.")
         resolved[frame] = KeyPosition(frame, position.strength)
     last = frame_count - 1
     if loop and last in resolved:
         raise InbetweenError(
-            f"positions: in a loop the last frame, {last}, holds the image of frame 0 again; "
+            f"positions: in a loop the last frame, {last}, repeats the image at frame 0; "
             f"use 0 to {last - 1}, or switch off loop."
         )
     if loop and resolved and 0 not in resolved:
         raise InbetweenError(
-            f"positions: a loop begins and ends with the image at frame 0, but the first stands at {min(resolved)}; "
-            "put an image at frame 0, or switch off loop."
+            "positions: a loop starts and ends with the image at frame 0, but the first image is at frame "
+            f"{min(resolved)}; put an image at frame 0, or switch off loop."
         )
     return tuple(resolved.values())
 
 
 def read_positions(text: str, image_count: int, frame_count: int, loop: bool = False) -> tuple[KeyPosition, ...]:
-    """Where each image stands, in the order of the images.
+    """The position of each image, in the order of the images.
 
     Args:
-        text: see the head of this module.
+        text: see the top of this module.
         image_count: number of images to place.
-        frame_count: length of the time line, both ends included.
-        loop: the last frame is kept free for the image of frame 0.
+        frame_count: length of the timeline, both ends included.
+        loop: keep the last frame free for the image at frame 0.
 
     Returns:
-        As many positions as images, with frames in 0..frame_count - 1, all different, not necessarily ascending.
+        One position per image, with frames in 0..frame_count - 1, all different, not necessarily ascending.
 
     Raises:
-        InbetweenError: the text cannot be read, names another number of images, or a frame twice or off the time line.
+        InbetweenError: the text cannot be read, names another number of images, or names a frame that is used twice or
+            off the timeline.
     """
     positions = parse_positions(text)
     if not positions:
@@ -167,7 +169,7 @@ def _json_entry(value: object) -> KeyPosition:
 
 
 def _refused(constant: str) -> None:
-    """NaN and Infinity are no JSON, though Python's reader takes them."""
+    """Refuse NaN and Infinity, which are not JSON although Python's reader accepts them."""
     raise ValueError(constant)
 
 
@@ -177,11 +179,11 @@ def _is_number(value: object) -> TypeGuard[int | float]:
 
 def _frame(digits: str) -> int:
     if len(digits) > 12:
-        raise InbetweenError(f"positions: {_shown(digits)} is no frame number; {_HOW}.")
+        raise InbetweenError(f"positions: {_shown(digits)} is not a frame number; {_HOW}.")
     return int(digits)
 
 
 def _shown(text: str) -> str:
-    """The text in quotes on one line, cut short."""
+    """The text on one line, in quotes and shortened."""
     line = " ".join(re.split(f"[{_BLANKS}]+", text.strip(_BLANKS)))
     return f'"{line[:40]}..."' if len(line) > 43 else f'"{line}"'

@@ -1,1 +1,1 @@
-"""Images as tensors: checks, fitting, resizing, colour, likeness."""
+"""Images as tensors: checks, fitting, resizing, colour, and similarity."""

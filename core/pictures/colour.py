@@ -1,8 +1,8 @@
-"""Colours as the eye sees them: OKLab, the statistics of a picture in it, and making one picture's colours another's.
+"""Colour statistics and colour transfer in OKLab, a perceptual colour space.
 
-OKLab: B. Ottosson, "A perceptual color space for image processing" (2020, matrices of 2021-01-25). Lightness L is 0..1,
-a (green to red) and b (blue to yellow) are about -0.4..0.4; the distance of two colours is the difference one sees.
-A difference from about 0.02 on is noticed (CSS Color 4, section 13.2).
+OKLab: B. Ottosson, "A perceptual color space for image processing" (2020, matrices of 2021-01-25). Lightness L is 0..1;
+a (green to red) and b (blue to yellow) are about -0.4..0.4. The distance between two colours is their perceived
+difference, which is visible from about 0.02 (CSS Color 4, section 13.2).
 """
 
 from collections.abc import Iterable
@@ -24,22 +24,22 @@ _LAB_FROM_ROOTS = (
     (0.0259040371, 0.7827717662, -0.8086757660),
 )
 
-NEGLIGIBLE = 1e-4  # a correction below a fortieth of an 8-bit step is none: the frame keeps its bits
-MOST_GAIN = 3.0  # more contrast or saturation than that is no drift but another picture
-_FLAT = 1e-5  # variance of a picture of one colour: a deviation of 0.003, below an 8-bit step
-_FLOOR = 1e-6  # variance added to both sides, that of 8-bit rounding; keeps grey pictures invertible
+NEGLIGIBLE = 1e-4  # smaller corrections, below a fortieth of an 8-bit step, are skipped and the frame keeps its bits
+MOST_GAIN = 3.0  # a larger change in contrast or saturation is not drift but a different picture
+_FLAT = 1e-5  # variance below which a picture has one colour: a deviation of 0.003, less than an 8-bit step
+_FLOOR = 1e-6  # variance of 8-bit rounding, added to both pictures; keeps the matrices of grey pictures invertible
 
 Kind = Literal["full", "limited", "mean only"]
 _SHORTFALLS: dict[Kind, str] = {
     "full": "",
-    "limited": "; the contrast is too far off to be matched fully",
-    "mean only": "; flat picture, only its mean colour is matched",
+    "limited": "; the contrast differs too much to be matched fully",
+    "mean only": "; the picture is flat, so only its mean colour is matched",
 }
 
 
 @dataclass(frozen=True, eq=False)
 class ColourStatistics:
-    """Mean, shape (3,), and covariance, shape (3, 3), of a picture's OKLab colours, float64."""
+    """Mean, shape (3,), and covariance, shape (3, 3), of a picture's OKLab colours; float64."""
 
     mean_3: np.ndarray
     covariance_33: np.ndarray
@@ -49,8 +49,8 @@ class ColourStatistics:
 class ColourTransfer:
     """The affine map `matrix @ lab + offset` of OKLab colours.
 
-    kind: "full"; "limited", where the gain had to be held to MOST_GAIN; "mean only", where one of the two pictures is
-        flat and tells nothing of contrast.
+    kind: "full"; "limited" if the gain was clipped to MOST_GAIN; "mean only" if one of the two pictures is flat, so
+        that there is no contrast to match.
     """
 
     matrix_33: np.ndarray
@@ -59,16 +59,16 @@ class ColourTransfer:
 
     @property
     def shortfall(self) -> str:
-        """What it could not match, for a report, beginning with "; "; empty if there is nothing to say."""
+        """What could not be matched, for a report; starts with "; ", or is empty."""
         return "" if self.is_identity else _SHORTFALLS[self.kind]
 
     @property
     def is_identity(self) -> bool:
-        """Whether nobody could see it."""
+        """Whether the change is invisible."""
         return max(np.abs(self.matrix_33 - np.eye(3)).max(), np.abs(self.offset_3).max()) < NEGLIGIBLE
 
     def apply(self, frame_HWC: Tensor) -> Tensor:
-        """The frame in the new colours, in [0, 1], of its own type and device; the frame itself if nothing changes."""
+        """The frame in the new colours, in [0, 1], same type and device; if nothing changes, the frame itself."""
         if self.is_identity:
             return frame_HWC
         lab_HWC = _mixed(oklab_from_srgb(frame_HWC), self.matrix_33)
@@ -80,14 +80,14 @@ IDENTITY = ColourTransfer(np.eye(3), np.zeros(3))
 
 
 def oklab_from_srgb(image_HWC: Tensor) -> Tensor:
-    """sRGB in [0, 1] (values outside are clamped) to OKLab, float32, same shape and device."""
+    """Convert sRGB in [0, 1] (values outside are clamped) to OKLab: float32, same shape and device."""
     rgb_HWC = image_HWC.to(torch.float32).clamp(0.0, 1.0)
     linear_HWC = torch.where(rgb_HWC <= 0.04045, rgb_HWC / 12.92, ((rgb_HWC + 0.055) / 1.055) ** 2.4)
     return _mixed(_mixed(linear_HWC, _LMS_FROM_RGB).pow_(1 / 3), _LAB_FROM_ROOTS)
 
 
 def srgb_from_oklab(lab_HWC: Tensor) -> Tensor:
-    """OKLab to sRGB in [0, 1], float32; colours that sRGB does not have are clamped channel by channel."""
+    """Convert OKLab to sRGB in [0, 1], float32; colours outside sRGB are clamped channel by channel."""
     linear_HWC = _mixed(_mixed(lab_HWC, np.linalg.inv(_LAB_FROM_ROOTS)) ** 3, np.linalg.inv(_LMS_FROM_RGB))
     linear_HWC = linear_HWC.clamp_(0.0, 1.0)
     curved_HWC = linear_HWC.clamp_min(0.0031308).pow_(1 / 2.4).mul_(1.055).sub_(0.055)
@@ -95,20 +95,20 @@ def srgb_from_oklab(lab_HWC: Tensor) -> Tensor:
 
 
 def mean_colour(frame_HWC: Tensor) -> np.ndarray:
-    """Mean OKLab colour of a picture, shape (3,), float64."""
+    """Mean OKLab colour of a picture: shape (3,), float64."""
     return _numbers(oklab_from_srgb(frame_HWC).flatten(0, 1).mean(0))
 
 
 def colour_step(first_3: np.ndarray, second_3: np.ndarray) -> float:
-    """Perceived difference (delta E, Euclidean in OKLab) of two colours; noticed from about 0.02 on."""
+    """Perceived difference (delta E, Euclidean in OKLab) between two colours; visible from about 0.02."""
     return float(np.linalg.norm(first_3 - second_3))
 
 
 def colour_statistics(frames_THWC: Tensor | Iterable[Tensor]) -> ColourStatistics:
-    """Mean and covariance over all pixels of one or more frames of one size, one frame in memory at a time.
+    """Mean and covariance over all pixels of one or more frames of one size.
 
     Args:
-        frames_THWC: sRGB in [0, 1]; a batch, or frames of shape (H, W, 3).
+        frames_THWC: sRGB in [0, 1]; a batch, or frames of shape (H, W, 3). They are converted one at a time.
     """
     means, covariances = [], []
     for frame_HWC in frames_THWC:
@@ -123,14 +123,14 @@ def colour_statistics(frames_THWC: Tensor | Iterable[Tensor]) -> ColourStatistic
 
 
 def colour_transfer(source: ColourStatistics, target: ColourStatistics) -> ColourTransfer:
-    """The smallest linear change of colours that gives a picture the target's mean and covariance.
+    """The smallest linear change of colours that gives a picture the mean and covariance of the target.
 
     The Monge-Kantorovich map A = S^-1/2 (S^1/2 T S^1/2)^1/2 S^-1/2 between two Gaussians (F. Pitie and A. Kokaram,
     "The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer", CVMP 2007). A is
-    symmetric, so no colour moves further than it must; equal statistics give the identity.
+    symmetric, so colours move no further than necessary. Equal statistics give the identity.
 
     Returns:
-        A map whose gains lie in 1/MOST_GAIN..MOST_GAIN; only a shift of the mean if either picture is flat.
+        A map with gains in 1/MOST_GAIN..MOST_GAIN; if either picture is flat, only a shift of the mean.
     """
     if min(np.trace(source.covariance_33), np.trace(target.covariance_33)) < _FLAT:
         return ColourTransfer(np.eye(3), target.mean_3 - source.mean_3, "mean only")
@@ -138,20 +138,20 @@ def colour_transfer(source: ColourStatistics, target: ColourStatistics) -> Colou
     root_33, inverse_root_33 = _power(source_33, 0.5), _power(source_33, -0.5)
     matrix_33 = inverse_root_33 @ _power(root_33 @ target_33 @ root_33, 0.5) @ inverse_root_33
     gains_3, directions_33 = np.linalg.eigh((matrix_33 + matrix_33.T) / 2)
-    held_3 = gains_3.clip(1 / MOST_GAIN, MOST_GAIN)
-    matrix_33 = (directions_33 * held_3) @ directions_33.T
-    kind: Kind = "full" if np.array_equal(held_3, gains_3) else "limited"
+    clipped_3 = gains_3.clip(1 / MOST_GAIN, MOST_GAIN)
+    matrix_33 = (directions_33 * clipped_3) @ directions_33.T
+    kind: Kind = "full" if np.array_equal(clipped_3, gains_3) else "limited"
     return ColourTransfer(matrix_33, target.mean_3 - matrix_33 @ source.mean_3, kind)
 
 
 def blend_transfers(first: ColourTransfer, second: ColourTransfer, share: float) -> ColourTransfer:
-    """The map whose result lies `share` (0..1) of the way from the first map's result to the second's."""
+    """The map whose result is `share` (0..1) of the way from the result of the first map to that of the second."""
     matrix_33 = (1 - share) * first.matrix_33 + share * second.matrix_33
     return ColourTransfer(matrix_33, (1 - share) * first.offset_3 + share * second.offset_3)
 
 
 def _mixed(image_HWC: Tensor, matrix_33: object) -> Tensor:
-    """Every colour times the matrix, in full float32 precision."""
+    """Every colour multiplied by the matrix, in full float32 precision."""
     return image_HWC @ image_HWC.new_tensor(np.asarray(matrix_33).T.tolist())
 
 

@@ -15,19 +15,19 @@ FITS: tuple[Fit, ...] = get_args(Fit)
 
 
 def target_size(image_HWC: Tensor, width: int = 0, height: int = 0, multiple_of: int = 1) -> tuple[int, int]:
-    """Width and height that all images shall have.
+    """The size to which all images are brought.
 
     Args:
-        image_HWC: the image whose size and shape fills in what is not given.
-        width, height: in pixels; 0 keeps the image's own, or follows its aspect ratio if the other is given.
-        multiple_of: both are rounded to the nearest multiple (ties up, at least one multiple).
+        image_HWC: the image that provides a missing width or height.
+        width, height: in pixels. If both are 0, the image keeps its size; if one is 0, it follows from the other by
+            the aspect ratio of the image.
+        multiple_of: both sides are rounded to the nearest multiple (ties up, at least one multiple).
 
     Returns:
         (width, height) in pixels.
 
     Raises:
-        InbetweenError: a size below 0 or above 16384 that was given or follows from the one given, or a multiple
-            below 1.
+        InbetweenError: a given or computed side is below 0 or above 16384, or multiple_of is below 1.
     """
     check_between(width, "width", 0, LARGEST_SIDE)
     check_between(height, "height", 0, LARGEST_SIDE)
@@ -46,13 +46,13 @@ def target_size(image_HWC: Tensor, width: int = 0, height: int = 0, multiple_of:
 
 
 def fit_images(images_HWC: Sequence[Tensor], size: tuple[int, int], fit: Fit) -> list[Tensor]:
-    """Bring every image to `size`; one that has it already is passed on as it is, bit by bit.
+    """Bring every image to `size`. An image that already has that size passes unchanged.
 
     Args:
         images_HWC: RGB images of any sizes, [0, 1].
         size: (width, height) in pixels.
-        fit: "crop" fills the size and cuts what hangs over, centred; "pad" shows the whole image on black;
-            "stretch" ignores the aspect ratio; "off" refuses other sizes.
+        fit: "crop" fills the frame and trims the edges evenly; "pad" adds black bars; "stretch" ignores the aspect
+            ratio; "off" refuses other sizes.
 
     Returns:
         Images of shape (height, width, 3) in [0, 1], resampled with antialiased bicubic filtering.
@@ -68,7 +68,7 @@ def fit_images(images_HWC: Sequence[Tensor], size: tuple[int, int], fit: Fit) ->
         elif fit == "off":
             raise InbetweenError(
                 f"image {number} is {size_text(image_HWC)} but {width}x{height} is needed; "
-                "choose the fit crop, pad or stretch, or resize it first."
+                "set fit to crop, pad or stretch, or resize the image first."
             )
         else:
             fitted.append(_fit(image_HWC, width, height, fit))

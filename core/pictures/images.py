@@ -1,21 +1,21 @@
-"""What every image has: a size, a brightness, and checks when it comes in, with errors an artist can act on."""
+"""Basics of images: their size as text, their luma, and checks with errors that an artist can act on."""
 
 import torch
 from torch import Tensor
 
 from ..errors import InbetweenError
 
-LARGEST_SIDE = 16384  # of a picture that is drawn or resized, in pixels
+LARGEST_SIDE = 16384  # pixels, for pictures that are drawn or resized
 LUMA_3 = (0.299, 0.587, 0.114)
 
 
 def size_text(image_HWC: Tensor) -> str:
-    """Size as people write it, "width x height", of an HWC image or a THWC batch."""
+    """The size of an HWC image or a THWC batch, such as "1024x576" (width first)."""
     return f"{image_HWC.shape[-2]}x{image_HWC.shape[-3]}"
 
 
 def luma(image_HWC: Tensor) -> Tensor:
-    """Brightness of RGB as video has it (Rec. 601), float32 of shape (H, W), or (T, H, W) of a THWC batch."""
+    """Rec. 601 luma of RGB: float32 of shape (H, W), or (T, H, W) for a THWC batch."""
     return image_HWC.float() @ torch.tensor(LUMA_3, device=image_HWC.device)
 
 
@@ -24,7 +24,7 @@ def check_image(image_HWC: Tensor, name: str) -> None:
 
     Args:
         image_HWC: the image.
-        name: how the error calls it, such as "image 2".
+        name: name of the image for the error, such as "image 2".
     """
     check_frames(image_HWC.unsqueeze(0), name)
 
@@ -34,7 +34,7 @@ def check_frames(frames_THWC: Tensor, name: str) -> None:
 
     Args:
         frames_THWC: the batch.
-        name: how the error calls it, such as "images".
+        name: name of the batch for the error, such as "images".
     """
     if frames_THWC.ndim != 4:
         raise InbetweenError(
@@ -46,14 +46,14 @@ def check_frames(frames_THWC: Tensor, name: str) -> None:
         )
     channels = frames_THWC.shape[-1]
     if channels != 3:
-        mend = "take its RGB with Split Image with Alpha" if channels == 4 else "convert it to RGB"
-        raise InbetweenError(f"{name} has {channels} channels but 3 (RGB) are needed; {mend}.")
+        fix = "take its RGB with Split Image with Alpha" if channels == 4 else "convert it to RGB"
+        raise InbetweenError(f"{name} has {channels} channels but 3 (RGB) are needed; {fix}.")
     if not frames_THWC.is_floating_point():
         kind = str(frames_THWC.dtype).removeprefix("torch.")
-        raise InbetweenError(f"{name} holds {kind} values; connect an IMAGE, which holds fractions from 0 to 1.")
+        raise InbetweenError(f"{name} has {kind} values; connect an IMAGE, which has fractions from 0 to 1.")
     bad = sum(not torch.isfinite(frame_HWC).all().item() for frame_HWC in frames_THWC)
     if bad:
-        of = f" in {bad} of {frames_THWC.shape[0]} frames" if frames_THWC.shape[0] > 1 else ""
+        where = f" in {bad} of {frames_THWC.shape[0]} frames" if frames_THWC.shape[0] > 1 else ""
         raise InbetweenError(
-            f"{name} holds NaN or infinite values{of}; look at the node that made it (often a VAE in fp16)."
+            f"{name} has NaN or infinite values{where}; check the node it comes from (often a VAE in fp16)."
         )

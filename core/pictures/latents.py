@@ -1,4 +1,4 @@
-"""Values that are no numbers, found before they become black pictures."""
+"""A check of latents for NaN and infinite values, which would decode to black pictures."""
 
 import torch
 from torch import Tensor
@@ -11,19 +11,19 @@ def check_latent(latent_NCHW: Tensor, what: str) -> None:
 
     Args:
         latent_NCHW: frames first.
-        what: how the error calls it.
+        what: name of the latent for the error.
 
     Raises:
-        InbetweenError: names the first frame with such values, and what usually brings them.
+        InbetweenError: names the first frame with such values, and the usual cause.
     """
     if not latent_NCHW.numel():
-        raise InbetweenError(f"{what} is empty, of shape {tuple(latent_NCHW.shape)}; connect the one of a sampler.")
+        raise InbetweenError(f"{what} is empty (shape {tuple(latent_NCHW.shape)}); connect the output of a sampler.")
     bad = (~torch.isfinite(latent_NCHW).flatten(1).all(dim=1)).nonzero().flatten().tolist()
     if not bad:
         return
     frames = f"frame {bad[0]}" if len(bad) == 1 else f"frame {bad[0]} and {len(bad) - 1} more"
     raise InbetweenError(
-        f"{what} is not finite (NaN or infinite) in {frames} of {len(latent_NCHW)} and would give black pictures; in "
-        "half precision this comes from very small sizes and strong guidance: use 576x1024, or start ComfyUI with "
+        f"{what} has NaN or infinite values in {frames} of {len(latent_NCHW)}, which would give black pictures; very "
+        "small sizes and strong guidance cause this in half precision, so use 576x1024, or start ComfyUI with "
         "--force-fp32."
     )

@@ -1,4 +1,4 @@
-"""Pictures at another size."""
+"""Resizing pictures."""
 
 from typing import Literal
 
@@ -9,18 +9,18 @@ Resampling = Literal["bilinear", "bicubic", "area"]
 
 
 def shrink_scale(height: int, width: int, longest: int) -> float:
-    """The factor, at most 1, that brings the longer side of a picture down to `longest` pixels."""
+    """The factor, at most 1, that scales the longer side of a picture down to `longest` pixels."""
     return min(1.0, longest / max(height, width))
 
 
 def resized(frames_THWC: Tensor, height: int, width: int, mode: Resampling) -> Tensor:
-    """Frames at another size.
+    """Resize frames.
 
     Args:
         frames_THWC: of any floating type, on any device.
         height, width: in pixels, 1 or more.
         mode: "bilinear" and "bicubic" are antialiased, and bicubic overshoots at edges; "area" is the plain mean of
-            what each pixel covers, for making pictures smaller.
+            the area that each new pixel covers, for scaling down.
 
     Returns:
         float32 of shape (T, height, width, C), on the same device; not clamped.

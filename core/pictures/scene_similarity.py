@@ -3,20 +3,20 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-_FLAT = 1e-5  # variance of the blocks below which there is nothing to correlate
+_FLAT = 1e-5  # variance of the blocks below which a picture counts as flat, with nothing to correlate
 
 
 def layout_correlation(first_HWC: Tensor, second_HWC: Tensor) -> float:
-    """How alike the layout of two pictures is, whatever their brightness and contrast.
+    """Correlation between the layouts of two pictures, regardless of brightness and contrast.
 
-    Grey is averaged over blocks, 16 or more to the shorter side, so that motion between the two matters little.
-    Measured: 0.7 (very fast motion) to 1 from frame to frame of one shot, also in a fade; below 0.4 at cuts.
+    Grey values are averaged over blocks, 16 or more along the shorter side, so motion has little effect. Measured
+    values: 0.7 (very fast motion) to 1 from frame to frame within a shot, even in a fade; below 0.4 at cuts.
 
     Args:
         first_HWC, second_HWC: RGB in [0, 1], of one size and on one device.
 
     Returns:
-        -1..1; of two flat pictures, which can differ in nothing but colour, 1; of a flat and another picture 0.
+        -1..1. Two flat pictures, which can differ only in colour, give 1; a flat and another picture give 0.
     """
     block = max(1, min(first_HWC.shape[:2]) // 16)
     layouts = []

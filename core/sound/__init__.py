@@ -1,1 +1,1 @@
-"""Sound on the frames' time axis."""
+"""Sound on the time axis of the frames."""

@@ -1,7 +1,8 @@
-"""Where sound stands on the time axis of the frames: seconds, samples, features of an audio encoder.
+"""The time axis that sound and frames share: seconds, audio samples, and features of an audio encoder.
 
-Everything goes by time. wav2vec2 listens at 16000 samples a second and makes a feature of 400 samples every 320, fifty
-a second. A clip of n frames takes n / fps seconds of sound. Which features a latent frame hears: `audio_windows.py`.
+wav2vec2 works at 16000 samples per second. It computes one feature from 400 samples, and the next one 320 samples
+later, which makes fifty features per second. A clip of n frames lasts n / fps seconds. For the features that each
+latent frame uses, see `windows.py`.
 """
 
 import math
@@ -18,18 +19,19 @@ from ..wan.layout import WAN
 
 ENCODER_RATE = 16000  # samples per second
 FEATURE_STEP = 320  # samples from one feature to the next
-FEATURE_SPAN = 400  # samples that one feature is made of
+FEATURE_SPAN = 400  # samples that one feature is computed from
 FEATURES_PER_SECOND = ENCODER_RATE // FEATURE_STEP
 
-MOST_SECONDS = 7200  # of sound for one clip; more is a slip of the keyboard, and would take all the memory
+MOST_SECONDS = 7200  # of sound for one clip; more is a typing error, and would use up the memory
 
 
 @dataclass(frozen=True)
 class Span:
-    """The sound that belongs to a clip.
+    """The stretch of audio that belongs to a clip.
 
-    start: seconds in the audio at which frame 0 begins; below 0 before the audio. frame_count: of the clip.
-    fps: frames per second. grid: how the video model packs the frames into latent frames.
+    start: seconds into the audio at which frame 0 starts; negative if the clip starts before the audio.
+    frame_count, fps: length and frame rate of the clip.
+    grid: how the video model packs frames into latent frames.
     """
 
     start: Fraction
@@ -39,17 +41,17 @@ class Span:
 
     @property
     def seconds(self) -> Fraction:
-        """How long the clip lasts."""
+        """Length of the clip in seconds."""
         return self.frame_count / self.fps
 
     @property
     def latent_frames(self) -> int:
-        """How many latent frames the clip has."""
+        """Number of latent frames in the clip."""
         return self.grid.latent_frames(self.frame_count)
 
     @property
     def encoder_samples(self) -> int:
-        """How many whole samples at 16 kHz the clip lasts."""
+        """Length of the clip in whole samples at 16 kHz."""
         return math.floor(self.seconds * ENCODER_RATE)
 
 
@@ -60,18 +62,18 @@ def span_of_clip(
     offset_ms: float | Fraction = 0,
     grid: LatentGrid = WAN,
 ) -> Span:
-    """The sound of a clip.
+    """The stretch of audio that belongs to a clip.
 
     Args:
-        frame_count: two latent frames or more; on Wan's grid 4n+1, at least 5.
+        frame_count: enough for two latent frames; on Wan's grid 4n+1, at least 5.
         fps: frames per second, above 0.
-        start_seconds: where in the audio frame 0 stands, 0 or more.
-        offset_ms: milliseconds by which the sound comes later than the pictures; below 0 earlier.
-        grid: of the video model.
+        start_seconds: the time in the audio at which frame 0 starts, 0 or more.
+        offset_ms: delay of the audio in milliseconds; negative to advance it.
+        grid: the latent grid of the video model.
 
     Raises:
-        InbetweenError: an impossible rate or time, too few frames, or a clip shorter than the 25 ms of one feature or
-            longer than two hours.
+        InbetweenError: the rate or a time is out of range, there are too few frames, or the clip is shorter than the
+            25 ms of one feature or longer than two hours.
     """
     fewest = grid.frames(2)
     if frame_count < fewest:
@@ -85,35 +87,36 @@ def span_of_clip(
     if span.encoder_samples < FEATURE_SPAN:
         most = Fraction(frame_count * ENCODER_RATE, FEATURE_SPAN)
         raise InbetweenError(
-            f"{frame_count} frames at {float(span.fps):g} fps are too short to hear anything in them; set fps to "
+            f"{frame_count} frames at {float(span.fps):g} fps are too short for an audio adapter; set fps to "
             f"{float(most):g} or less."
         )
     if span.seconds > MOST_SECONDS:
         raise InbetweenError(
-            f"{frame_count} frames at {float(span.fps):g} fps last longer than two hours; set fps to that of the clip."
+            f"{frame_count} frames at {float(span.fps):g} fps last longer than two hours; set fps to the frame rate of "
+            "the clip."
         )
     return span
 
 
 def feature_count(samples: int) -> int:
-    """How many features wav2vec2 makes of a number of samples at 16 kHz."""
+    """The number of features that wav2vec2 computes from a number of samples at 16 kHz."""
     return max(0, (samples - FEATURE_SPAN) // FEATURE_STEP + 1)
 
 
 def samples_for(features: int) -> int:
-    """The fewest samples at 16 kHz of which wav2vec2 makes a number of features, 1 or more."""
+    """The fewest samples at 16 kHz from which wav2vec2 computes a number of features, 1 or more."""
     return (features - 1) * FEATURE_STEP + FEATURE_SPAN
 
 
 def at_times(features_LD: Tensor, times_N: Tensor) -> Tensor:
-    """Features between features.
+    """Interpolate linearly between features.
 
     Args:
-        features_LD: float, one after the other, shape (features, channels).
-        times_N: where to look, in features from the first; what lies outside is the first or the last.
+        features_LD: float, shape (features, channels).
+        times_N: where to interpolate, counted in features from the first; clamped to the first and the last.
 
     Returns:
-        Linear mixtures of neighbours, shape (times, channels).
+        Shape (times, channels).
     """
     times_N = times_N.clamp(0, len(features_LD) - 1)
     before_N = times_N.floor().long()

@@ -1,4 +1,4 @@
-"""Pieces of sound: cut by time, brought to one channel, to a rate, to a loudness."""
+"""Pieces of sound: cutting them by time, and converting channels, sample rate and loudness."""
 
 import math
 from collections.abc import Mapping
@@ -16,37 +16,42 @@ from .timing import ENCODER_RATE, Span
 
 Level = Literal["zero mean, unit variance", "-23 LUFS", "as it is"]
 
-SILENT = 1e-4  # root mean square below which nothing can be heard: -80 dB
-_TARGET_LUFS = -23.0  # ITU-R BS.1770; what EchoMimicV3's flash is run with
-_LOWEST_RATE = 100  # samples per second; less is no recording, and has no loudness
-_GATE_SECONDS = 0.4  # of which loudness is measured
-_VARIANCE_FLOOR = 1e-7  # as wav2vec2's feature extractor has it
-_FINEST_RATIO = 1000  # of sample rates; rates without a common divisor would take gigabytes to convert exactly
-_MARGIN = Fraction(1, 100)  # seconds converted on each side of a cut, so that the cut does not ring
+SILENT = 1e-4  # root mean square below which sound is inaudible: -80 dB
+_TARGET_LUFS = -23.0  # ITU-R BS.1770; the loudness that EchoMimicV3's flash version uses
+_LOWEST_RATE = 100  # samples per second; less is not a recording, and its loudness cannot be measured
+_GATE_SECONDS = 0.4  # shortest sound whose loudness can be measured
+_VARIANCE_FLOOR = 1e-7  # as in wav2vec2's feature extractor
+_FINEST_RATIO = 1000  # largest denominator of a resampling ratio; exact ratios of unusual rates would take gigabytes
+_MARGIN = Fraction(1, 100)  # seconds to convert on each side of a cut, so that resampling does not ring at its ends
 
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """One piece of sound: waveform_CT, float of shape (channels, samples), and samples per second."""
+    """A piece of sound.
+
+    waveform_CT: float, shape (channels, samples).
+    rate: samples per second.
+    """
 
     waveform_CT: Tensor
     rate: int
 
     @property
     def seconds(self) -> Fraction:
-        """How long it lasts, exact."""
+        """The exact length."""
         return audio_seconds(self.waveform_CT.shape[-1], self.rate)
 
     def as_audio(self) -> dict[str, Any]:
-        """In the host's form."""
+        """The host's AUDIO."""
         return {"waveform": self.waveform_CT[None], "sample_rate": self.rate}
 
 
 def sound_of(audio: Mapping[str, Any]) -> Sound:
-    """The host's AUDIO, checked.
+    """Check the host's AUDIO and convert it.
 
     Raises:
-        InbetweenError: no samples, no rate, no channels, more than one clip, or numbers that are none.
+        InbetweenError: there are no samples or channels, the rate is invalid, there is more than one clip, or values
+            are not finite.
     """
     waveform, rate = audio["waveform"], audio["sample_rate"]
     if waveform.ndim != 3:
@@ -56,34 +61,36 @@ def sound_of(audio: Mapping[str, Any]) -> Sound:
     clips, channels, samples = waveform.shape
     audio_seconds(samples, rate)
     if rate < _LOWEST_RATE:
-        raise InbetweenError(f"the audio has a sample rate of {rate}; load it again with a real rate.")
+        raise InbetweenError(f"the audio has a sample rate of {rate}; load it again with a valid rate.")
     if clips != 1 or channels < 1:
-        raise InbetweenError(f"the audio holds {clips} clips of {channels} channels; connect one clip of 1 or more.")
+        raise InbetweenError(
+            f"the audio has {clips} clips of {channels} channels; connect one clip with 1 or more channels."
+        )
     if not waveform.is_floating_point():
         raise InbetweenError(
-            f"the audio holds {str(waveform.dtype).removeprefix('torch.')} values, not fractions from -1 to 1; load it "
+            f"the audio has {str(waveform.dtype).removeprefix('torch.')} values, not fractions from -1 to 1; load it "
             "again."
         )
     if not torch.isfinite(waveform).all():
-        raise InbetweenError("the audio holds numbers that are not finite; load it again.")
+        raise InbetweenError("the audio has NaN or infinite values; load it again.")
     return Sound(waveform[0].float(), int(rate))
 
 
 def silence(seconds: Fraction) -> Sound:
-    """Silence, one channel at 16 kHz."""
+    """Silence: one channel at 16 kHz."""
     return Sound(torch.zeros(1, max(1, _nearest(seconds * ENCODER_RATE))), ENCODER_RATE)
 
 
 def cut(sound: Sound, start: Fraction, seconds: Fraction) -> Sound:
-    """A stretch of a sound, with silence where there is none.
+    """Cut out a stretch of a sound; it is silent where it reaches beyond the sound.
 
     Args:
-        sound: what is cut; not written to.
-        start: in seconds; below 0 before it begins.
-        seconds: how long, above 0.
+        sound: the sound to cut; not modified.
+        start: in seconds; negative before the sound starts.
+        seconds: length of the stretch, above 0.
 
     Returns:
-        Both ends at the nearest sample, so that stretches that meet in time meet in samples.
+        The stretch, with both ends at the nearest sample, so that stretches that meet in time also meet in samples.
     """
     first, end = (_nearest(time * sound.rate) for time in (start, start + seconds))
     waveform_CT = sound.waveform_CT.new_zeros((len(sound.waveform_CT), end - first))
@@ -94,26 +101,26 @@ def cut(sound: Sound, start: Fraction, seconds: Fraction) -> Sound:
 
 
 def for_encoder(sound: Sound, start: Fraction, samples: int, level: Level) -> Tensor:
-    """A stretch of a sound as an audio encoder wants it: one channel at 16 kHz, levelled.
+    """Prepare a stretch of a sound for an audio encoder: one channel at 16 kHz, at a given level.
 
-    The level is measured on what there is of the sound, and silence is added after that.
+    The level is measured on the sound alone; silence is added afterwards where the stretch reaches beyond it.
 
     Args:
-        sound: what is heard; not written to.
-        start: in seconds; below 0 before it begins.
-        samples: how many at 16 kHz.
-        level: "zero mean, unit variance" is what wav2vec2's feature extractor does with the stretch; "-23 LUFS" brings
+        sound: the sound; not modified.
+        start: in seconds; negative before the sound starts.
+        samples: length of the stretch in samples at 16 kHz.
+        level: "zero mean, unit variance" normalises the stretch as wav2vec2's feature extractor does; "-23 LUFS" brings
             the whole sound to that loudness by ITU-R BS.1770; "as it is" changes nothing.
 
     Returns:
         Shape (samples,), float32.
     """
-    heard = Sound(sound.waveform_CT.mean(dim=0, keepdim=True), sound.rate)
+    mono = Sound(sound.waveform_CT.mean(dim=0, keepdim=True), sound.rate)
     if level == "-23 LUFS":
-        heard = Sound(heard.waveform_CT * _gain(heard), heard.rate)
+        mono = Sound(mono.waveform_CT * _gain(mono), mono.rate)
     margin = int(_MARGIN * ENCODER_RATE)
     seconds = Fraction(samples, ENCODER_RATE)
-    with_margin = cut(heard, start - _MARGIN, seconds + 2 * _MARGIN)
+    with_margin = cut(mono, start - _MARGIN, seconds + 2 * _MARGIN)
     converted_T = _converted(with_margin)
     converted_T = torch.nn.functional.pad(converted_T, (0, max(0, margin + samples - len(converted_T))))
     stretch_T = converted_T[margin : margin + samples].clone()
@@ -127,33 +134,33 @@ def for_encoder(sound: Sound, start: Fraction, samples: int, level: Level) -> Te
 
 
 def is_silent(sound: Sound, start: Fraction, seconds: Fraction) -> bool:
-    """Whether nothing can be heard in a stretch."""
+    """Whether a stretch of a sound is inaudible."""
     return bool(cut(sound, start, seconds).waveform_CT.square().mean().sqrt() < SILENT)
 
 
 def clip_warnings(sound: Sound, span: Span) -> tuple[str, ...]:
-    """What deserves attention in the sound that a clip hears.
+    """Warnings about the sound of a clip: silence, or too little sound.
 
     Raises:
-        InbetweenError: the sound has nothing at the time of the clip.
+        InbetweenError: the clip lies entirely outside the sound.
     """
     end = span.start + span.seconds
     if span.start >= sound.seconds or end <= 0:
         raise InbetweenError(
-            f"the clip hears {float(span.start):.4g} to {float(end):.4g} s of the audio, which lasts "
+            f"the clip covers {float(span.start):.4g} to {float(end):.4g} s of the audio, which lasts "
             f"{float(sound.seconds):.4g} s; change start_seconds, or connect the audio of this part."
         )
     warnings = []
     if is_silent(sound, span.start, span.seconds):
-        warnings.append("the audio is silent here, so the mouth is given nothing to follow.")
+        warnings.append("the audio is silent here, so there is nothing for the lips to follow.")
     missing = max(-span.start, Fraction(0)) + max(end - sound.seconds, Fraction(0))
     if missing >= 1 / span.fps:
-        warnings.append(f"the audio is {float(missing):.4g} s shorter than the clip; silence fills up.")
+        warnings.append(f"the audio is {float(missing):.4g} s shorter than the clip; the rest is silent.")
     return tuple(warnings)
 
 
 def _nearest(number: Fraction) -> int:
-    """Halves go up, so that neighbours that meet at one meet."""
+    """Round half up, so that stretches that meet half-way between two samples still meet."""
     return math.floor(number + Fraction(1, 2))
 
 
@@ -163,7 +170,7 @@ def _converted(sound: Sound) -> Tensor:
 
 
 def _gain(mono: Sound) -> float:
-    """The factor that brings a sound to -23 LUFS; 1 for silence."""
+    """The gain that brings a sound to -23 LUFS; 1 for silence."""
     waveform_1T = mono.waveform_CT
     repeats = math.ceil(_GATE_SECONDS * mono.rate / waveform_1T.shape[1])
     loudness = float(torchaudio.functional.loudness(waveform_1T.repeat(1, max(repeats, 1)), mono.rate))

@@ -1,9 +1,9 @@
-"""Which of an audio encoder's features each latent frame of a clip hears: the window rules of the published adapters.
+"""The window rules of the published audio adapters: which audio features each latent frame of a clip uses.
 
-`CentredWindows` are those of FantasyTalking (Fantasy-AMAP/fantasy-talking at commit 8c2d0c9) and StableAvatar
-(Francis-Rings/StableAvatar at 46c0492), `TwoPerFrameWindows` those of EchoMimicV3's preview (antgroup/echomimic_v3 at
-7e89489), `NeighbourWindows` those of its flash. All read the frames of a latent frame off the grid of the clip's span,
-so a rule serves any video model.
+FantasyTalking (Fantasy-AMAP/fantasy-talking at commit 8c2d0c9) and StableAvatar (Francis-Rings/StableAvatar at 46c0492)
+use `CentredWindows`. EchoMimicV3 (antgroup/echomimic_v3 at 7e89489) uses `TwoPerFrameWindows` in its preview version
+and `NeighbourWindows` in its flash version. All rules follow the latent grid of the span, so they work for any video
+model.
 """
 
 from abc import ABC, abstractmethod
@@ -28,10 +28,11 @@ from .timing import (
 
 @dataclass(frozen=True, eq=False)
 class WindowIndices:
-    """The features that each latent frame hears, by number.
+    """The windows of a clip as feature numbers.
 
-    indices_FW: int64 of shape (latent frames, slots), each in range. heard_FW: bool, False for a slot without a
-    feature: the window reaches beyond the sound, or is shorter than others.
+    indices_FW: int64, shape (latent frames, slots); always valid feature numbers.
+    heard_FW: mask, bool, shape (latent frames, slots); False for empty slots, where a window reaches beyond the sound
+        or is shorter than the others.
     """
 
     indices_FW: Tensor
@@ -40,11 +41,13 @@ class WindowIndices:
 
 @dataclass(frozen=True, eq=False)
 class AudioWindows:
-    """The features that each latent frame of a clip hears.
+    """The windows of a clip: the features that each latent frame uses.
 
-    features_FWD: shape (latent frames, slots, channels), with the encoder's layers before the channels where the
-    adapter looks at several. heard_FW: bool, False for slots without sound. delays_FW: of each slot from the middle of
-    its latent frame, in latent frames. positions_F: of each latent frame in the clip, 0 to 1.
+    features_FWD: shape (latent frames, slots, channels). If the adapter uses several layers of the encoder, they form
+        an axis before the channels.
+    heard_FW: mask; False for empty slots.
+    delays_FW: distance of each feature from the middle of its latent frame, in latent frames; positive if later.
+    positions_F: position of each latent frame in the clip, 0 to 1.
     """
 
     features_FWD: Tensor
@@ -59,11 +62,12 @@ class AudioWindows:
 
 @dataclass(frozen=True)
 class Excerpt:
-    """The part of a sound that an audio encoder is given for a clip.
+    """The part of a sound to run through the audio encoder for a clip.
 
-    start: seconds in the sound, below 0 before it. samples: its length at 16 kHz. lead: features that the encoder makes
-    of it before the first one of the clip. frames: the encoder is to make this many features of it, one for each frame;
-    None for its own fifty a second.
+    start: seconds into the sound; negative before it starts.
+    samples: length at 16 kHz.
+    lead: number of features that come before the first feature of the clip.
+    frames: number of features that the encoder must produce, one per frame; None for its usual fifty per second.
     """
 
     start: Fraction
@@ -73,72 +77,71 @@ class Excerpt:
 
 
 class WindowRule(ABC):
-    """How an adapter divides the features of a clip among the clip's latent frames.
+    """How an adapter assigns the features of a clip to its latent frames.
 
-    inside_encoder: features are brought to the rate of the frames inside the encoder, so features that were made
-    without this rule do not serve.
+    inside_encoder: the encoder itself resamples the features to the frame rate, so features that were computed without
+        this rule cannot be used.
     """
 
     inside_encoder: ClassVar[bool] = False
 
     @abstractmethod
     def wanted(self, span: Span) -> int:
-        """How many of the encoder's features belong to a clip."""
+        """The number of encoder features that belong to a clip."""
 
     @abstractmethod
     def excerpt(self, span: Span, sound_seconds: Fraction, context_seconds: Fraction) -> Excerpt:
-        """What the encoder is given for a clip.
+        """The part of a sound to run through the encoder for a clip.
 
         Args:
-            span: of the clip in the sound.
-            sound_seconds: how long the sound is.
-            context_seconds: how much of the sound before and after the clip the encoder listens to as well, as far as
-                there is any.
+            span: the clip's stretch of the sound.
+            sound_seconds: length of the sound.
+            context_seconds: how much sound to add before and after the clip, as far as there is any.
         """
 
     @abstractmethod
     def feature_seconds(self, span: Span) -> tuple[Fraction, Fraction]:
-        """Seconds from one feature in the windows to the next, and seconds that one of them hears."""
+        """Seconds from one feature in the windows to the next, and seconds that one feature covers."""
 
     @abstractmethod
     def indices(self, features: int, span: Span) -> WindowIndices:
-        """The windows of a clip, given how many features there are for it at the rate of the windows."""
+        """The windows of a clip as feature numbers, given its number of features at the rate of the windows."""
 
     def windowed_count(self, span: Span) -> int:
-        """How many features the windows of a clip are cut from."""
+        """The number of features that the windows of a clip are cut from."""
         return self.wanted(span)
 
     def resampled(self, features: Tensor, span: Span) -> Tensor:
-        """The encoder's features of a clip at the rate of the windows; both go feature by feature."""
+        """Resample the encoder's features of a clip to the rate of the windows; features are the first axis."""
         return features
 
     def hear(self, features: Tensor, span: Span) -> AudioWindows:
         """The windows of a clip.
 
         Args:
-            features: of the encoder, from the first one of the clip on; shape (features, channels), or (features,
-                layers, channels). More than are wanted are left out.
-            span: of the clip.
+            features: encoder features, starting with the first one of the clip; shape (features, channels) or
+                (features, layers, channels). Surplus features are ignored.
+            span: the clip's stretch of the sound.
         """
         return self.cut(self.resampled(features[: self.wanted(span)], span), span)
 
     def cut(self, features: Tensor, span: Span) -> AudioWindows:
-        """As `hear`, for features that are at the rate of the windows already; all of them belong to the clip."""
+        """As `hear`, for features that are already at the rate of the windows and all belong to the clip."""
         windows = self.indices(len(features), span)
-        heard = windows.heard_FW.view(*windows.heard_FW.shape, *[1] * (features.ndim - 1))
+        mask = windows.heard_FW.view(*windows.heard_FW.shape, *[1] * (features.ndim - 1))
         count = len(windows.indices_FW)
         return AudioWindows(
-            features[windows.indices_FW] * heard,
+            features[windows.indices_FW] * mask,
             windows.heard_FW,
             self.delays(windows, span),
             torch.arange(count) / (count - 1),
         )
 
     def delays(self, windows: WindowIndices, span: Span) -> Tensor:
-        """How far each feature of a window is from the middle of its latent frame.
+        """The distance of each feature in a window from the middle of its latent frame.
 
         Returns:
-            Latent frames, float32 of shape (latent frames, slots), above 0 for features that come later.
+            In latent frames, positive for later features; float32, shape (latent frames, slots).
         """
         step, length = (float(seconds * ENCODER_RATE) for seconds in self.feature_seconds(span))
         seconds_FW = (windows.indices_FW * step + length / 2) / ENCODER_RATE
@@ -147,118 +150,119 @@ class WindowRule(ABC):
         return (seconds_FW * float(span.fps) - middles_F[:, None]) / span.grid.step
 
     def stretches(self, span: Span) -> list[tuple[float, float]]:
-        """From where to where each latent frame hears, in seconds from frame 0; twice 0 where it hears nothing."""
+        """Start and end of the sound that each latent frame uses, in seconds from frame 0; (0, 0) if it uses none."""
         windows = self.indices(self.windowed_count(span), span)
         step, length = (float(seconds) for seconds in self.feature_seconds(span))
-        heard = [indices_W[heard_W] for indices_W, heard_W in zip(windows.indices_FW, windows.heard_FW, strict=True)]
+        numbers = [indices_W[heard_W] for indices_W, heard_W in zip(windows.indices_FW, windows.heard_FW, strict=True)]
         return [
-            (int(each.min()) * step, int(each.max()) * step + length) if len(each) else (0.0, 0.0) for each in heard
+            (int(each.min()) * step, int(each.max()) * step + length) if len(each) else (0.0, 0.0) for each in numbers
         ]
 
 
 @dataclass(frozen=True)
 class CentredWindows(WindowRule):
-    """Windows around the middle of each latent frame, of the features that lie within the time of the clip.
+    """Windows around the middle of each latent frame, over features within the time of the clip.
 
-    A window has the features of one latent frame's frames, one more, and `spread` on each side. Without their spread,
-    the window of latent frame 0 ends where that of latent frame 1 begins. Features before the sound or after it are
-    missing; the slots of those that are there come first.
+    A window has the features of one latent frame, plus one, plus `spread` on each side. Apart from the spread, the
+    window of latent frame 0 ends where the window of latent frame 1 starts. Slots beyond the first or last feature are
+    empty; they come after the filled slots.
     """
 
     spread: int = 4
 
     def wanted(self, span: Span) -> int:
-        """Features of which the encoder hears nothing after the clip."""
+        """The features that end within the clip."""
         return feature_count(span.encoder_samples)
 
     def excerpt(self, span: Span, sound_seconds: Fraction, context_seconds: Fraction) -> Excerpt:
-        """Begins a whole number of features before the clip."""
+        """An excerpt that starts a whole number of features before the clip."""
         context = _whole_features(context_seconds)
         lead = min(context, max(_whole_features(span.start), 0))
         start = span.start - Fraction(lead * FEATURE_STEP, ENCODER_RATE)
         own = lead * FEATURE_STEP + max(span.encoder_samples, samples_for(self.wanted(span)))
-        there = int((sound_seconds - start) * ENCODER_RATE)
-        return Excerpt(start, max(own, min(own + context * FEATURE_STEP, there)), lead)
+        available = int((sound_seconds - start) * ENCODER_RATE)
+        return Excerpt(start, max(own, min(own + context * FEATURE_STEP, available)), lead)
 
     def feature_seconds(self, span: Span) -> tuple[Fraction, Fraction]:
-        """Those of the encoder."""
+        """The encoder's own step and length."""
         return Fraction(FEATURE_STEP, ENCODER_RATE), Fraction(FEATURE_SPAN, ENCODER_RATE)
 
     def indices(self, features: int, span: Span) -> WindowIndices:
-        """Windows of 2 * half + 1 + 2 * spread slots, half being the whole features of half a latent frame's time."""
+        """Windows of 2 * half + 1 + 2 * spread slots, where `half` is half a latent frame in whole features."""
         per_frame = features / span.frame_count
         half = int(per_frame * span.grid.step / 2)
         later = [span.grid.frames_of(latent_frame) for latent_frame in range(1, span.latent_frames)]
         centres = [int((per_frame * frames.start + per_frame * frames.stop) / 2) - 1 for frames in later]
         firsts = torch.tensor([centres[0] - 3 * half, *(centre - half for centre in centres)]) - self.spread
-        wanted_FW = firsts[:, None] + torch.arange(2 * (half + self.spread) + 1)
-        inside_FW = (wanted_FW >= 0) & (wanted_FW < features)
-        heard_first = torch.argsort(~inside_FW, dim=1, stable=True)
-        return WindowIndices(wanted_FW.gather(1, heard_first).clamp(0, features - 1), inside_FW.gather(1, heard_first))
+        indices_FW = firsts[:, None] + torch.arange(2 * (half + self.spread) + 1)
+        inside_FW = (indices_FW >= 0) & (indices_FW < features)
+        filled_first = torch.argsort(~inside_FW, dim=1, stable=True)
+        indices_FW = indices_FW.gather(1, filled_first).clamp(0, features - 1)
+        return WindowIndices(indices_FW, inside_FW.gather(1, filled_first))
 
 
 @dataclass(frozen=True)
 class TwoPerFrameWindows(CentredWindows):
-    """Centred windows of exactly two features for each frame, whatever the frames last."""
+    """Centred windows over features that are resampled to exactly two per frame, whatever the frame rate."""
 
     def wanted(self, span: Span) -> int:
-        """Features that begin in the clip; the last of them may hear a little of what comes after it."""
+        """The features that start within the clip; the last one may reach a little beyond it."""
         return -(-span.encoder_samples // FEATURE_STEP)
 
     def windowed_count(self, span: Span) -> int:
-        """Two for each frame."""
+        """Two features per frame."""
         return 2 * span.frame_count
 
     def feature_seconds(self, span: Span) -> tuple[Fraction, Fraction]:
-        """Half a frame, and what the encoder hears."""
+        """Half a frame, and the encoder's own length."""
         return 1 / span.fps / 2, Fraction(FEATURE_SPAN, ENCODER_RATE)
 
     def resampled(self, features: Tensor, span: Span) -> Tensor:
-        """Mixtures of neighbouring features, by time."""
+        """Interpolate between neighbouring features, by time."""
         times = torch.arange(2 * span.frame_count) * (FEATURES_PER_SECOND / (2 * float(span.fps)))
         return at_times(features, times)
 
 
 @dataclass(frozen=True)
 class NeighbourWindows(WindowRule):
-    """One feature for each frame: a latent frame hears those of its own frames, and of `spread` frames on each side.
+    """Windows over one feature per frame: those of the frames in a latent frame, and of `spread` frames on each side.
 
-    With Wan's grid latent frame 0 hears frames -2 to 2 in 5 of 8 slots, latent frame t frames 4t - 5 to 4t + 2. At the
-    ends of the clip the first or the last feature stands in for those beyond.
+    On Wan's grid, latent frame 0 uses frames -2 to 2 in 5 of its 8 slots, and latent frame t uses frames 4t - 5 to
+    4t + 2. Beyond the ends of the clip, the first or last feature is repeated.
     """
 
     spread: int = 2
     inside_encoder: ClassVar[bool] = True
 
     def slots(self, frames: int) -> int:
-        """How many features a latent frame of so many frames hears."""
+        """The number of features that a latent frame with this number of frames uses."""
         return frames + 2 * self.spread
 
     def wanted(self, span: Span) -> int:
-        """One for each frame."""
+        """One feature per frame."""
         return span.frame_count
 
     def excerpt(self, span: Span, sound_seconds: Fraction, context_seconds: Fraction) -> Excerpt:
-        """Begins and ends a whole number of frames before and after the clip."""
+        """An excerpt that starts and ends a whole number of frames before and after the clip."""
         after = sound_seconds - span.start - span.seconds
-        lead, trail = (max(int(min(context_seconds, there) * span.fps), 0) for there in (span.start, after))
+        lead, trail = (max(int(min(context_seconds, available) * span.fps), 0) for available in (span.start, after))
         longer = replace(span, start=span.start - lead / span.fps, frame_count=lead + span.frame_count + trail)
         return Excerpt(longer.start, longer.encoder_samples, lead, longer.frame_count)
 
     def feature_seconds(self, span: Span) -> tuple[Fraction, Fraction]:
-        """A frame, and a frame."""
+        """The step and the length are one frame each."""
         return 1 / span.fps, 1 / span.fps
 
     def indices(self, features: int, span: Span) -> WindowIndices:
-        """Windows of as many slots as a later latent frame needs."""
+        """Windows with the slots of a later latent frame; latent frame 0 leaves some of them empty."""
         first, later = (self.slots(frames) for frames in (span.grid.first, span.grid.step))
-        begins = torch.tensor([span.grid.frames_of(latent_frame).start for latent_frame in range(span.latent_frames)])
-        wanted_FW = begins[:, None] - self.spread + torch.arange(later)
-        heard_FW = torch.ones_like(wanted_FW, dtype=torch.bool)
+        starts = torch.tensor([span.grid.frames_of(latent_frame).start for latent_frame in range(span.latent_frames)])
+        indices_FW = starts[:, None] - self.spread + torch.arange(later)
+        heard_FW = torch.ones_like(indices_FW, dtype=torch.bool)
         heard_FW[0, first:] = False
-        return WindowIndices(wanted_FW.clamp(0, features - 1), heard_FW)
+        return WindowIndices(indices_FW.clamp(0, features - 1), heard_FW)
 
 
 def _whole_features(seconds: Fraction) -> int:
-    """Whole features in a time."""
+    """The number of whole features in a stretch of time."""
     return int(seconds * FEATURES_PER_SECOND)

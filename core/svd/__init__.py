@@ -1,1 +1,1 @@
-"""What SVD is given for Generative Inbetweening."""
+"""What Generative Inbetweening changes in SVD."""

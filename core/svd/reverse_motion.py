@@ -1,4 +1,4 @@
-"""What fine-tuning for backward motion changed in an SVD: Generative Inbetweening, arXiv 2408.15239, section 3.2."""
+"""The weights that make SVD generate reversed motion: Generative Inbetweening, arXiv 2408.15239, section 3.2."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,9 +8,10 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class LayerChange:
-    """What is added to the weights of one attention layer, each of shape (channels, channels).
+    """The changes to one attention layer, to be added to its weights; shape (channels, channels) each.
 
-    to_v: to those that make values. to_out: to those of the output. Both are zero at rest.
+    to_v: change of the value projection.
+    to_out: change of the output projection.
     """
 
     to_v: Tensor
@@ -19,9 +20,10 @@ class LayerChange:
 
 @dataclass(frozen=True, eq=False)
 class ReverseMotion:
-    """Changes of the temporal self-attention layers of an SVD, for the direction from the last frame to the first.
+    """Changes to the temporal self-attention layers of SVD, for the direction from the last frame to the first.
 
-    name: how reports call it. changes: by the host's name of the layer, without a prefix.
+    name: name for reports.
+    changes: by the host's name of the layer, without a prefix.
     """
 
     name: str

@@ -1,1 +1,1 @@
-"""Frame counts and rates, moments, easing, and how video models pack frames."""
+"""Frame counts and rates, moments, easing, and the latent grids of video models."""

@@ -1,6 +1,6 @@
-"""How motion speeds up and slows down, and drawings held for several frames: moments moved on the time line.
+"""Easing, and holding drawings for several frames: both shift moments on the timeline.
 
-Moments and source frames are as in `core.timing`. Neither easing nor holding changes the number of frames.
+Moments and source frames are those of `moments.py`. Neither easing nor holding changes the number of frames.
 """
 
 from bisect import bisect_right
@@ -27,7 +27,8 @@ def parse_bezier(text: str) -> Bezier:
     """Read "x1, y1, x2, y2", the two inner points of a curve from (0, 0) to (1, 1).
 
     Raises:
-        InbetweenError: not four numbers, or one outside 0..1: the curve would leave the gap between two frames.
+        InbetweenError: the text is not four numbers, or one of them is outside 0..1, so that the curve could leave the
+            gap between two frames.
     """
     how = "write four numbers from 0 to 1: x1, y1, x2, y2, such as 0.42, 0, 0.58, 1"
     try:
@@ -38,52 +39,52 @@ def parse_bezier(text: str) -> Bezier:
         raise InbetweenError(f"curve has {len(numbers)} numbers; {how}.")
     for name, number in zip(("x1", "y1", "x2", "y2"), numbers, strict=True):
         if not 0 <= number <= 1:
-            raise InbetweenError(f"curve: {name} is {number:g}, which leads to times outside 0..1; {how}.")
+            raise InbetweenError(f"curve: {name} is {number:g}, which gives times outside 0..1; {how}.")
     return numbers[0], numbers[1], numbers[2], numbers[3]
 
 
 def ease(time: Fraction, curve: Bezier) -> Fraction:
-    """How much of the way is done at a time; both 0..1. Exact at 0 and 1 and on a straight curve; never decreases."""
+    """How far the motion has come at a time, both 0..1. Exact at 0, at 1 and on a straight curve; never decreases."""
     x1, y1, x2, y2 = curve
     if time in (0, 1) or (x1, x2) == (y1, y2):
         return time
     low, high = 0.0, 1.0
-    for _ in range(50):  # halving finds the one parameter whose x is the time, also where the curve is vertical
+    for _ in range(50):  # bisection finds the parameter whose x is the time, even where the curve is vertical
         middle = (low + high) / 2
         low, high = (middle, high) if _along(middle, x1, x2) < time else (low, middle)
     return Fraction(_along(high, y1, y2)).limit_denominator(10**9)
 
 
-def eased(
+def apply_easing(
     moments: Sequence[Fraction], source_frames: Sequence[int], curve: Bezier, over: EaseOver = "each gap"
 ) -> list[Fraction]:
-    """Move moments along a curve.
+    """Shift moments along an easing curve.
 
     Args:
-        moments: on the time line of the sources.
-        source_frames: where each source stands, ascending.
+        moments: moments on the timeline of the sources.
+        source_frames: the frame number of each source, ascending.
         curve: from `CURVES` or `parse_bezier`.
-        over: "each gap" starts the curve anew at every source, so that sources stay at their frames (slow in and slow
-            out of each drawing); "whole length" runs it once from the first to the last (a speed ramp).
+        over: "each gap" restarts the curve at every source, so that sources keep their frames (slow in and slow out of
+            each drawing); "whole length" runs it once from the first to the last source (a speed ramp).
 
     Returns:
-        As many moments; those outside the sources unchanged.
+        The same number of moments; those before the first and after the last source are unchanged.
     """
     stops = source_frames if over == "each gap" else (source_frames[0], source_frames[-1])
-    moved = []
+    eased = []
     for moment in moments:
         gap = bisect_right(stops, moment) - 1
         if 0 <= gap < len(stops) - 1:
             length = stops[gap + 1] - stops[gap]
             moment = stops[gap] + ease((moment - stops[gap]) / length, curve) * length
-        moved.append(moment)
-    return moved
+        eased.append(moment)
+    return eased
 
 
-def held(moments: Sequence[Fraction], source_frames: Collection[int], frames: int) -> list[Fraction]:
-    """Show each picture for several frames: 2 is an animator's "on twos".
+def apply_hold(moments: Sequence[Fraction], source_frames: Collection[int], frames: int) -> list[Fraction]:
+    """Show each picture for several frames; 2 is what animators call "on twos".
 
-    Counting starts anew at every frame that shows a source itself, so that sources stay at their frames.
+    Counting restarts at every frame that shows a source, so that sources keep their frames.
 
     Raises:
         InbetweenError: frames below 1.

@@ -1,11 +1,14 @@
-"""How a video model's autoencoder packs frames into latent frames, as a value: one more model is one more value."""
+"""The latent grid: how the autoencoder of a video model packs frames into latent frames.
+
+A grid is a plain value, so supporting another model means adding another value.
+"""
 
 import re
 from dataclasses import dataclass
 
 from ..errors import InbetweenError
 
-ANY = "any"  # the rule of a model that makes every number of frames
+ANY = "any"  # the rule of a model that can generate any number of frames
 _WRITTEN = re.compile(r"([1-9][0-9]?)n\+([1-9][0-9]?)")
 
 
@@ -13,8 +16,10 @@ _WRITTEN = re.compile(r"([1-9][0-9]?)n\+([1-9][0-9]?)")
 class LatentGrid:
     """Which frames share a latent frame.
 
-    first: frames in latent frame 0. step: frames in every later one. Wan has 1 and 4, LTX-Video 1 and 8; 1 and 1 is a
-    model without such packing, which makes every number of frames.
+    first: frames in latent frame 0.
+    step: frames in every later latent frame.
+
+    Wan has 1 and 4, LTX-Video has 1 and 8. A model with 1 and 1 does not pack frames, so it can generate any number.
 
     Raises:
         InbetweenError: first or step is below 1, or first is above step.
@@ -29,10 +34,10 @@ class LatentGrid:
 
     @classmethod
     def of_rule(cls, rule: str) -> "LatentGrid":
-        """The grid of a written rule: "any", or such as "4n+1".
+        """The grid for a rule: "any", or a rule such as "4n+1".
 
         Raises:
-            InbetweenError: the rule is written otherwise.
+            InbetweenError: the rule cannot be read.
         """
         if rule == ANY:
             return cls(1, 1)
@@ -44,28 +49,28 @@ class LatentGrid:
 
     @property
     def rule(self) -> str:
-        """The grid as it is written: the frame counts a model can make."""
+        """The rule of this grid, such as "4n+1": the frame counts that fill whole latent frames."""
         return ANY if self == LatentGrid(1, 1) else f"{self.step}n+{self.first}"
 
     def fits(self, frame_count: int) -> bool:
-        """Whether whole latent frames hold exactly `frame_count` frames."""
+        """Whether `frame_count` frames fill whole latent frames."""
         return frame_count >= self.first and (frame_count - self.first) % self.step == 0
 
     def neighbours(self, frame_count: int) -> tuple[int, int]:
-        """The largest count that fits and is not above, and the smallest not below; both at least `first`."""
+        """The nearest counts that fit, at or below and at or above `frame_count`; both at least `first`."""
         beyond = max(frame_count - self.first, 0)
         return self.frames(beyond // self.step + 1), self.frames(-(-beyond // self.step) + 1)
 
     def frames(self, latent_frames: int) -> int:
-        """How many frames are in so many latent frames, at least 1."""
+        """The number of frames in `latent_frames` latent frames, of which there is at least 1."""
         return self.first + (latent_frames - 1) * self.step
 
     def latent_frames(self, frame_count: int) -> int:
-        """How many latent frames hold so many frames; the last may not be full."""
+        """The number of latent frames that `frame_count` frames need; the last may not be full."""
         return 1 + max(0, -(-(frame_count - self.first) // self.step))
 
     def place_of(self, frame: int) -> tuple[int, int]:
-        """The latent frame that holds a frame, and which of its frames it is, both from 0."""
+        """The latent frame that contains a frame, and the frame's place in it, both counted from 0."""
         if frame < self.first:
             return 0, frame
         latent_frame, slot = divmod(frame - self.first, self.step)

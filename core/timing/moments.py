@@ -1,6 +1,6 @@
-"""Which moments a new frame sequence shows, in units of the frames it is made from.
+"""The moments that the frames of a new sequence show, measured in source frames.
 
-Moments are exact fractions: moment 2 is source frame 2, moment 5/2 lies half-way to frame 3.
+Moments are exact fractions: moment 2 is source frame 2, and moment 5/2 is half-way between frames 2 and 3.
 """
 
 from bisect import bisect_right
@@ -14,9 +14,9 @@ from .frame_counts import MOST_FRAMES, exact
 
 @dataclass(frozen=True)
 class Instant:
-    """One frame to be shown: source image `source` itself (time 0), or `time` of the way to the one after it.
+    """What one frame shows: source image `source` itself (time 0), or a point on the way to the next source.
 
-    time: 0 <= time < 1, in units of the gap between the two images.
+    time: 0 <= time < 1, as a fraction of the gap between the two sources.
     """
 
     source: int
@@ -27,7 +27,7 @@ def moments_by_multiplier(length: int, multiplier: int) -> list[Fraction]:
     """`multiplier` steps for each gap: (length - 1) * multiplier + 1 moments, both ends included.
 
     Raises:
-        InbetweenError: multiplier below 1, or more than 100,000 frames.
+        InbetweenError: the multiplier is below 1, or the result would have more than 100,000 frames.
     """
     if multiplier < 1:
         raise InbetweenError(f"multiplier is {multiplier}; give 1 or more.")
@@ -35,10 +35,10 @@ def moments_by_multiplier(length: int, multiplier: int) -> list[Fraction]:
 
 
 def moments_by_count(length: int, frame_count: int) -> list[Fraction]:
-    """Exactly `frame_count` moments, evenly spread, both ends included.
+    """Exactly `frame_count` moments, evenly spaced, both ends included.
 
     Raises:
-        InbetweenError: frame_count below 2 or above 100,000.
+        InbetweenError: frame_count is below 2 or above 100,000.
     """
     if frame_count < 2:
         raise InbetweenError(f"frame_count is {frame_count}; give 2 or more.")
@@ -46,27 +46,28 @@ def moments_by_count(length: int, frame_count: int) -> list[Fraction]:
 
 
 def moments_by_rate(length: int, source_fps: float, target_fps: float) -> list[Fraction]:
-    """The moments at which a clip of another frame rate has its frames: floor((length - 1) * target / source) + 1.
+    """The moments of a clip converted to another frame rate: floor((length - 1) * target / source) + 1 of them.
 
-    The first is the first source frame; the last is the latest one not after the last source frame.
+    They start at the first source frame and never go beyond the last.
 
     Raises:
-        InbetweenError: a rate is not above 0, or more than 100,000 frames.
+        InbetweenError: a rate is not above 0, or the result would have more than 100,000 frames.
     """
     step = exact(source_fps, "source_fps") / exact(target_fps, "target_fps")
     return _moments(int((length - 1) / step) + 1, step)
 
 
 def moments_by_times(length: int, text: str) -> list[Fraction]:
-    """The sources and, within each gap between two, the times written down: an animator's timing chart.
+    """The sources, and between them the times that a text lists: an animator's timing chart.
 
     Args:
-        length: number of sources, which stand at 0, 1, 2, ...
-        text: times between 0 and 1, such as "0.5, 0.75" or "1/2 3/4", the same for every gap; or one list for each
-            gap, separated by ";", where an empty list leaves a gap without a frame.
+        length: number of sources, which are at 0, 1, 2, ...
+        text: times between 0 and 1, such as "0.5, 0.75" or "1/2 3/4", for every gap; or one list for each gap,
+            separated by ";". An empty list adds no frame to its gap.
 
     Raises:
-        InbetweenError: not a number, not between 0 and 1, not ascending, or another number of lists than gaps.
+        InbetweenError: a time is not a number, not between 0 and 1, or not ascending; the number of lists does not
+            match; or the result would have more than 100,000 frames.
     """
     lists = [_times(part) for part in text.split(";")]
     if len(lists) not in (1, length - 1):
@@ -79,19 +80,19 @@ def moments_by_times(length: int, text: str) -> list[Fraction]:
     for source, times in enumerate(gaps):
         moments += [source + time for time in times] + [Fraction(source + 1)]
     if len(moments) > MOST_FRAMES:
-        raise InbetweenError(f"the result would have {len(moments)} frames; at most {MOST_FRAMES} can be made.")
+        raise InbetweenError(f"the result would have {len(moments)} frames; at most {MOST_FRAMES} are possible.")
     return moments
 
 
 def locate(moments: Sequence[Fraction], source_frames: Sequence[int]) -> list[Instant]:
-    """Find for each moment the two sources it lies between.
+    """Find the two sources around each moment.
 
     Args:
-        moments: on the time line of the sources.
-        source_frames: where each source stands, ascending.
+        moments: moments on the timeline of the sources.
+        source_frames: the frame number of each source, ascending.
 
     Returns:
-        One Instant for each moment; before the first and after the last source that source is held.
+        One Instant for each moment. Moments before the first or after the last source show that source.
     """
     last = len(source_frames) - 1
     instants = []
@@ -113,14 +114,16 @@ def _times(text: str) -> list[Fraction]:
         except (ValueError, ZeroDivisionError):
             raise InbetweenError(f'times: cannot read "{word[:20]}"; write 0.25, 0.5, 0.75 or 1/4 1/2 3/4.') from None
         if not 0 < time < 1:
-            raise InbetweenError(f"times: {word[:20]} is not between 0 and 1, the frames on either side of a gap.")
+            raise InbetweenError(f"times: {word[:20]} is not between 0 and 1, the two ends of a gap.")
         if times and time <= times[-1]:
-            raise InbetweenError(f"times: {word[:20]} does not come after {float(times[-1]):g}; write them ascending.")
+            raise InbetweenError(
+                f"times: {word[:20]} does not come after {float(times[-1]):g}; write them in ascending order."
+            )
         times.append(time)
     return times
 
 
 def _moments(count: int, step: Fraction) -> list[Fraction]:
     if count > MOST_FRAMES:
-        raise InbetweenError(f"the result would have {count} frames; at most {MOST_FRAMES} can be made.")
+        raise InbetweenError(f"the result would have {count} frames; at most {MOST_FRAMES} are possible.")
     return [number * step for number in range(count)]

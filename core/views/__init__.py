@@ -1,1 +1,1 @@
-"""Pictures and reports for an artist to look at."""
+"""Pictures and reports for artists to look at."""

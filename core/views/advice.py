@@ -1,8 +1,8 @@
-"""Which engine fits a set of keyframes, and how long: from the motion between each two of them.
+"""Advice on which engine fits a set of keyframes, and how many frames, from the motion between neighbouring keyframes.
 
-What decides is how much of the difference is left when one picture is followed to the other by optical flow. On pairs
-of real frames 2 to 96 apart it foretold how near the weight-free engine comes to the true frame between: its rank
-correlation with PSNR is -0.92, that of the length of the motion alone -0.80 (`benchmarks/advice.py`).
+The advice depends on the residual: the difference that remains between two pictures after optical flow. On pairs of
+real frames 2 to 96 apart, it predicts how close the engine without a model comes to the true frame half-way: its rank
+correlation with PSNR is -0.92, against -0.80 for the length of the motion alone (`benchmarks/advice.py`).
 """
 
 from collections.abc import Sequence
@@ -20,19 +20,19 @@ from ..progress import ProgressCallback, no_progress
 from ..reports import report_text
 from ..wan.layout import LONGEST_TRAINED, WAN
 
-MEASURED_SIDE = 640  # longer side at which pictures are compared
-FOLLOWED, DOUBTFUL = 0.014, 0.02  # residuals; up to these, half of the pairs reached 32 dB, and 25 dB
-UNMATCHED = 0.6  # share of the picture that is not found again, from which on there is hardly one scene
-ORDINARY_STEP = 0.005  # of the diagonal from frame to frame: 0.2% to 3% were seen in real clips
+MEASURED_SIDE = 640  # longer side, in pixels, at which pictures are compared
+FOLLOWED, DOUBTFUL = 0.014, 0.02  # residuals up to which half of the measured pairs reached 32 dB and 25 dB
+UNMATCHED = 0.6  # share of unmatched pixels above which two pictures hardly show the same scene
+NATURAL_STEP = 0.005  # motion from frame to frame, as a share of the diagonal; real clips have 0.2% to 3%
 STILL = 0.5  # pixels
-MOVING = 0.95  # quantile of the motion that is told: a few wrong vectors say nothing
+MOTION_QUANTILE = 0.95  # of the motion that is reported; a few wrong vectors must not count
 SVD_FRAMES = 25
-# GPU memory for Wan 1.3B, SVD with one direction at a time, Wan 14B in 8 bits, and in 16 with the rest in main memory
+# GPU memory for: Wan 1.3B, SVD with one direction at a time, Wan 14B in 8 bits, Wan 14B in 16 bits (partly offloaded)
 GIB_SMALL, GIB_DUAL, GIB_EIGHT_BITS, GIB_LARGE = 8, 9, 12, 16
 
 
 class Graph(str, Enum):
-    """The shipped graphs that the advice sends people to, by their file names in workflows/."""
+    """The shipped graphs that the advice recommends, by their file names in workflows/."""
 
     FLOW = "quickstart"
     PERVFI = "pervfi_interpolate"
@@ -49,12 +49,14 @@ class Graph(str, Enum):
 
 @dataclass(frozen=True)
 class KeyframeGap:
-    """Two neighbouring keyframes and what lies between them.
+    """Measurements of the gap between two neighbouring keyframes.
 
-    first, last: their frames. motion: 0.95 quantile of the motion from one to the other, in pixels.
-    step: the same from frame to frame as a share of the diagonal.
-    residual: mean difference that is left when the motion is followed, 0 to 1.
-    unmatched: share of the picture whose motion there and back does not meet.
+    first, last: frame numbers of the keyframes.
+    motion: motion from one to the other, in pixels; 95% of the picture moves no farther.
+    step: the same motion per frame, as a share of the diagonal.
+    residual: mean difference that remains after following the motion, 0 to 1.
+    unmatched: share of the picture whose motion forward and back does not return to its start.
+    is_cut: the pictures have nothing in common.
     """
 
     first: int
@@ -72,42 +74,40 @@ class KeyframeGap:
 
     @property
     def must_be_invented(self) -> bool:
-        """Whether it explains too little to be used at all."""
+        """Whether optical flow explains too little to be of use."""
         return self.residual >= DOUBTFUL or self.is_cut
 
     @property
-    def ordinary_frames(self) -> int:
-        """The frames, both ends included, at which the motion has an ordinary pace."""
-        return max(2, round(self.step * (self.last - self.first) / ORDINARY_STEP) + 1)
+    def natural_frames(self) -> int:
+        """The number of frames, both ends included, at which the motion has a natural pace."""
+        return max(2, round(self.step * (self.last - self.first) / NATURAL_STEP) + 1)
 
     def line(self) -> str:
         """What was measured, and what it means."""
-        where = f"Frames {self.first} to {self.last}: {self.residual:.3f} of the range is left when motion is followed"
+        where = f"Frames {self.first} to {self.last}: motion leaves a difference of {self.residual:.3f}"
         if self.must_be_invented:
             why = (
-                "they are of different scenes"
-                if self.is_cut
-                else f"{self.unmatched:.0%} of the picture is not found again"
+                "the two show different scenes" if self.is_cut else f"{self.unmatched:.0%} of the picture has no match"
             )
-            return f"{where}, and {why}: what lies between must be invented."
+            return f"{where}, and {why}: the in-betweens must be invented."
         if self.motion < STILL:
             return f"{where}: nothing moves."
         pace = (
-            f"{self.motion:.0f} px of motion, {self.motion / (self.last - self.first):.1f} px a frame; "
-            f"{self.ordinary_frames} frames are an ordinary pace"
+            f"{self.motion:.0f} px of motion, {self.motion / (self.last - self.first):.1f} px per frame; "
+            f"{self.natural_frames} frames are a natural pace"
         )
         return f"{where}: it can be followed{'' if self.can_be_followed else ' in most places'}. {pace}."
 
 
 def measure_gaps(keyframes: KeyframeSet, on_gap: ProgressCallback = no_progress) -> tuple[KeyframeGap, ...]:
-    """Measure what lies between each two neighbouring keyframes.
+    """Measure the gap between each pair of neighbouring keyframes.
 
     Args:
-        keyframes: of 16 pixels a side or more.
-        on_gap: called with 1 after each; may raise to stop the work.
+        keyframes: at least 16 pixels a side.
+        on_gap: called with 1 after each gap; may raise to stop the work.
 
     Raises:
-        InbetweenError: the pictures are too small for motion to be found.
+        InbetweenError: the pictures are too small for optical flow.
     """
     gaps = []
     for first, last in pairwise(keyframes.keyframes):
@@ -122,7 +122,7 @@ def _gap(first: Keyframe, last: Keyframe) -> KeyframeGap:
     consistency = Consistency.of(first_13HW, last_13HW, forward_2HW[None], backward_2HW[None])
     height, width = first_13HW.shape[2:]
     lengths_N = flow_length(forward_2HW).flatten()
-    moved = float(lengths_N.sort().values[int(MOVING * (len(lengths_N) - 1))])
+    moved = float(lengths_N.sort().values[int(MOTION_QUANTILE * (len(lengths_N) - 1))])
     return KeyframeGap(
         first.frame,
         last.frame,
@@ -139,22 +139,22 @@ def _small(image_HWC: Tensor) -> Tensor:
     height, width = image_HWC.shape[:2]
     scale = shrink_scale(height, width, MEASURED_SIDE)
     if scale < 1:
-        # Sides are rounded down, as they were for the measurements behind the thresholds.
+        # Round the sides down, as in the measurements that gave the thresholds.
         image_1HWC = resized(image_1HWC, max(1, int(height * scale)), max(1, int(width * scale)), "area")
     return image_1HWC.movedim(3, 1)
 
 
 def advise(gaps: Sequence[KeyframeGap], frame_count: int, has_sound: bool, gpu_gib: float) -> str:
-    """Which engine and which length fit.
+    """Say which engine and which length fit.
 
     Args:
         gaps: from `measure_gaps`.
-        frame_count: of the whole clip.
-        has_sound: lips or motion are to follow a sound.
-        gpu_gib: memory of the GPU in GiB; 0 without one.
+        frame_count: length of the whole clip.
+        has_sound: lips or motion should follow a sound.
+        gpu_gib: GPU memory in GiB; 0 without a GPU.
 
     Returns:
-        The advice, then a line for each gap, then what deserves attention.
+        The advice, then one line per gap, then warnings.
     """
     hardest = max(gaps, key=lambda gap: (gap.is_cut, gap.residual))
     if has_sound:
@@ -164,48 +164,52 @@ def advise(gaps: Sequence[KeyframeGap], frame_count: int, has_sound: bool, gpu_g
     else:
         advice, warnings = _generative(gpu_gib, _by_prompt(gpu_gib, hardest), frame_count)
         if sum(gap.must_be_invented for gap in gaps) < len(gaps):
-            warnings.append("the other gaps could be followed without a model.")
+            warnings.append("the other gaps can be interpolated without a model.")
     return report_text([advice, *(gap.line() for gap in gaps)], warnings)
 
 
 def _following(hardest: KeyframeGap) -> str:
     if hardest.can_be_followed:
-        return f"Take the engine without a model (graph {Graph.FLOW}), or PerVFI for sharper detail ({Graph.PERVFI})."
+        return (
+            f"Use the engine without a model (graph {Graph.FLOW}), or PerVFI for sharper detail (graph {Graph.PERVFI})."
+        )
     return (
-        f"Take PerVFI (graph {Graph.PERVFI}), or put one more keyframe between "
-        f"frames {hardest.first} and {hardest.last} and stay without a model ({Graph.FLOW})."
+        f"Use PerVFI (graph {Graph.PERVFI}), or add a keyframe between frames {hardest.first} and {hardest.last} and "
+        f"use the engine without a model (graph {Graph.FLOW})."
     )
 
 
 def _by_prompt(gpu_gib: float, hardest: KeyframeGap) -> str:
     if gpu_gib >= GIB_LARGE:
-        best = f"Take SemFi with a prompt (graph {Graph.SEMFI})"
+        best = f"Use SemFi with a prompt (graph {Graph.SEMFI})"
     elif gpu_gib >= GIB_SMALL:
-        best = f"Take Wan2.1-Fun 1.3B with a prompt (graph {Graph.WAN_FUN})"
+        best = f"Use Wan2.1-Fun 1.3B with a prompt (graph {Graph.WAN_FUN})"
         if gpu_gib >= GIB_EIGHT_BITS:
-            best += f", or SemFi in 8 bits ({Graph.SEMFI_EIGHT_BITS})"
+            best += f", or SemFi in 8 bits (graph {Graph.SEMFI_EIGHT_BITS})"
     else:
-        return f"Take Wan2.1-Fun 1.3B with a prompt, small and in few frames (graph {Graph.WAN_FUN})."
+        return f"Use Wan2.1-Fun 1.3B with a prompt, at a small size and with few frames (graph {Graph.WAN_FUN})."
     if hardest.is_cut or hardest.unmatched > UNMATCHED or gpu_gib < GIB_DUAL:
         return f"{best}."
-    return f"{best}; without a prompt, {SVD_FRAMES} frames a gap, Generative Inbetweening ({Graph.SVD})."
+    return (
+        f"{best}; without a prompt, use Generative Inbetweening with {SVD_FRAMES} frames per gap (graph {Graph.SVD})."
+    )
 
 
 def _with_sound(gpu_gib: float) -> str:
     if gpu_gib >= GIB_LARGE:
-        return f"Take Wan2.1 with an audio adapter (graph {Graph.SOUND}, or {Graph.SOUND_LARGE} on the 14B model)."
-    return f"Take EchoMimicV3, an audio adapter on the 1.3B model (graph {Graph.SOUND})."
+        return f"Use Wan2.1 with an audio adapter (graph {Graph.SOUND}, or {Graph.SOUND_LARGE} for the 14B model)."
+    return f"Use EchoMimicV3, an audio adapter for the 1.3B model (graph {Graph.SOUND})."
 
 
 def _generative(gpu_gib: float, advice: str, frame_count: int) -> tuple[str, list[str]]:
     warnings = []
     if not gpu_gib:
-        warnings.append("there is no GPU here, and this takes hours without one.")
+        warnings.append("there is no GPU here, and without one this takes hours.")
     if frame_count > LONGEST_TRAINED:
         warnings.append(
-            f"{frame_count} frames are more than Wan makes at once, {LONGEST_TRAINED}: "
+            f"{frame_count} frames are more than the {LONGEST_TRAINED} that Wan was trained for: "
             f"use Segments (graph {Graph.WAN_LONG})."
         )
     elif frame_count not in (near := WAN.neighbours(frame_count)):
-        warnings.append(f"Wan makes {WAN.rule} frames: {' or '.join(map(str, near))} instead of {frame_count}.")
+        warnings.append(f"Wan needs {WAN.rule} frames: use {' or '.join(map(str, near))} instead of {frame_count}.")
     return advice, warnings

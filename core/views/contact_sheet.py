@@ -1,4 +1,4 @@
-"""Frames in a grid, each with its number, keyframes framed: a clip that can be judged at one look."""
+"""The contact sheet: numbered frames of a clip in a grid, with keyframes outlined."""
 
 import math
 from collections.abc import Collection
@@ -16,25 +16,25 @@ from ..pictures.resize import resized
 BACKGROUND = (28, 28, 31)
 TEXT = (217, 217, 217)
 KEYFRAME = (255, 184, 38)
-GAP = 6  # pixels around every picture
-CAPTION = 20  # pixels below every picture
+GAP = 6  # pixels around each picture
+CAPTION = 20  # pixels below each picture
 
 
 def choose_frames(frame_count: int, most: int, always: Collection[int] = ()) -> list[int]:
-    """At most `most` frame numbers, ascending: first, last and those of `always` before all others, the rest even.
+    """Choose at most `most` frame numbers, ascending: the first, the last and `always` first, then others, evenly.
 
     Args:
         frame_count: length of the clip.
         most: 2 or more.
-        always: frame numbers in 0..frame_count - 1 to show if there is room; evenly thinned out if there is not.
+        always: frame numbers in 0..frame_count - 1 to include; thinned out evenly if there are too many.
     """
     if frame_count <= most:
         return list(range(frame_count))
-    wanted = sorted({0, frame_count - 1, *always})
-    if len(wanted) > most:
-        return [wanted[number] for number in _evenly(len(wanted), most)]
-    others = [frame for frame in range(frame_count) if frame not in set(wanted)]
-    return sorted([*wanted, *(others[number] for number in _evenly(len(others), most - len(wanted)))])
+    preferred = sorted({0, frame_count - 1, *always})
+    if len(preferred) > most:
+        return [preferred[number] for number in _evenly(len(preferred), most)]
+    others = [frame for frame in range(frame_count) if frame not in set(preferred)]
+    return sorted([*preferred, *(others[number] for number in _evenly(len(others), most - len(preferred)))])
 
 
 def contact_sheet(
@@ -49,15 +49,15 @@ def contact_sheet(
     Args:
         frames_THWC: the clip in [0, 1].
         keyframes: frame numbers to mark.
-        columns: pictures in a row; 0 chooses a grid about as wide as a screen.
+        columns: pictures per row; 0 chooses a grid with about the shape of a screen.
         thumbnail_width: width of a picture in pixels.
-        most_frames: most pictures shown; see `choose_frames`.
+        most_frames: most pictures to show; see `choose_frames`.
 
     Returns:
         One image of shape (1, H, W, 3), float32 in [0, 1], in steps of 1/255.
 
     Raises:
-        InbetweenError: the sheet would be larger than 16384 pixels on a side, or a number is out of its range.
+        InbetweenError: the sheet would be larger than 16384 pixels on a side, or a number is out of range.
     """
     check_frames(frames_THWC, "images")
     check_between(columns, "columns", 0, None)
@@ -91,7 +91,7 @@ def contact_sheet(
 
 
 def _evenly(count: int, chosen: int) -> list[int]:
-    """`chosen` different numbers in 0..count - 1, each in the middle of its share."""
+    """Choose `chosen` different numbers from 0..count - 1, evenly spaced."""
     return [(2 * number + 1) * count // (2 * chosen) for number in range(chosen)]
 
 

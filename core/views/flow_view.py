@@ -1,6 +1,7 @@
-"""Optical flow to look at: its direction and length as colours, and what comes into view as a mask.
+"""Optical flow as pictures: direction and length as colours, and newly visible areas as a mask.
 
-Colours after Baker et al., "A Database and Evaluation Methodology for Optical Flow", IJCV 2011 (the Middlebury wheel).
+The colours follow Baker et al., "A Database and Evaluation Methodology for Optical Flow", IJCV 2011 (the Middlebury
+colour wheel).
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from ..flow.splatting import SplatGeometry
 from ..pictures.images import check_frames
 from ..progress import ProgressCallback, no_progress
 
-# Colours of the wheel and how many steps lead from each to the next.
+# The colours of the wheel, and the number of steps from each to the next.
 _WHEEL = (
     ((255, 0, 0), 15),  # red to yellow
     ((255, 255, 0), 6),  # yellow to green
@@ -27,19 +28,19 @@ _WHEEL = (
     ((0, 0, 255), 13),  # blue to magenta
     ((255, 0, 255), 6),  # magenta to red
 )
-HOLE = 0.5  # a hole is where less than this share of a pixel's surroundings receives something
-SHARE_BELOW = 0.995  # of the motion lies within the scale that is found; a few wild pixels must not set it
+HOLE = 0.5  # a pixel is a hole if splatted pixels land on less than this share of its surroundings
+SCALE_QUANTILE = 0.995  # of the motion, for the automatic scale; a few wild pixels must not set it
 MOST_SAMPLES = 100_000
 TEXT = (40, 40, 40)
-_SHORTEST = 1e-3  # pixels that a length can have the full colour of; with less nothing else could be seen
+_SHORTEST = 1e-3  # pixels; the smallest motion that may get the full colour
 
 
 @dataclass(frozen=True)
 class FlowView:
-    """What is seen of the motion in a clip of T + 1 frames.
+    """The motion in a clip of T + 1 frames as pictures.
 
     flow_THWC: one picture for each pair of frames, float32 in [0, 1]; white where nothing moves.
-    holes_THW: 1 where the second frame of a pair shows what the first one hides, float32.
+    holes_THW: float32, 1 where the second frame of a pair shows what the first one hides.
     report: the scale, and the pairs with the largest motion.
     """
 
@@ -56,13 +57,13 @@ def view_flow(
 ) -> FlowView:
     """Show the motion from each frame to the next.
 
-    Flow is kept as half precision until the scale is known, for it takes long to find and two bytes hold it to 0.1 %.
+    Flow is slow to estimate, so it is kept until the scale is known, in half precision, which is accurate to 0.1%.
 
     Args:
         frames_THWC: a clip of two or more frames in [0, 1].
-        longest: motion in pixels that gets the full colour; longer ones are darkened. 0 takes the largest of the clip
-            (the 99.5th percentile), so that all pictures share one scale.
-        legend: draw the wheel and the scale into a corner.
+        longest: motion, in pixels, shown at full saturation; anything longer is darkened. 0 uses the largest motion in
+            the clip (the 99.5th percentile), so that all pictures share one scale.
+        legend: draw the colour wheel and the scale in a corner.
         on_frames: called with n after n more pairs; may raise to stop the work.
 
     Raises:
@@ -71,9 +72,9 @@ def view_flow(
     check_frames(frames_THWC, "images")
     count = frames_THWC.shape[0] - 1
     if count < 1:
-        raise InbetweenError("images holds one frame; connect a clip of 2 or more.")
+        raise InbetweenError("images has one frame; connect a clip of 2 or more.")
     if not (longest == 0 or _SHORTEST <= longest < float("inf")):
-        raise InbetweenError(f"longest is {longest:g}; give 0 (found by itself) or a number of pixels.")
+        raise InbetweenError(f"longest is {longest:g}; give 0 (automatic) or a number of pixels.")
     height, width = frames_THWC.shape[1:3]
     flows_T2HW = torch.empty(count, 2, height, width, dtype=torch.float16)
     holes_THW = torch.empty(count, height, width)
@@ -96,12 +97,12 @@ def view_flow(
 
 
 def flow_colours(flow_2HW: Tensor) -> Tensor:
-    """Colours of a flow, shape (H, W, 3), in [0, 1].
+    """The colours of a flow: shape (H, W, 3), in [0, 1].
 
-    The direction is the hue; a length of 1 has the full colour, shorter ones go to white, longer ones are darkened.
+    Direction is hue. A length of 1 has full saturation, shorter motion fades to white, and longer motion is darkened.
 
     Args:
-        flow_2HW: channel 0 = x, to the right; channel 1 = y, downwards; any unit of which 1 is the full length.
+        flow_2HW: channel 0 = x, to the right; channel 1 = y, downwards; scaled so that full saturation is at length 1.
     """
     wheel_N3 = torch.tensor(
         [
@@ -111,7 +112,7 @@ def flow_colours(flow_2HW: Tensor) -> Tensor:
         ]
     )
     angle_HW = torch.atan2(-flow_2HW[1], -flow_2HW[0]) / torch.pi  # as published: red is to the right
-    # Over the whole circle; the published code stops one step short, which leaves a seam at red.
+    # Use the whole circle; the published code stops one step short, which leaves a seam at red.
     place_HW = (angle_HW + 1) / 2 * len(wheel_N3)
     below_HW = place_HW.floor().long().clamp(max=len(wheel_N3) - 1)
     above_HW = (below_HW + 1) % len(wheel_N3)
@@ -128,11 +129,11 @@ def _holes(flow_2HW: Tensor) -> Tensor:
 
 def _percentile(length_HW: Tensor) -> float:
     step = max(1, length_HW.numel() // MOST_SAMPLES)
-    return float(torch.quantile(length_HW.flatten()[::step], SHARE_BELOW))
+    return float(torch.quantile(length_HW.flatten()[::step], SCALE_QUANTILE))
 
 
 def _draw_legend(picture_HWC: Tensor, scale: float) -> None:
-    """The wheel in the lower right corner with the length of its full colour; pictures under 64 pixels have no room."""
+    """Draw the wheel in the lower right corner, labelled with the scale; pictures under 64 pixels have no room."""
     shorter = min(picture_HWC.shape[:2])
     if shorter < 64:
         return
@@ -155,7 +156,7 @@ def _draw_legend(picture_HWC: Tensor, scale: float) -> None:
 def _report(means: list[float], peaks: list[float], holes_THW: Tensor, scale: float) -> str:
     lines = [
         f"{len(means)} pairs of frames; full colour is {scale:.3g} px. Mean motion {sum(means) / len(means):.2f} px; "
-        f"{float(holes_THW.mean()):.1%} of the area comes into view."
+        f"{float(holes_THW.mean()):.1%} of the area is newly visible."
     ]
     for pair in sorted(range(len(means)), key=lambda pair: -peaks[pair])[:3]:
         holes = float(holes_THW[pair].mean())

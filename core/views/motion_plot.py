@@ -1,4 +1,4 @@
-"""The motion plot: motion, flicker and colour step of a clip over its frames, jumps marked."""
+"""The motion plot: motion, flicker and colour step of a clip over its frames, with jumps marked."""
 
 from collections.abc import Collection, Sequence
 
@@ -25,15 +25,15 @@ def motion_plot(motion: Motion, keyframes: Collection[int] = (), width: int = 12
     """Draw the plot.
 
     Args:
-        motion: from `core.motion.measure_motion`.
+        motion: from `measure_motion`.
         keyframes: frame numbers to mark.
-        width, height: of the picture in pixels, at least 320x240, at most 16384 each.
+        width, height: size of the picture in pixels; raised to 320x240 if smaller, and at most 16384 each.
 
     Returns:
         One image of shape (1, H, W, 3), float32 in [0, 1].
 
     Raises:
-        InbetweenError: the picture would be larger.
+        InbetweenError: width or height is above 16384.
     """
     check_between(width, "width", None, LARGEST_SIDE)
     check_between(height, "height", None, LARGEST_SIDE)
@@ -62,7 +62,7 @@ def motion_plot(motion: Motion, keyframes: Collection[int] = (), width: int = 12
 
 
 def tick_step(largest: float, most: int) -> float:
-    """The smallest of 1, 2, 5 times a power of ten of which at most `most` steps reach `largest`, above 0."""
+    """The smallest step of 1, 2 or 5 times a power of ten that reaches `largest`, above 0, in at most `most` steps."""
     power = 10.0 ** np.floor(np.log10(largest / most))
     return float(next(power * factor for factor in (1, 2, 5, 10) if power * factor * most >= largest * (1 - 1e-9)))
 
@@ -75,7 +75,7 @@ def _draw_marks(
     jumps: Sequence[int],
     size: float,
 ) -> None:
-    """Bands where something jumps, in all panels, so that they line up; lines at keyframes."""
+    """Draw bands at jumps, in every panel so that they line up, and lines at keyframes."""
     _, top, _, bottom = box
     step = columns[1] - columns[0]
     for frame in jumps:
@@ -95,7 +95,7 @@ def _draw_curve(
     jumps: Sequence[int],
     size: float,
 ) -> None:
-    """One curve over the frames that have a value, with its scale."""
+    """Draw one curve over the frames that have a value, with its scale."""
     left, top, right, bottom = box
     largest = max(*values, 1e-6)
     step = tick_step(largest, 4)
@@ -118,7 +118,7 @@ def _draw_curve(
 
 
 def _write_frame_numbers(plot_HWC: np.ndarray, columns: np.ndarray, jumps: Sequence[int], size: float) -> None:
-    """Even numbers below the plot, and those of the jumps in their own colour, which go first where both would meet."""
+    """Write frame numbers below the plot: jumps first, in their own colour, then round numbers where there is room."""
     count = len(columns)
     row = plot_HWC.shape[0] - round(34 * size)
     step = max(1, round(tick_step(max(count - 1, 1), MOST_TICKS)))

@@ -1,1 +1,1 @@
-"""Wan's latent layout, and the Mixture-of-LoRA."""
+"""Wan's latent layout, and the Mixture of LoRA."""

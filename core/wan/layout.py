@@ -1,10 +1,10 @@
-"""How Wan packs frames into latent frames, and how its image-to-video models are told where keyframes stand.
+"""How Wan packs frames into latent frames, and how its image-to-video models are conditioned on keyframes.
 
-Wan's video autoencoder makes one latent frame of frame 0 and one of every four frames after it. Beside the noise, the
-models take a clip in which unknown frames are grey, encoded, and a mask with four slots for each latent frame, one for
-each of its frames; frame 0 has all four slots of its latent frame. That is how Wan2.1-I2V, FLF2V, Wan2.1-Fun-InP,
-Wan2.2-I2V-A14B and SemFi (arXiv 2507.05173, its public code at commit 1616ca7) are conditioned. Wan2.2-TI2V-5B has no
-such input: there whole latent frames are pinned.
+Wan's video autoencoder encodes frame 0 as one latent frame, and every four frames after it as another. In addition to
+the noise, the models take two inputs: an encoded clip in which unknown frames are grey, and a mask with four slots per
+latent frame, one for each of its frames. Frame 0 takes all four slots of its latent frame. Wan2.1-I2V, FLF2V,
+Wan2.1-Fun-InP, Wan2.2-I2V-A14B and SemFi (arXiv 2507.05173, its public code at commit 1616ca7) all work this way.
+Wan2.2-TI2V-5B has no such inputs; for it, whole latent frames are pinned instead.
 """
 
 from collections.abc import Sequence
@@ -24,45 +24,45 @@ OTHER_LENGTHS: tuple[OtherLengths, ...] = get_args(OtherLengths)
 
 WAN = LatentGrid(first=1, step=4)
 LONGEST_TRAINED = 81  # frames
-GREY = 0.5  # what unknown frames show, in [0, 1]
+GREY = 0.5  # the value of unknown frames, in [0, 1]
 
 
 def frames_made(frame_count: int, other_lengths: OtherLengths = "refuse", grid: LatentGrid = WAN) -> int:
-    """How many frames the model makes where `frame_count` are wanted.
+    """The number of frames to generate if `frame_count` are requested.
 
     Args:
-        frame_count: both ends included.
-        other_lengths: what to do with a count that does not fit the grid (4n+1): "refuse" it, or "snap up" to the next
-            that does, as SemFi does.
-        grid: of the model.
+        frame_count: frames in all, both ends included.
+        other_lengths: what to do if the count does not fit the grid (4n+1): "refuse" it, or "snap up" to the next one
+            that fits, as SemFi does.
+        grid: the latent grid of the model.
 
     Raises:
-        InbetweenError: fewer frames than two latent frames hold (5), or a count to refuse; it names the nearest that
-            can be made.
+        InbetweenError: fewer frames than fill two latent frames (5), or a count that does not fit and is refused; the
+            error names the nearest that fit.
     """
     fewest, *more = (grid.frames(latent_frames) for latent_frames in (2, 3, 4))
     if frame_count < fewest:
         examples = ", ".join(map(str, (fewest, *more)))
-        raise InbetweenError(f"frame_count is {frame_count}; Wan makes {fewest} frames or more ({examples}, ...).")
+        raise InbetweenError(f"frame_count is {frame_count}; Wan needs {fewest} frames or more ({examples}, ...).")
     if other_lengths == "refuse":
         check_frame_count(frame_count, grid.rule)
     return grid.neighbours(frame_count)[1]
 
 
 def known_frames(keyframes: KeyframeSet, made: int, inner_strength: float = 1.0) -> tuple[Keyframe, ...]:
-    """The frames that the model is given, each with the strength it is given with.
+    """The frames that condition the model, each with its strength.
 
-    Where more frames are made than wanted and the last of them is a keyframe, the surplus shows it, too: it stays at
-    its frame, and nothing new has to be invented behind it.
+    If more frames are generated than requested, and the last requested frame is a keyframe, the surplus frames repeat
+    it. The keyframe stays at its frame, and the model has nothing new to invent after it.
 
     Args:
-        keyframes: on the time line that was asked for.
-        made: from `frames_made`.
-        inner_strength: 0..1, times the strength of keyframes that belong neither to the beginning nor to the end. (To
-            the beginning belong those in a row from frame 0.)
+        keyframes: the keyframes on the requested timeline.
+        made: number of frames to generate, from `frames_made`.
+        inner_strength: 0..1, multiplied with the strength of inner keyframes. Keyframes in an unbroken row from the
+            first frame, or to the last frame, are not inner ones.
 
     Returns:
-        Sorted by frame; without keyframes of strength 0.
+        Sorted by frame, without keyframes of strength 0.
     """
     beginning = _in_a_row(keyframes.frames, 0, 1)
     ending = _in_a_row(keyframes.frames, keyframes.frame_count - 1, -1)
@@ -77,9 +77,9 @@ def known_frames(keyframes: KeyframeSet, made: int, inner_strength: float = 1.0)
 
 
 def guidance_clip(known: Sequence[Keyframe], made: int, height: int, width: int) -> Tensor:
-    """What the model is shown: the known frames, and grey where none is known.
+    """The clip that the model is conditioned on: the known frames, and grey for all others.
 
-    A frame of strength s is mixed with grey, s of it: 0 is as if it were not known, 1 is the image to the last bit.
+    Strength mixes a frame with grey: 0 is plain grey, as if the frame were unknown, and 1 is exactly the image.
 
     Returns:
         Frames of shape (made, height, width, 3) in [0, 1], float32, on the device of the images.
@@ -96,7 +96,7 @@ def guidance_clip(known: Sequence[Keyframe], made: int, height: int, width: int)
 
 
 def known_levels(known: Sequence[Keyframe], made: int, grid: LatentGrid = WAN) -> Tensor:
-    """How firmly each frame is known: shape (grid.step, latent frames), from 0, unknown, to 1."""
+    """The strength of each frame for the mask: shape (grid.step, latent frames), 0 for unknown frames to 1."""
     levels_ST = torch.zeros(grid.step, grid.latent_frames(made))
     for keyframe in known:
         latent_frame, slot = grid.place_of(keyframe.frame)
@@ -105,19 +105,19 @@ def known_levels(known: Sequence[Keyframe], made: int, grid: LatentGrid = WAN) -
 
 
 def pinned_frames(keyframes: KeyframeSet, grid: LatentGrid = WAN) -> dict[int, Keyframe]:
-    """The keyframe of each latent frame to pin, for a model that is given whole latent frames only.
+    """The keyframe for each latent frame to pin, for a model that can only be conditioned on whole latent frames.
 
     Raises:
-        InbetweenError: two keyframes in one latent frame.
+        InbetweenError: two keyframes are in one latent frame.
     """
     pinned: dict[int, Keyframe] = {}
     for keyframe in keyframes.keyframes:
         latent_frame, _ = grid.place_of(keyframe.frame)
         if latent_frame in pinned:
-            held = grid.frames_of(latent_frame)
+            shared = grid.frames_of(latent_frame)
             raise InbetweenError(
-                f"keyframes stand at frames {pinned[latent_frame].frame} and {keyframe.frame}, but this model is given "
-                f"frames {held[0]} to {held[-1]} as one; move one of them out, or use a Wan model that is no "
+                f"keyframes are at frames {pinned[latent_frame].frame} and {keyframe.frame}, but this model takes "
+                f"frames {shared[0]} to {shared[-1]} as one; move one of them out, or use a Wan model other than "
                 "TI2V-5B."
             )
         pinned[latent_frame] = keyframe
@@ -125,7 +125,7 @@ def pinned_frames(keyframes: KeyframeSet, grid: LatentGrid = WAN) -> dict[int, K
 
 
 def _in_a_row(frames: Sequence[int], start: int, step: int) -> set[int]:
-    """The frames from `start` on, in steps, as far as there is no gap."""
+    """The frames from `start` on, in steps, up to the first gap."""
     row = set()
     while start in frames:
         row.add(start)

@@ -1,7 +1,7 @@
-"""A Mixture of LoRA: one universal LoRA, and experts, each trained for one frame count, of which the nearest is used.
+"""A Mixture of LoRA: a universal LoRA, and experts that are each trained for one frame count; the nearest one is used.
 
-SemFi, arXiv 2507.05173, section 3.2; what its public code (commit 1616ca7) does where the paper is silent: the count is
-rounded up to 4n+1 before the choice, a tie goes to the shorter expert, and both matrices of a LoRA have a bias.
+From SemFi, arXiv 2507.05173, section 3.2. Three details come from its public code (commit 1616ca7): the frame count is
+rounded up to 4n+1 before choosing, a tie goes to the shorter expert, and both matrices of a LoRA have a bias.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,9 +20,10 @@ EXPERT_CHOICES: tuple[ExpertChoice, ...] = get_args(ExpertChoice)
 
 @dataclass(frozen=True, eq=False)
 class LowRank:
-    """A change of one linear layer: x -> up @ (down @ x) + bias.
+    """A low-rank change to one linear layer: x -> up @ (down @ x) + bias.
 
-    down_RI, up_OR: matrices, the scale alpha / rank multiplied in. bias_O: or none.
+    down_RI, up_OR: the matrices, already multiplied by alpha / rank.
+    bias_O: the bias, or None.
     """
 
     down_RI: Tensor
@@ -31,11 +32,11 @@ class LowRank:
 
     @classmethod
     def of_affine(cls, down_RI: Tensor, down_bias_R: Tensor, up_OR: Tensor, up_bias_O: Tensor) -> "LowRank":
-        """Of two layers that both have a bias, up (down x + a) + b: their biases are one, up a + b, in float32."""
+        """Combine two layers with biases, up (down x + a) + b, into one change with the bias up a + b, in float32."""
         return cls(down_RI, up_OR, up_OR.float() @ down_bias_R.float() + up_bias_O.float())
 
     def times(self, strength: float) -> "LowRank":
-        """The change, stronger or weaker; in float32, so that nothing is rounded, unless it stays as it is."""
+        """The change multiplied by a strength, in float32 so that nothing is rounded; unchanged for a strength of 1."""
         if strength == 1:
             return self
         return LowRank(
@@ -44,7 +45,7 @@ class LowRank:
 
 
 def concatenated(changes: Sequence[LowRank]) -> LowRank:
-    """One change that is the sum of all: the ranks beside one another, the biases added. Exact."""
+    """The sum of several changes as one: concatenate the ranks, and add the biases. This is exact."""
     biases = [change.bias_O for change in changes if change.bias_O is not None]
     dtype = max((change.up_OR.dtype for change in changes), key=lambda dtype: dtype.itemsize)
     return LowRank(
@@ -55,9 +56,10 @@ def concatenated(changes: Sequence[LowRank]) -> LowRank:
 
 
 class _Named(Protocol):
-    """A LoRA that can be read when it is needed.
+    """A LoRA that is read when it is needed.
 
-    name: how reports call it. model: what it was trained on, as far as the file tells; empty if it does not.
+    name: name for reports.
+    model: the model it was trained on, if the file says so; else empty.
     """
 
     @property
@@ -69,17 +71,17 @@ class _Named(Protocol):
 
 @runtime_checkable
 class LowRankSource(_Named, Protocol):
-    """A LoRA that changes linear layers and nothing else."""
+    """A LoRA that changes only linear layers."""
 
     def changes(self) -> Mapping[str, LowRank]:
-        """What it changes, by the layer: `diffusion_model.blocks.0.self_attn.q` etc."""
+        """The changes by layer, such as `diffusion_model.blocks.0.self_attn.q`."""
 
 
 class TensorSource(_Named, Protocol):
-    """A LoRA from any trainer, which may change norms or be of another kind that the host's loader knows."""
+    """A LoRA from any trainer, which may also change norms, or be of any other kind that the host can load."""
 
     def tensors(self) -> Mapping[str, Tensor]:
-        """Its tensors by the names that the host reads: `diffusion_model.blocks.0.self_attn.q.lora_A.weight` etc."""
+        """Its tensors, with names for the host, such as `diffusion_model.blocks.0.self_attn.q.lora_A.weight`."""
 
 
 LoraSource: TypeAlias = LowRankSource | TensorSource
@@ -87,7 +89,7 @@ LoraSource: TypeAlias = LowRankSource | TensorSource
 
 @dataclass(frozen=True, eq=False)
 class Expert:
-    """A LoRA, and the number of frames it was trained for, both ends included."""
+    """A LoRA, and the frame count it was trained for, both ends included."""
 
     frame_count: int
     lora: LoraSource
@@ -95,10 +97,10 @@ class Expert:
 
 @dataclass(frozen=True, eq=False)
 class LoraMixture:
-    """A universal LoRA, or none, and any number of experts, sorted by frame count.
+    """An optional universal LoRA, and any number of experts, sorted by frame count.
 
     Raises:
-        InbetweenError: two experts for one frame count, or one for none.
+        InbetweenError: two experts have the same frame count, or a frame count is below 1.
     """
 
     universal: LoraSource | None = None
@@ -119,23 +121,24 @@ class LoraMixture:
 
     @property
     def frame_counts(self) -> tuple[int, ...]:
-        """What the experts were trained for, ascending."""
+        """The frame counts that the experts were trained for, ascending."""
         return tuple(expert.frame_count for expert in self.experts)
 
     def with_expert(self, frame_count: int, lora: LoraSource) -> "LoraMixture":
-        """This mixture and one more expert; refuses a frame count that has one."""
+        """This mixture with another expert; refuses a frame count that already has one."""
         return replace(self, experts=(*self.experts, Expert(frame_count, lora)))
 
     def with_universal(self, lora: LoraSource) -> "LoraMixture":
         """This mixture with a universal LoRA; refuses a second one."""
         if self.universal is not None:
             raise InbetweenError(
-                f"the mixture has a universal LoRA, {self.universal.name}; add {lora.name} as an expert instead."
+                f"the mixture already has a universal LoRA, {self.universal.name}; add {lora.name} as an expert "
+                "instead."
             )
         return replace(self, universal=lora)
 
     def with_lora(self, lora: LoraSource, trained_frames: int | None) -> "LoraMixture":
-        """This mixture and one more LoRA: an expert for so many frames, or the universal one if that is None."""
+        """This mixture with another LoRA: an expert for `trained_frames`, or the universal LoRA if that is None."""
         return self.with_universal(lora) if trained_frames is None else self.with_expert(trained_frames, lora)
 
     def choose(
@@ -144,12 +147,13 @@ class LoraMixture:
         """The experts for a clip, each with its share; the shares add up to 1.
 
         Args:
-            choice: "nearest" and "two nearest" see there; "fixed" is the expert for `trained_frames`.
-            frame_count: of the clip, both ends included.
-            trained_frames: for "fixed" alone.
+            choice: "nearest" or "two nearest", see `nearest` and `nearest_two`; or "fixed" for the expert trained for
+                `trained_frames`.
+            frame_count: frames of the clip, both ends included.
+            trained_frames: for "fixed" only.
 
         Raises:
-            InbetweenError: Wan makes no clip so short, or the mixture has no such expert.
+            InbetweenError: the clip is too short for Wan, or the mixture has no such expert.
         """
         frames_made(frame_count, "snap up")
         if choice == "two nearest":
@@ -159,17 +163,17 @@ class LoraMixture:
         return ((self.nearest(frame_count), 1.0),)
 
     def expert_for(self, frame_count: int) -> Expert:
-        """The expert trained for exactly this count; the error for any other names those there are."""
+        """The expert trained for exactly this frame count; if there is none, the error lists the counts there are."""
         for expert in self.experts:
             if expert.frame_count == frame_count:
                 return expert
         raise InbetweenError(f"there is no expert for {frame_count} frames; choose {self._listed()}.")
 
     def nearest(self, frame_count: int) -> Expert:
-        """The expert whose frame count is nearest to that of the clip; of two as near the shorter.
+        """The expert with the frame count nearest to that of the clip; in a tie, the shorter one.
 
         Args:
-            frame_count: of the clip; one that is not 4n+1 counts as the next that is.
+            frame_count: frames of the clip; rounded up to 4n+1.
 
         Raises:
             InbetweenError: the mixture has no experts.
@@ -178,9 +182,9 @@ class LoraMixture:
         return min(self.experts, key=lambda expert: (abs(made - expert.frame_count), expert.frame_count))
 
     def nearest_two(self, frame_count: int) -> tuple[tuple[Expert, float], ...]:
-        """The experts on both sides of a count, with shares by distance that add up to 1; one where there is no other.
+        """The experts on both sides of a frame count, with shares by distance that add up to 1.
 
-        Not in the paper, which always uses one.
+        If there are no experts on both sides, or one matches exactly, the nearest one alone. The paper always uses one.
         """
         made = self._made(frame_count)
         below = [expert for expert in self.experts if expert.frame_count <= made]

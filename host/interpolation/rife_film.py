@@ -17,7 +17,7 @@ from torch.nn import functional
 from ...core.errors import InbetweenError
 from ...core.flow.consistency import is_cut_between
 from ...core.interpolation.contract import FramePair, Rendered, Settings
-from ...core.interpolation.cuts import HeldPair
+from ...core.interpolation.cuts import CutPair
 from ...networks.model_kinds import has_tensor
 from ..runtime import load_whole
 
@@ -125,7 +125,7 @@ class HostInterpolator:
             first_HWC, second_HWC = (
                 frame_HWC.to(self.device, torch.float32).clamp(0, 1) for frame_HWC in (first_HWC, second_HWC)
             )
-            return HeldPair(first_HWC, second_HWC)
+            return CutPair(first_HWC, second_HWC)
         first_13HW, second_13HW = self._padded(first_HWC), self._padded(second_HWC)
         features = {"img0": self._features(first_HWC, first_13HW), "img1": self._features(second_HWC, second_13HW)}
         self._latest = (second_HWC, features["img1"])

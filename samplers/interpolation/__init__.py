@@ -1,1 +1,1 @@
-"""An interpolator over a sequence, in halves, or over frames to be refined."""
+"""Running an interpolator: over a sequence, by halving, or over single frames to rebuild."""

@@ -15,8 +15,8 @@ from ...core.reports import report_text
 from ...core.timing.moments import Instant
 from .halving import check_halvable, half_way, halved, is_halved, untrained_times
 
-MOST_LISTED = 6  # pairs named one by one in the report; more are only counted
-NOTEWORTHY = 0.05  # share of the area cross-faded from which a pair is named
+MOST_LISTED = 6  # pairs that the report lists; more are only counted
+NOTEWORTHY = 0.05  # share of the area that must be cross-faded for a pair to be listed
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class PairReport:
     is_cut: they have nothing in common, so the nearer one is held.
     is_still: they are the same picture, which is held.
     blended: mean share of the area, 0 to 1, that is visibly cross-faded because no motion could be trusted.
-    untrained: how many pictures were made at times for which the engine was not trained.
+    untrained: number of in-betweens at times for which the engine was not trained.
     """
 
     is_cut: bool = False
@@ -37,9 +37,9 @@ class PairReport:
 
 @dataclass(frozen=True)
 class InterpolationReport:
-    """What was made, and where it is not a true in-between.
+    """What was rendered, and where the result is not a true in-between.
 
-    pairs: for each source number the report on the pair (source, source + 1), where anything was rendered.
+    pairs: for each source number, the report on the pair (source, source + 1), if it has any in-betweens.
     """
 
     engine: str
@@ -48,7 +48,7 @@ class InterpolationReport:
     pairs: dict[int, PairReport]
 
     def text(self) -> str:
-        """Counts, then as warnings cuts, still pairs, and the pairs with the largest cross-faded area."""
+        """The frame counts, then warnings: cuts, still pairs, cross-faded areas (largest first), untrained times."""
         cuts = [source for source, pair in self.pairs.items() if pair.is_cut]
         still = [source for source, pair in self.pairs.items() if pair.is_still]
         faded = {source: pair.blended for source, pair in self.pairs.items()}
@@ -56,19 +56,19 @@ class InterpolationReport:
         line = f"{self.engine}: {self.frame_count} frames from {self.source_count}."
         warnings = []
         if cuts:
-            warnings.append(f"cut, nearer frame held, between {_listed([_pair(source) for source in cuts])}.")
+            warnings.append(f"cut, so the nearer frame is held, between {_listed([_pair(source) for source in cuts])}.")
         if still:
-            warnings.append(f"same picture, so nothing moves, at {_listed([_pair(source) for source in still])}.")
+            warnings.append(f"same picture, so nothing moves, between {_listed([_pair(source) for source in still])}.")
         if noted:
             areas = [f"{_pair(source)} ({faded[source]:.0%} of the area)" for source in noted]
-            warnings.append(f"cross-faded where no motion was found between {_listed(areas)}.")
+            warnings.append(f"no motion found, so areas are cross-faded, between {_listed(areas)}.")
         untrained = [source for source, pair in self.pairs.items() if pair.untrained]
         if untrained:
             count = sum(self.pairs[source].untrained for source in untrained)
             warnings.append(
-                f"{self.engine} was trained for the frame half-way only, so {count} at other times may be less good, "
+                f"{self.engine} was trained only for the frame half-way, so {count} at other times may be worse, "
                 f"between {_listed([_pair(source) for source in untrained])}; halving reaches 1/2, 1/4, 3/8 and so on, "
-                "with a multiplier of 2, 4, 8, 16, 32 or 64."
+                "as with a multiplier of 2, 4, 8, 16, 32 or 64."
             )
         return report_text([line], warnings)
 
@@ -82,26 +82,26 @@ def interpolate_frames(
     batch: int = 1,
     recursive: bool = False,
 ) -> InterpolationReport:
-    """Fill `result_THWC` with the frames shown at `instants`; source frames are copied bit by bit.
+    """Fill `result_THWC` with the frames at `instants`; source frames are copied exactly.
 
     Args:
         sources: images of shape (H, W, 3) in [0, 1], a sequence or a THWC tensor.
-        instants: one for each result frame, ascending in source, from `core.timing.locate`.
-        interpolator: makes the frames between two sources.
-        result_THWC: is written to; any device, any floating type, `len(instants)` frames.
+        instants: one for each result frame, ascending in source; see `locate` in `core.timing.moments`.
+        interpolator: renders the in-betweens.
+        result_THWC: the output, which has `len(instants)` frames; any device, any floating type.
         on_frames: called with 0 before each pair and with n after n more result frames; may raise to stop the work.
-        batch: most frames rendered at once; halved, for good, when the device runs out of memory.
-        recursive: make the frame half-way, then those half-way to it, and so on, instead of each at its time. Engines
-            that are `by_halving` do so anyway in each gap that it fills.
+        batch: most frames to render at once; halved for the rest of the run if the device runs out of memory.
+        recursive: render the middle frame first, then the middle of each half, and so on, instead of each frame at its
+            time. Engines with `by_halving` always do so in gaps where halving reaches every frame.
 
     Returns:
-        What was made and where a fall-back was used.
+        What was rendered, and where a fall-back was used.
 
     Raises:
-        InbetweenError: the result has another number of frames than asked for, or a time is not reached by halving.
+        InbetweenError: the result has the wrong number of frames, or a time cannot be reached by halving.
     """
     if result_THWC.shape[0] != len(instants):
-        raise InbetweenError(f"{len(instants)} frames were asked for but the result holds {result_THWC.shape[0]}.")
+        raise InbetweenError(f"{len(instants)} frames are planned but the result has {result_THWC.shape[0]}.")
     if recursive:
         check_halvable({instant.time for instant in instants})
 
@@ -114,7 +114,7 @@ def interpolate_frames(
     pairs: dict[int, PairReport] = {}
     for source, group in groupby(enumerate(instants), key=lambda numbered: numbered[1].source):
         on_frames(0)
-        frames_at: dict[Fraction, list[int]] = {}  # a held picture is shown in several frames and made once
+        frames_at: dict[Fraction, list[int]] = {}  # several frames may show one held picture, which is rendered once
         for frame, instant in group:
             frames_at.setdefault(instant.time, []).append(frame)
         show(frames_at.pop(Fraction(0), []), sources[source])
@@ -130,11 +130,11 @@ def interpolate_frames(
         is_cut, blended = pair.is_cut, []
         untrained = 0 if is_cut or recursive else len(untrained_times(interpolator, frames_at))
         if not is_cut and (recursive or is_halved(interpolator, frames_at)):
-            made = halved(interpolator, first_HWC, half_way(pair), second_HWC, list(frames_at))
+            pictures = halved(interpolator, first_HWC, half_way(pair), second_HWC, list(frames_at))
         else:
-            made = batches.render(pair, list(frames_at))
-        del pair  # large, and not needed while the gaps within are halved
-        for frames, (picture_HWC, share) in zip(frames_at.values(), made, strict=True):
+            pictures = batches.render(pair, list(frames_at))
+        del pair  # large, and not needed while its two halves are halved further
+        for frames, (picture_HWC, share) in zip(frames_at.values(), pictures, strict=True):
             show(frames, picture_HWC)
             blended.append(share)
         pairs[source] = PairReport(is_cut=is_cut, blended=sum(blended) / len(blended), untrained=untrained)
@@ -142,13 +142,13 @@ def interpolate_frames(
 
 
 class _Batches:
-    """Renders times several at once; once the device ran out of memory, fewer, for all pairs that follow too."""
+    """Renders in batches. If the device runs out of memory, the batches become smaller for the rest of the run."""
 
     def __init__(self, most: int) -> None:
         self._most = most
 
     def render(self, pair: FramePair, times: list[Fraction]) -> Iterator[tuple[Tensor, float]]:
-        """Each picture of shape (H, W, 3) with its cross-faded share of the area, in the order of the times."""
+        """Yield each picture, shape (H, W, 3), and the share of it that is cross-faded, in the order of the times."""
         while times:
             now = times[: self._most]
             try:

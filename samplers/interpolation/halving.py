@@ -1,4 +1,4 @@
-"""Recursive interpolation: a gap is halved, then its halves, so that only the time 1/2 is ever asked of a network."""
+"""Recursive interpolation: halve a gap, then its halves, so that an engine only ever renders the time 1/2."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
@@ -15,27 +15,27 @@ Picture = tuple[Tensor, float]  # of shape (H, W, 3), and the share of it that i
 
 
 def is_halvable(time: Fraction) -> bool:
-    """Whether halving a gap a few times reaches this time of it."""
+    """Whether repeated halving of a gap reaches this time."""
     return not time.denominator & (time.denominator - 1) and time.denominator <= 1 << MOST_HALVINGS
 
 
 def check_halvable(times: Iterable[Fraction]) -> None:
-    """Raise InbetweenError unless halving a gap a few times reaches each of these times."""
+    """Raise InbetweenError unless repeated halving of a gap reaches all of these times."""
     for time in sorted(times):
         if not is_halvable(time):
             raise InbetweenError(
-                f"halving a gap reaches 1/2, 1/4, 3/8 and so on, but a frame is wanted at {time} of a gap; choose the "
-                "method direct, or a multiplier of 2, 4, 8, 16, 32 or 64."
+                f"halving a gap reaches 1/2, 1/4, 3/8 and so on, but a frame is needed at {time} of a gap; set method "
+                "to direct, or use a multiplier of 2, 4, 8, 16, 32 or 64."
             )
 
 
 def is_halved(interpolator: Interpolator, times: Iterable[Fraction]) -> bool:
-    """Whether the frames of a gap, in (0, 1), are made by halving because the engine was published to be used so."""
+    """Whether the frames of a gap, at times in (0, 1), are rendered by halving because the engine is made for it."""
     return interpolator.by_halving and all(map(is_halvable, times))
 
 
 def untrained_times(interpolator: Interpolator, times: Iterable[Fraction]) -> list[Fraction]:
-    """Those times of a gap, in (0, 1), that are rendered although the engine knows half-way only."""
+    """The times of a gap, in (0, 1), that are rendered directly although the engine was trained only for 1/2."""
     times = list(times)
     if not interpolator.by_halving or is_halved(interpolator, times):
         return []
@@ -43,7 +43,7 @@ def untrained_times(interpolator: Interpolator, times: Iterable[Fraction]) -> li
 
 
 def half_way(pair: FramePair) -> Picture:
-    """The picture half-way between two frames."""
+    """Render the picture half-way between two frames."""
     rendered = pair.render([float(HALF)])
     return rendered.frames_THWC[0], rendered.blended[0]
 
@@ -51,13 +51,13 @@ def half_way(pair: FramePair) -> Picture:
 def halved(
     interpolator: Interpolator, first_HWC: Tensor, half: Picture, second_HWC: Tensor, times: Sequence[Fraction]
 ) -> Iterator[Picture]:
-    """Make the frames of a gap by going on with its halves.
+    """Render the frames of a gap by halving its two halves further.
 
     Args:
-        interpolator: prepares the pairs within; none is kept longer than its own picture takes.
-        first_HWC, second_HWC: the frames on both sides.
-        half: from `half_way` of the two.
-        times: in (0, 1), ascending; `check_halvable` has passed them.
+        interpolator: prepares each inner pair; a pair is dropped as soon as its middle picture is rendered.
+        first_HWC, second_HWC: the frames on both sides of the gap.
+        half: the picture between them, from `half_way`.
+        times: in (0, 1), ascending; all of them pass `is_halvable`.
 
     Yields:
         The pictures, in the order of the times.

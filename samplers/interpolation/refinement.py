@@ -1,4 +1,4 @@
-"""Make chosen frames of a clip anew from the frames beside them, to take away flicker, blur and ghosts."""
+"""Rebuild chosen frames of a clip from their neighbours, to remove flicker, blur and ghosting."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from ...core.progress import ProgressCallback, no_progress
 from ...core.reports import report_text
 from .halving import half_way, halved, is_halved, untrained_times
 
-MOST_LISTED = 40  # frames named one by one in the report
+MOST_LISTED = 40  # frames that the report lists
 
 
 @dataclass(frozen=True)
 class Refinement:
     """What was done to a clip.
 
-    changed: for each frame that was made anew, its mean difference from what came in, of the range 0 to 1.
-    kept: keyframes that were chosen and left alone.
-    cut: chosen frames left alone because the frames beside them show different scenes.
-    untrained: frames made at times between their neighbours for which the engine was not trained.
+    changed: for each rebuilt frame, its mean difference from the original, 0 to 1.
+    kept: chosen frames that were left unchanged because they are keyframes.
+    cut: chosen frames that were left unchanged because their neighbours show different scenes.
+    untrained: rebuilt frames at times for which the engine was not trained.
     """
 
     engine: str
@@ -34,22 +34,20 @@ class Refinement:
     untrained: tuple[int, ...] = ()
 
     def text(self) -> str:
-        """How many frames, by how much each was changed, what was left alone."""
-        told = [f"{frame} ({self.changed[frame]:.4f})" for frame in sorted(self.changed)][:MOST_LISTED]
-        more = len(self.changed) - len(told)
-        lines = [f"{self.engine}: {len(self.changed)} of {self.frame_count} frames made anew."]
-        if told:
-            lines.append(
-                f"Changed by so much of the range in the mean: {', '.join(told)}{f' and {more} more' * (more > 0)}."
-            )
+        """How many frames were rebuilt, how much each one changed, and which were left unchanged."""
+        listed = [f"{frame} ({self.changed[frame]:.4f})" for frame in sorted(self.changed)][:MOST_LISTED]
+        more = len(self.changed) - len(listed)
+        lines = [f"{self.engine}: {len(self.changed)} of {self.frame_count} frames rebuilt."]
+        if listed:
+            lines.append(f"Mean change, 0 to 1: {', '.join(listed)}{f' and {more} more' * (more > 0)}.")
         if self.kept:
-            lines.append(f"Keyframes stay: {', '.join(map(str, self.kept))}.")
+            lines.append(f"Keyframes left unchanged: {', '.join(map(str, self.kept))}.")
         warnings = []
         if self.cut:
-            warnings.append(f"at a cut, so left alone: {', '.join(map(str, self.cut))}.")
+            warnings.append(f"left unchanged because of a cut: {', '.join(map(str, self.cut))}.")
         if self.untrained:
             warnings.append(
-                f"{self.engine} was trained for the frame half-way only, and these are not: "
+                f"{self.engine} was trained only for the frame half-way, so these may be worse: "
                 f"{', '.join(map(str, self.untrained))}; choose 1, 3 or 7 frames in a row, or every other."
             )
         return report_text(lines, warnings)
@@ -64,16 +62,17 @@ def refine_frames(
     result_THWC: Tensor,
     on_frames: ProgressCallback = no_progress,
 ) -> Refinement:
-    """Make frames anew from the nearest frames on both sides that are not chosen, pass by pass.
+    """Rebuild frames from the nearest frames on both sides that are not chosen, pass by pass.
 
     Args:
         frames_THWC: a clip in [0, 1].
-        passes: the frames of each pass, none of them the first or last; a pass sees what the one before made.
-        interpolator: makes a frame from two others.
-        strength: 0 leaves frames as they are, 1 replaces them.
-        keyframes: frames that stay as they are, bit by bit.
-        result_THWC: is written to; any device, any floating type, as many frames.
-        on_frames: called with 0 before each run of neighbouring frames and with n after n of them; may raise.
+        passes: the frames of each pass, never the first or the last; each pass works on the result of the one before.
+        interpolator: renders a frame from two others.
+        strength: 0 leaves frames unchanged, 1 replaces them.
+        keyframes: frames that must stay exactly the same.
+        result_THWC: the output, with the same number of frames; any device, any floating type.
+        on_frames: called with 0 before each run of consecutive frames and with n after n more frames; may raise to stop
+            the work.
 
     Returns:
         What was done.
@@ -95,11 +94,11 @@ def refine_frames(
                 on_frames(len(run))
                 continue
             time_of = {frame: Fraction(frame - before, after - before) for frame in run}
-            beyond = untrained_times(interpolator, time_of.values())
-            untrained |= {frame for frame, time in time_of.items() if time in beyond}
-            made = _made(interpolator, pair, first_HWC, second_HWC, list(time_of.values()))
-            for frame, made_HWC in zip(run, made, strict=True):
-                result_THWC[frame].copy_(torch.lerp(result_THWC[frame], made_HWC.to(result_THWC), strength))
+            untrained_in_run = untrained_times(interpolator, time_of.values())
+            untrained |= {frame for frame, time in time_of.items() if time in untrained_in_run}
+            rebuilt = _rendered(interpolator, pair, first_HWC, second_HWC, list(time_of.values()))
+            for frame, rebuilt_HWC in zip(run, rebuilt, strict=True):
+                result_THWC[frame].copy_(torch.lerp(result_THWC[frame], rebuilt_HWC.to(result_THWC), strength))
                 changed.add(frame)
                 on_frames(1)
     differences = {
@@ -111,14 +110,14 @@ def refine_frames(
     return Refinement(interpolator.name, len(frames_THWC), differences, tuple(kept), left, tuple(sorted(untrained)))
 
 
-def _made(
+def _rendered(
     interpolator: Interpolator,
     pair: FramePair,
     first_HWC: Tensor,
     second_HWC: Tensor,
     times: Sequence[Fraction],
 ) -> Iterator[Tensor]:
-    """The pictures at these times between two frames, one after the other."""
+    """Render the pictures at these times between two frames, one by one."""
     if is_halved(interpolator, times):
         for picture_HWC, _ in halved(interpolator, first_HWC, half_way(pair), second_HWC, times):
             yield picture_HWC
@@ -128,7 +127,7 @@ def _made(
 
 
 def _runs(frames: list[int]) -> list[list[int]]:
-    """Neighbouring frames together."""
+    """Group ascending frame numbers into runs of consecutive ones."""
     runs: list[list[int]] = []
     for frame in frames:
         if runs and frame == runs[-1][-1] + 1:

@@ -1,1 +1,1 @@
-"""Both directions of a clip at once, and repeated steps."""
+"""Sampling for Generative Inbetweening: both directions of a clip together, and repeated steps."""

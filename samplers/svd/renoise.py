@@ -1,9 +1,9 @@
 """
-Euler steps that go back and are taken again: re-noising, also called time-travel or per-step recurrence.
+Euler sampling with repeated steps: re-noising, also called time-travel or per-step recurrence.
 
 As in the published code of Generative Inbetweening (jeanne-wang/svd_keyframe_interpolation at commit 61fd2bf): after
-each of the first steps noise is added that brings the latents back to the level they came from, and the step is taken
-once more, so that the two directions agree better.
+each early step, noise is added to bring the latents back to the previous noise level, and the step is repeated. This
+gives the two directions more chances to agree.
 """
 
 from collections.abc import Callable
@@ -15,33 +15,33 @@ from torch import Tensor
 
 from ...core.errors import InbetweenError
 
-Denoiser = Callable[[Tensor, Tensor], Tensor]  # latents and a level for each of them -> clean latents
-NoiseSource = Callable[[int, int, Tensor], Tensor]  # step, repeat, latents -> standard normal noise like them
+Denoiser = Callable[[Tensor, Tensor], Tensor]  # latents, noise level of each -> clean latents
+NoiseSource = Callable[[int, int, Tensor], Tensor]  # step, repeat, latents -> standard normal noise of the same shape
 
 
 @dataclass(frozen=True)
 class Renoising:
-    """How often steps are repeated.
+    """Which steps to repeat, and how often.
 
-    repeats: how many times more each of the first steps is taken. ratio: the share of steps that are repeated, 0..1;
-    it is rounded down to whole steps.
+    repeats: how many extra times to take each early step.
+    ratio: share of the steps that count as early, 0..1; rounded down to whole steps.
     """
 
     repeats: int
     ratio: float
 
     def repeats_of(self, step: int, steps: int) -> int:
-        """How many times more a step is taken; steps are counted from 0."""
+        """How many extra times to take a step; steps are counted from 0."""
         return self.repeats if step < int(steps * self.ratio) else 0
 
     def evaluations(self, steps: int) -> int:
-        """How many times the denoiser is asked in a run of so many steps."""
+        """How many times a run of `steps` steps calls the denoiser."""
         return steps + self.repeats * int(steps * self.ratio)
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """One of the times the denoiser was asked: where, at which level, and what it said."""
+    """One call of the denoiser: its number, the latents, their noise level, and the prediction."""
 
     number: int
     x: Tensor
@@ -57,26 +57,26 @@ def sample_renoised(
     noise: NoiseSource,
     after_each: Callable[[Evaluation], None] = lambda evaluation: None,
 ) -> Tensor:
-    """Euler's method with repeated steps, for noise levels as in arXiv 2206.00364.
+    """Sample with Euler's method and repeated steps, for noise levels as in arXiv 2206.00364.
 
     Args:
         denoise: predicts clean latents.
-        x: latents at the first level, frames first.
+        x: latents at the first noise level, frames first.
         sigmas: falling noise levels, shape (steps + 1,).
-        renoising: which steps are repeated.
-        noise: what is added before a repeat, times sqrt(sigma^2 - next sigma^2).
-        after_each: told about each evaluation.
+        renoising: which steps to repeat.
+        noise: the noise to add before a repeat; it is multiplied by sqrt(sigma^2 - next sigma^2).
+        after_each: called after each evaluation.
 
     Returns:
-        Latents at the last level. Without repeats they are those of Euler's method to the last bit.
+        Latents at the last noise level. Without repeats they are exactly those of Euler's method.
 
     Raises:
-        InbetweenError: a level before the last is zero: there is no step from it.
+        InbetweenError: a noise level before the last is zero, so no step can start from it.
     """
     if (sigmas[:-1] <= 0).any():
         raise InbetweenError(
-            "the noise is gone before the last step, as with a sigma_min of 0; use Basic Scheduler with karras, which "
-            "takes the levels of the model."
+            "the sigmas reach 0 before the last step, as with a sigma_min of 0; use Basic Scheduler with karras, which "
+            "takes the noise levels from the model."
         )
     steps, number = len(sigmas) - 1, 0
     for step in range(steps):
@@ -92,7 +92,7 @@ def sample_renoised(
 
 
 def seeded_noise(seed: int) -> NoiseSource:
-    """Noise that depends on the seed, the step and the repeat alone, made on the CPU: the same on every machine.
+    """Noise that depends only on the seed, the step and the repeat; made on the CPU, so it is the same everywhere.
 
     Args:
         seed: 0..2**64 - 1.

@@ -40,7 +40,7 @@ def test_a_segment_is_made_anew(page, server):
     assert page.queue()["kind"] == "execution_success"
 
     assert len(whole_clip(page, server)) == SMALL_FRAMES
-    told = "A gap of 7 frames at 25 fps: a clip of 17 frames, of which the first 5 and the last 5 are known."
+    told = "A gap of 7 frames at 25 fps. The clip that fills it has 17 frames; the first 5 and the last 5 are known."
     expect(page.page.get_by_text(told).first).to_be_visible()
 
 

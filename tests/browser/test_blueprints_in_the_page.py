@@ -86,7 +86,7 @@ def test_a_clip_is_refined_and_finished_by_one_block(page, server):
 
     assert len(whole_clip(page, server)) == 7
     (report,) = [text for node in page.outputs().values() for text in node.get("text", [])]
-    assert "2 of 7 frames made anew" in report
+    assert "2 of 7 frames rebuilt" in report
 
 
 def test_pictures_become_a_loop(page, server):

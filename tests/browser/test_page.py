@@ -65,7 +65,7 @@ def test_an_invalid_value_is_explained(page):
     assert node["class_type"] == "InbetweenKeyframes"
     page.page.get_by_text("View details").first.click()
     page.page.get_by_label("Info for Keyframes - positions").click()
-    explanation = page.page.get_by_text("two images stand at frame 0; give each its own frame.")
+    explanation = page.page.get_by_text("two images are at frame 0; give each its own frame.")
     expect(explanation.first).to_be_visible()
 
 
@@ -85,7 +85,7 @@ def test_a_failed_run_is_explained(page):
     assert "frame_count" in message
     assert failed["detail"]["node_type"] == "InbetweenFinish"
     page.page.get_by_text("View details").first.click()
-    shown = page.page.get_by_text("inbetween.InbetweenError: 1 frames came in but the keyframes need 3; let the engine")
+    shown = page.page.get_by_text("inbetween.InbetweenError: 1 frames came in but the keyframes need 3; generate")
     expect(shown.first).to_be_visible()
 
 
@@ -139,5 +139,5 @@ def test_frames_are_refined_in_the_page(page, server):
     }""")
     assert page.queue()["kind"] == "execution_success"
     (report,) = [text for node in page.outputs().values() for text in node.get("text", [])]
-    assert "1 of 5 frames made anew" in report
+    assert "1 of 5 frames rebuilt" in report
     assert " 2 (0." in report

@@ -148,7 +148,7 @@ def test_undo_and_redo_go_step_by_step(timeline):
     timeline.redo()
     assert timeline.text == "0, 9, -1"
     assert timeline.frames == [0, 9, 24]
-    timeline.drag(1, 13)  # what is seen belongs to the node that undo and redo have made anew
+    timeline.drag(1, 13)  # what is seen belongs to the node that undo and redo have recreated
     assert timeline.text == "0, 13, -1"
     assert timeline.page.page.locator(".inbetween-timeline").count() == 1
 
@@ -164,15 +164,18 @@ def test_the_length_and_the_rule_are_followed(timeline, page):
     assert titles == ["17 frames: expert for 17", "65 frames: expert for 65"]
     timeline.focus(1)
     timeline.press("ArrowRight")
-    assert "latent frame 5 of 0 to 20" in timeline.status
+    assert "Latent frame 5 (last: 20)" in timeline.status
     timeline.press("Shift+ArrowRight")
     assert timeline.text == "0, 20, -1"
     page.set_widget(KEYFRAMES, "frame_rule", "8n+1")
     timeline.settle()
     titles = [each.get_attribute("title") for each in timeline.element.query_selector_all(".inbetween-segment")]
-    assert titles == ["21 frames: within the 257 of LTX-Video", "61 frames: within the 257 of LTX-Video"]
+    assert titles == [
+        "21 frames: within the 257 that LTX-Video was trained for",
+        "61 frames: within the 257 that LTX-Video was trained for",
+    ]
     timeline.focus(1)
-    assert "latent frame 3 of 0 to 10" in timeline.status
+    assert "Latent frame 3 (last: 10)" in timeline.status
     timeline.press("Shift+ArrowLeft")
     assert timeline.text == "0, 16, -1"
 

@@ -39,10 +39,10 @@ WAVE = torch.zeros(1, 1, 99)
         (lambda: contact_sheet(CLIP_THWC, most_frames=0), "most_frames is 0; give 2 or more."),
         (lambda: audio_view(SECOND, span_of_clip(5, 25), (), width=10**9), "width is 1000000000; give 16384 or less."),
         (lambda: motion_plot(measure_motion(CLIP_THWC), height=10**9), "height is 1000000000; give 16384 or less."),
-        (lambda: view_flow(CLIP_THWC, longest=5e-324), "longest is 4.94066e-324; give 0 (found by itself) or a number"),
+        (lambda: view_flow(CLIP_THWC, longest=5e-324), "longest is 4.94066e-324; give 0 (automatic) or a number"),
         (
             lambda: finish_frames((255 * CLIP_THWC).to(torch.uint8), KEYFRAMES),
-            "images holds uint8 values; connect an IMAGE, which holds fractions from 0 to 1.",
+            "images has uint8 values; connect an IMAGE, which has fractions from 0 to 1.",
         ),
         (
             lambda: refine_frames(CLIP_THWC, [[1]], None, float("inf"), (), torch.empty_like(CLIP_THWC)),
@@ -50,20 +50,23 @@ WAVE = torch.zeros(1, 1, 99)
         ),
         (
             lambda: clip_context(gap_between(CLIP_THWC, CLIP_THWC, 3), exact(1e-30, "fps"), None, FILLED),
-            "5 frames at 1e-30 fps last longer than two hours; set fps to that of the clips.",
+            "5 frames at 1e-30 fps last longer than two hours; set fps to the frame rate of the clips.",
         ),
         (
             lambda: span_of_clip(9, 1000),
-            "9 frames at 1000 fps are too short to hear anything in them; set fps to 360 or less.",
+            "9 frames at 1000 fps are too short for an audio adapter; set fps to 360 or less.",
         ),
         (
             lambda: span_of_clip(1001, 0.1),
-            "1001 frames at 0.1 fps last longer than two hours; set fps to that of the clip.",
+            "1001 frames at 0.1 fps last longer than two hours; set fps to the frame rate of the clip.",
         ),
-        (lambda: audio_seconds(9, 10**9), "the audio has a sample rate of 1000000000; load it again with a real rate."),
+        (
+            lambda: audio_seconds(9, 10**9),
+            "the audio has a sample rate of 1000000000; load it again with a valid rate.",
+        ),
         (lambda: with_context(KEYFRAMES, CLIP_THWC, 0), "context_frames is 0; give 1 or more."),
         (lambda: with_context(KEYFRAMES, CLIP_THWC[..., :1], 2), "the clip before has 1 channels but 3 (RGB) are need"),
-        (lambda: audio_seconds(9, 16000.5), "the sample rate of the audio is 16000.5, but has to be a whole number;"),
+        (lambda: audio_seconds(9, 16000.5), "the sample rate of the audio is 16000.5, but must be a whole number;"),
         (
             lambda: sound_of({"waveform": WAVE, "sample_rate": None}),
             "the sample rate of the audio is nothing, which is",
@@ -74,14 +77,14 @@ WAVE = torch.zeros(1, 1, 99)
         ),
         (
             lambda: sound_of({"waveform": WAVE.short(), "sample_rate": 8000}),
-            "the audio holds int16 values, not fractions",
+            "the audio has int16 values, not fractions",
         ),
         (
             lambda: check_latent(torch.zeros(0, 4, 2, 2), "the latent"),
-            "the latent is empty, of shape (0, 4, 2, 2); conn",
+            "the latent is empty (shape (0, 4, 2, 2)); conn",
         ),
         (lambda: exact(-(10**400), "fps"), "fps is about -10^400; give a number above 0."),
-        (lambda: exact("24", "fps"), 'fps is "24", which is no number; give a number above 0.'),
+        (lambda: exact("24", "fps"), 'fps is "24", which is not a number; give a number above 0.'),
     ],
 )
 def test_numbers_that_there_cannot_be(call, message):

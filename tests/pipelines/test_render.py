@@ -52,7 +52,7 @@ def test_a_graph_is_rendered_with_values_by_name(server, tmp_path):
         (
             ["--set", "Keyframes.positions=0, 0"],
             render.WRONG,
-            "quickstart.json: Keyframes: positions: two images stand",
+            "quickstart.json: Keyframes: positions: two images are at",
         ),
         (["--set", "Finish Frames.loop=true"], render.FAILED, "quickstart.json: Finish Frames: "),
         (

@@ -180,7 +180,7 @@ test('segments take the nearest expert on 4n+1, the shorter of two as near', () 
     assert.equal(segment.name, `expert ${expert}`, `${length} frames`)
     assert.equal(segment.length, length)
   }
-  assert.match(named('0, -1', 6)[0].about, /^6 frames, made as 9: expert for 9$/)
+  assert.match(named('0, -1', 6)[0].about, /^6 frames, generated as 9: expert for 9$/)
   assert.deepEqual(named('-1, 0, 16', 81).map(({ from, to, length }) => [from, to, length]), [[0, 16, 17], [16, 80, 65]])
 })
 
@@ -189,9 +189,9 @@ test('other segments name the first model trained for their length', () => {
     segments(keysOf('', { frameCount, imageCount: 2 }), frameCount, false, ANY, trainedLengths.any)[0]
   const names = [2, 14, 15, 25, 26, 81, 82].map((frameCount) => made(frameCount).name)
   assert.deepEqual(names, ['SVD', 'SVD', 'SVD-XT', 'SVD-XT', 'Wan', 'Wan', 'long'])
-  assert.equal(made(15).about, '15 frames: within the 25 of SVD-XT')
+  assert.equal(made(15).about, '15 frames: within the 25 that SVD-XT was trained for')
   const ltx = segments(keysOf('', { frameCount: 257, imageCount: 2 }), 257, false, LTX, trainedLengths['8n+1'])
-  assert.equal(ltx[0].about, '257 frames: within the 257 of LTX-Video')
+  assert.equal(ltx[0].about, '257 frames: within the 257 that LTX-Video was trained for')
 })
 
 test('where nothing is known of a rule a segment has its length alone', () => {

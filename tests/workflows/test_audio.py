@@ -202,7 +202,7 @@ def segment(fps=None, **gap):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"start_seconds": 3.0, "frame_count": 17}, "the audio is 0.44 s shorter than the clip; silence fills up."),
+        ({"start_seconds": 3.0, "frame_count": 17}, "the audio is 0.44 s shorter than the clip; the rest is silent."),
         ({"start_seconds": 2.9}, "the audio is silent here"),
         ({"fps": 16.0}, "StableAvatar was trained at 25 fps, this is 16"),
         ({"scale": 0.0}, "scale is 0, so the audio does nothing."),
@@ -212,7 +212,7 @@ def test_what_deserves_attention_is_reported(server, folder, changes, told):
     prompt = talking(**changes)
     for later in ("sample", "guider", "frames", "save", "sigmas", "noise", "euler"):
         del prompt[later]
-    assert f"Attention: {told}" in report_of(server.run(prompt)).replace("0.4386", "0.44")
+    assert f"Warning: {told}" in report_of(server.run(prompt)).replace("0.4386", "0.44")
 
 
 def with_masks(count):
@@ -303,13 +303,12 @@ def with_another_length():
         (
             segment(fps=10.0),
             "InbetweenClipContext",
-            "but 41 frames at 10 fps last 4.1 s; set fps to that of the clips (2",
+            "but 41 frames at 10 fps last 4.1 s; set fps to the frame rate of the clips (2",
         ),
         (
             segment(**{"gap.from_seconds": 1.0, "gap.to_seconds": 3.0}),
             "InbetweenClipContext",
-            "the gap is frames 25 to 75 (not counting the last) of a clip of 41; it must begin at 1 or later, end at "
-            "40",
+            "the gap is frames 25 to 75 (75 not included) of a clip of 41; it must start at 1 or later and end at 40",
         ),
         (segment(**{"gap.from_seconds": 0.0}), "InbetweenClipContext", "the gap is frames 0 to 27"),
     ],

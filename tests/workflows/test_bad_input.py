@@ -115,15 +115,15 @@ def test_one_picture_makes_a_loop(server):
 @pytest.mark.parametrize(
     ("prompt", "message"),
     [
-        (graph(keyframes("a", "b", positions="0, 0")), "two images stand at frame 0; give each its own frame"),
+        (graph(keyframes("a", "b", positions="0, 0")), "two images are at frame 0; give each its own frame"),
         (graph(keyframes("a", "b", positions="0, 5")), "frame 5 is outside the 5 frames; use 0 to 4"),
         (graph(keyframes("a", "b", positions="0, last")), 'cannot read "last"; write frame numbers such as 0, 24, -1'),
         (graph(keyframes("a", "b", frame_count=82, frame_rule="4n+1")), "82 breaks the rule 4n+1; use 81 or 85"),
         (graph(keyframes("a", "b", frame_count=1)), "frame_count is 1; at least 2 frames are needed"),
         (graph(keyframes("a", "b", frame_count=10**9)), "frame_count is 1000000000; at most 100000"),
         (graph(keyframes("a", "b", frame_rule="3n")), 'frame_rule is "3n"; choose any, 4n+1 or 8n+1'),
-        (graph(keyframes("a", "b", positions="0, -1", loop=True)), "in a loop the last frame, 4, holds the image of"),
-        (graph(keyframes("a", "b", positions="1, 3", loop=True)), "begins and ends with the image at frame 0"),
+        (graph(keyframes("a", "b", positions="0, -1", loop=True)), "in a loop the last frame, 4, repeats the image at"),
+        (graph(keyframes("a", "b", positions="1, 3", loop=True)), "starts and ends with the image at frame 0"),
         (joined("a", "a", fps=0), "fps is 0; give a number above 0"),
         (duration(fps=0), "fps is 0; give a number above 0"),
         (duration(fps=math.nan), "fps is nan; give a number above 0"),
@@ -181,8 +181,8 @@ AS_A_CLIP = {"frames": ["a", 0]}
         ),
         (
             with_pervfi(method="recursive", hold=1, **{"timing": "multiplier", "timing.multiplier": 3}),
-            "halving a gap reaches 1/2, 1/4, 3/8 and so on, but a frame is wanted at 1/12 of a gap; choose the method "
-            "direct, or a multiplier of 2, 4, 8, 16, 32 or 64.",
+            "halving a gap reaches 1/2, 1/4, 3/8 and so on, but a frame is needed at 1/12 of a gap; set method to "
+            "direct, or use a multiplier of 2, 4, 8, 16, 32 or 64.",
         ),
         (
             with_pervfi(temperature=["cold", 0]) | {"cold": node("PrimitiveFloat", value=-0.5)},
@@ -200,15 +200,15 @@ AS_A_CLIP = {"frames": ["a", 0]}
         ),
         (
             refined({"which": "list", "frames": "0"}),
-            "frames: 0 cannot be made anew; of 4 frames choose 1 to 2, which have one on each side.",
+            "frames: 0 cannot be rebuilt; of 4 frames choose 1 to 2, which have a frame on each side.",
         ),
         (
             refined({"which": "every other", "passes": 1}, "two"),
-            "images holds 2 frames; to make some anew, connect 3 or more.",
+            "images has 2 frames; to rebuild some of them, connect 3 or more.",
         ),
         (
             refined({"which": "worst", "score": "blur", "count": 1}, keyframes=["keys", 0]),
-            "4 frames came in but the keyframes stand on 5; connect the keyframes that the frames were made from.",
+            "4 frames came in but the keyframes are for 5; connect the keyframes that the frames were generated from.",
         ),
         (
             graph(
@@ -219,7 +219,7 @@ AS_A_CLIP = {"frames": ["a", 0]}
         ),
         (graph(keyframes("a")), "keyframes need 2 or more images, got 1; connect another image."),
         (graph(keyframes()), "keyframes need 2 or more images, got 0; connect another image."),
-        (graph(keyframes(*"ababab")), "6 images do not fit into frame_count 5; use 6 frames or more."),
+        (graph(keyframes(*"ababab")), "6 images do not fit into 5 frames; set frame_count to 6 or more."),
         (
             graph(keyframes("a", "b", positions="0, 2, 4")),
             "positions names 3 frames but 2 images came in; give one frame per image, or leave it empty to spread them "
@@ -227,11 +227,11 @@ AS_A_CLIP = {"frames": ["a", 0]}
         ),
         (
             graph(keyframes("a", "b", fit="off"), second=picture(32, 32)),
-            "image 2 is 32x32 but 64x48 is needed; choose the fit crop, pad or stretch, or resize it first.",
+            "image 2 is 32x32 but 64x48 is needed; set fit to crop, pad or stretch, or resize the image first.",
         ),
         (
             graph(keyframes("a", "blend")) | NOT_FINITE,
-            "image 2 holds NaN or infinite values; look at the node that made it (often a VAE in fp16).",
+            "image 2 has NaN or infinite values; check the node it comes from (often a VAE in fp16).",
         ),
         (
             graph(keyframes("a", "alpha")) | WITH_ALPHA,
@@ -239,24 +239,24 @@ AS_A_CLIP = {"frames": ["a", 0]}
         ),
         (
             graph(keyframes("a", "b"), finish_keys=keyframes("a", "b", frame_count=9)),
-            "5 frames came in but the keyframes need 9; let the engine make 9, or set frame_count of Keyframes to 5.",
+            "5 frames came in but the keyframes need 9; generate 9 frames, or set frame_count of Keyframes to 5.",
         ),
         (
             unclosed_loop(),
-            "a loop ends with the picture it begins with, but the keyframes at frames 0 and 4 differ; switch on loop "
-            "in Keyframes, or switch it off here.",
+            "a loop must end with the picture it starts with, but the keyframes at frames 0 and 4 differ; switch on "
+            "loop in Keyframes, or switch it off here.",
         ),
         (graph(keyframes(loop=True)), "keyframes need 1 or more images for a loop, got 0; connect an image."),
         (joined("a"), "joining needs 2 or more clips, got 1; connect another clip."),
-        (joined("a", "small"), "clip 2 is 32x32 but clip 1 is 64x48; bring them to one size with Upscale Image."),
+        (joined("a", "small"), "clip 2 is 32x32 but clip 1 is 64x48; scale them to one size with Upscale Image."),
         (joined("a", "a", overlap=3), "overlap is 3 but clip 1 has only 2 frames; use 0 to 2."),
         (
             joined("at 24", "a", "at 30"),
-            "clip 3 has 30 fps but clip 1 has 24; bring them to one rate with Interpolate Frames, timing frame rate.",
+            "clip 3 has 30 fps but clip 1 has 24; convert them to one rate with Interpolate Frames, timing frame rate.",
         ),
         (
             graph(keyframes("a", "b"), finish_keys=keyframes("a", "b", multiple_of=32)),
-            "the frames are 64x48 but the keyframes 64x64; set width, height or multiple_of of Keyframes so that they "
+            "the frames are 64x48 but the keyframes are 64x64; set width, height or multiple_of of Keyframes to match"
             "agree.",
         ),
     ],
@@ -285,7 +285,7 @@ RAMPED = {"timing": "as keyframed", "easing": "ease in", "easing.ease_over": "wh
     [
         ({"timing": "times", "timing.times": "0.5, 1.5"}, "times: 1.5 is not between 0 and 1"),
         ({"timing": "times", "timing.times": "0.5; 0.5; 0.5"}, "times has 3 lists but there are 1 gaps"),
-        ({**EASED, "easing.curve": "0.3, -0.2, 0.6, 1"}, "curve: y1 is -0.2, which leads to times outside 0..1"),
+        ({**EASED, "easing.curve": "0.3, -0.2, 0.6, 1"}, "curve: y1 is -0.2, which gives times outside 0..1"),
         (RAMPED, 'ease_over "whole length" would move the keyframes off their frames; choose each gap'),
     ],
 )
@@ -312,7 +312,7 @@ def test_pictures_too_small_for_optical_flow(server):
 def test_one_frame_is_no_clip(server):
     prompt = graph(keyframes("a", "b"), timing={"timing": "multiplier", "timing.multiplier": 2})
     prompt["between"]["inputs"] |= AS_A_CLIP
-    with pytest.raises(RunFailed, match="frames holds one frame; connect a clip of 2 or more, or keyframes"):
+    with pytest.raises(RunFailed, match="frames has one frame; connect a clip of 2 or more, or keyframes"):
         server.run(prompt)
 
 

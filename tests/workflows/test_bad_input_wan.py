@@ -103,18 +103,18 @@ def test_mixtures_of_single_files_run(server, folder):
         server.run(with_files(("fits.safetensors", None), ("deep.safetensors", 9), ("fits.safetensors", 33)))
     )
     assert "fits.safetensors, strength 1: 20 of 20 layers fit." in chosen
-    assert "Attention: only 20 of 90 layers of deep.safetensors fit Wan2.1 I2V" in chosen
+    assert "Warning: only 20 of 90 layers of deep.safetensors fit Wan2.1 I2V" in chosen
 
 
 def test_a_mixture_for_wan21_on_wan22_is_told(server, folder):
     _, chosen = reports(server.run(graph("2.2")))
-    assert "Attention: the mixture was trained on Wan2.1 I2V, the model is Wan2.2 I2V" in chosen
+    assert "Warning: the mixture was trained on Wan2.1 I2V, the model is Wan2.2 I2V" in chosen
 
 
 @pytest.mark.parametrize(
     ("prompt", "where", "message"),
     [
-        (graph(frame_count=3), "", "frame_count is 3; Wan makes 5 frames or more"),
+        (graph(frame_count=3), "", "frame_count is 3; Wan needs 5 frames or more"),
         (graph(frame_count=10), "Conditioning", "frame_count 10 breaks the rule 4n+1; use 9 or 13"),
         (graph(size=40), "Conditioning", "are 40x40 but Wan2.1 I2V needs a width of 32 or 48; set multiple_of"),
         (graph(clip_vision=False), "Conditioning", "connect clip_vision_h from Load CLIP Vision"),

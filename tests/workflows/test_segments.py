@@ -164,14 +164,17 @@ def test_lengths_off_the_grid(server):
     ("changes", "message"),
     [
         ({"prompts": "a\nb\nc"}, "3 prompts for 2 segments; give one for all, or 2"),
-        ({"own_seeds": "3: 5"}, "own_seeds: there is no segment 3; the segments are 1 to 2"),
-        ({"own_seeds": "two"}, 'own_seeds: "two" is no segment and seed'),
+        ({"own_seeds": "3: 5"}, "own_seeds: there is no segment 3; use 1 to 2"),
+        ({"own_seeds": "two"}, 'own_seeds: cannot read "two"; write segment and seed'),
         ({"positions": "0, 7, 16", "cut.longest_segment": 10}, "frame_count 8 breaks the rule 4n+1; use 5 or 9"),
-        ({"positions": "0, 2, 16"}, "frames 2 to 16 are 15, and a segment may have 9; put a keyframe between them"),
+        (
+            {"positions": "0, 2, 16"},
+            "frames 2 to 16 are 15 frames, but a segment may have 9; add a keyframe between them",
+        ),
         ({"positions": "0, 8, 15"}, "segments need one at frame 0 and one at frame 16"),
         (
             {"positions": "0, 4, 16", "cut": "every keyframe", "context_frames": 9},
-            "the clip before has 5 frames, and 9 are to be carried on",
+            "the clip before has 5 frames, but context_frames is 9",
         ),
         ({"size": 40}, "the keyframes are 40x40 but Wan2.2 I2V needs a width of 32 or 48"),
         ({"second_model": True, "steps": 1}, "high_noise_steps is 1 of 1 steps, which leaves none for model_low"),

@@ -190,9 +190,9 @@ def test_motion_is_shown(server, outputs):
     assert (flow_HWC.amax(dim=2) - flow_HWC.amin(dim=2)).amax() > 0.5  # full colour somewhere
     assert flow_HWC.mean() > 0.8  # and white where nothing moves
     advice, report = sorted((text for node in outputs.values() for text in node.get("text", [])), reverse=True)
-    assert advice.startswith("Take PerVFI (graph pervfi_interpolate), or put one more keyframe between")
+    assert advice.startswith("Use PerVFI (graph pervfi_interpolate), or add a keyframe between")
     assert report.startswith("36 frames; ")
-    assert report.endswith("No jump found.")
+    assert report.endswith("No jumps found.")
 
 
 @pytest.mark.parametrize("outputs", ["quickstart", "three_keyframes", "join_clips"], indirect=True)
@@ -208,8 +208,8 @@ def test_the_contact_sheet_is_a_picture_of_many(server, outputs):
     ("outputs", "beginning"),
     [
         ("quickstart", "optical flow (no model): 25 frames from 2."),
-        ("three_keyframes", "48 frames; keyframes put back, blended over 2 frames to each side."),
-        ("three_keyframes_loop", "48 frames, frame 48 left out because a loop shows frame 0 again there;"),
+        ("three_keyframes", "48 frames; keyframes put back, blended over 2 frames on each side."),
+        ("three_keyframes_loop", "48 frames, frame 48 dropped because it repeats frame 0 in a loop;"),
         ("join_clips", "29 frames from 2 clips."),
         ("pervfi_interpolate", "PerVFI v00 with RAFT flow: 5 frames from 2."),
         ("rife_interpolate", "RIFE: 7 frames from 2."),

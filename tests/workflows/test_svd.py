@@ -95,7 +95,7 @@ def test_a_seed_gives_the_same_clip_again(server):
     first, report = run(server, graph())
     assert len(first) == 5
     assert report.startswith("5 frames of 32x32 from first to last keyframe.")
-    assert "Attention: 5 frames are far from what the models were trained on: SVD on 14 and SVD-XT on 25." in report
+    assert "Warning: 5 frames are far from what the models were trained on: SVD on 14 and SVD-XT on 25." in report
     other, _ = run(server, graph(seed=4))
     run(server, graph(method="forward only"))
     again, _ = run(server, graph(seed=3, steps=2))
@@ -265,10 +265,10 @@ def with_another_latent():
         (with_source(tuned="page.safetensors"), "Loader", "page.safetensors is a web page and no weights"),
         (with_source(tuned="cut.safetensors"), "Loader", "cut.safetensors cannot be read and may have been cut off"),
         (with_source(tuned=WAN), "Loader", f"{WAN} has none of the layers of an SVD's temporal attention"),
-        (with_zero_levels(), "Sampler", "the noise is gone before the last step, as with a sigma_min of 0"),
+        (with_zero_levels(), "Sampler", "the sigmas reach 0 before the last step, as with a sigma_min of 0"),
         (with_another_latent(), "Sampler", "the latent is for 64x64 pixels but start for 32x32"),
         (segments(size=36), "Segments", "are 36x32 but SVD needs a width of 32 or 40"),
-        (segments(own_seeds="3: 5"), "Segments", "own_seeds: there is no segment 3; the segments are 1 to 2"),
+        (segments(own_seeds="3: 5"), "Segments", "own_seeds: there is no segment 3; use 1 to 2"),
         (segments(positions="0, 4, 7"), "Segments", "segments need one at frame 0 and one at frame 8"),
     ],
 )

@@ -1,16 +1,16 @@
-/** Which images feed the sockets of a Keyframes node, and what the page can show of them. */
+/** The images that feed the sockets of a Keyframes node, with thumbnails where the page has them. */
 
 const SUBGRAPH_INPUT = -10
-const DEEPEST = 32 // nested subgraphs and reroutes; more is a circle
+const DEEPEST = 32 // nested subgraphs and reroutes; more means a loop
 const IMAGE_SOCKET = /^images\./
 const FILE_LOADERS = ['LoadImage', 'LoadImageOutput']
-const ONE_PICTURE = /\.(png|jpe?g|bmp)( \[\w+\])?$/i // other kinds of file may hold an animation
+const ONE_PICTURE = /\.(png|jpe?g|bmp)( \[\w+\])?$/i // other file types may contain an animation
 
 /**
- * The connected image sockets in order.
+ * The connected image sockets, in order.
  *
- * @returns {{slot: number, link: number, url: string | null, isSingle: boolean}[]} url: address of a small picture, null
- *     where the page has none; isSingle: whether the source is known to bring exactly one image.
+ * @returns {{slot: number, link: number, url: string | null, isSingle: boolean}[]} url: address of a thumbnail, or null;
+ *     isSingle: whether the source is known to provide exactly one image.
  */
 export function connectedImages(node, api) {
   return node.inputs
@@ -23,7 +23,7 @@ export function connectedImages(node, api) {
     })
 }
 
-/** The node that really feeds an input, seen through reroutes and the borders of subgraphs; null if there is none. */
+/** The node that feeds an input, looking through reroutes and subgraph boundaries; null if there is none. */
 export function feedingNode(node, slot, depth = 0) {
   const graph = node?.graph
   const link = graph?.getLink?.(node.inputs?.[slot]?.link)
@@ -40,7 +40,7 @@ function throughNode(origin, slot, depth) {
   return link ? throughNode(inner.getNodeById(link.origin_id), link.origin_slot, depth + 1) : null
 }
 
-/** Out of a subgraph; of one that is used several times, out of its first use. */
+/** Continue outside a subgraph; if the subgraph is used several times, outside its first use. */
 function throughSubgraphInput(subgraph, slot, depth) {
   const name = subgraph.inputNode?.slots?.[slot]?.name
   const root = subgraph.rootGraph
@@ -50,14 +50,14 @@ function throughSubgraphInput(subgraph, slot, depth) {
   return outerSlot < 0 ? null : feedingNode(outer, outerSlot, depth + 1)
 }
 
-/** The file that a Load Image node reads, null for any other node. */
+/** The file that a Load Image node reads; null for any other node. */
 function loadedFile(node) {
   if (!node || !FILE_LOADERS.includes(node.comfyClass ?? node.type)) return null
   const value = node.widgets?.find((widget) => widget.name === 'image')?.value
   return typeof value === 'string' && value ? value : null
 }
 
-/** Address of a small picture of a file such as "folder/name.png [output]". */
+/** Address of a thumbnail of a file such as "folder/name.png [output]". */
 function viewUrl(file, api) {
   const [, path, type = 'input'] = /^(.*?)(?: \[(input|output|temp)\])?$/.exec(file)
   const parts = path.split('/')

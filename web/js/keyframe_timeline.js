@@ -1,7 +1,7 @@
 /**
- * The timeline on the Keyframes node: a view of its widgets and images, which writes the positions text. Beyond that it
- * only takes away the link of an image that is deleted, keeps the rate of its display as a property of the node, and shows
- * the length that a run found behind a link. Without this script the node does the same by the text alone.
+ * The timeline on the Keyframes node. It shows the widgets and images of the node, and edits the positions text. It also
+ * removes the link of an image that the user deletes, stores its display rate as a property of the node, and shows the
+ * length that a run found if frame_count is linked. Without this script, the node works by the text alone.
  */
 
 import { api } from '../../../scripts/api.js'
@@ -17,7 +17,7 @@ const WATCHED = ['frame_count', 'frame_rule', 'loop', 'positions']
 const FPS_PROPERTY = 'timeline_fps'
 const DEFAULT_FPS = 24
 const NEW_NODE_WIDTH = 440
-const HEIGHT = 196 // in the page's own units, with the margin of a DOM widget
+const HEIGHT = 196 // in the page's own units, including the margin of a DOM widget
 
 app.registerExtension({
   name: 'Inbetween.KeyframeTimeline',
@@ -31,8 +31,8 @@ class KeyframeTimeline {
   #view
   #keys = []
   #images = []
-  #links = null // of the images, as last seen; null until then
-  #told = null // what the last run said: {frameCount, imageCount}
+  #links = null // links of the images, as last seen; null until then
+  #lastRun = null // what the last run reported: {frameCount, imageCount}
   #textBefore = ''
   #isQueued = false
   #isFollowing = false
@@ -53,14 +53,14 @@ class KeyframeTimeline {
       getMinHeight: () => HEIGHT,
       getMaxHeight: () => HEIGHT,
       hideOnZoom: false,
-      hideInPanel: true, // there is one element, and its place is in the node
+      hideInPanel: true, // there is only one element, and it belongs in the node
       serialize: false,
       getValue: () => '',
       setValue: () => {}
     }
     const widget = node.addDOMWidget('timeline', NODE + 'Timeline', this.#view.element, options)
     widget.serialize = false
-    // Where a panel shows it all the same, the page would keep the panel's width for the node (ComfyUI_frontend #13068).
+    // If a panel shows it anyway, the page would keep the panel's width for the node (ComfyUI_frontend #13068).
     Object.defineProperty(widget, 'width', { get: () => undefined, set: () => {} })
     forwardToCanvas(this.#view.element)
     this.#listen()
@@ -78,11 +78,11 @@ class KeyframeTimeline {
     })
     chain(node, 'onConfigure', () => {
       this.#links = null
-      this.#told = null
+      this.#lastRun = null
       refresh()
     })
     chain(node, 'onExecuted', (output) => this.#learn(output))
-    chain(node, 'onAdded', () => api.addEventListener('graphChanged', refresh)) // such as another file in Load Image
+    chain(node, 'onAdded', () => api.addEventListener('graphChanged', refresh)) // for example, another file in Load Image
     chain(node, 'onRemoved', () => api.removeEventListener('graphChanged', refresh))
   }
 
@@ -93,12 +93,12 @@ class KeyframeTimeline {
       this.#isQueued = false
       if (!this.#node.graph) return
       this.#refresh()
-      this.#takePlace()
+      this.#replaceStaleElement()
     })
   }
 
-  /** Nodes 2.0 goes on showing the element of a node that undo has replaced (seen in 1.47.12): this one takes its place. */
-  #takePlace() {
+  /** After undo replaces a node, Nodes 2.0 keeps showing the old node's element (seen in 1.47.12); put this one there. */
+  #replaceStaleElement() {
     const { element } = this.#view
     if (element.isConnected || this.#node.graph !== app.canvas.graph) return
     document.querySelector(`[data-node-id="${this.#node.id}"] .${element.classList[0]}`)?.replaceWith(element)
@@ -108,7 +108,7 @@ class KeyframeTimeline {
     this.#images = connectedImages(this.#node, api)
     if (!this.#isFollowing) this.#links = this.#images.map(({ link }) => link)
     const exactCount = this.#images.every(({ isSingle }) => isSingle)
-    const imageCount = exactCount ? this.#images.length : (this.#told?.imageCount ?? this.#images.length)
+    const imageCount = exactCount ? this.#images.length : (this.#lastRun?.imageCount ?? this.#images.length)
     const frameCount = Math.max(Number(this.#value('frame_count')) || 2, 2)
     const [rule, loop] = [this.#value('frame_rule'), Boolean(this.#value('loop'))]
     const placed = placeKeys({ text: this.#value('positions'), imageCount, exactCount, frameCount, loop })
@@ -131,18 +131,18 @@ class KeyframeTimeline {
   }
 
   #hint(frameCount, exactCount) {
-    if (this.#isLinked('positions')) return 'The positions come through a link; the timeline shows the text it hides.'
-    if (this.#isLinked('frame_count') && !this.#told)
-      return `The length comes through a link; the timeline shows ${frameCount} frames until the graph has run.`
-    if (!this.#images.length) return 'Connect images: each becomes a key on the timeline.'
-    if (!exactCount && !this.#told) return 'How many images come in is known when the graph has run.'
-    return 'Drag an image to its frame, up or down for its strength. Shift snaps to the marks.'
+    if (this.#isLinked('positions')) return 'The positions come from a link; the timeline shows the text it overrides.'
+    if (this.#isLinked('frame_count') && !this.#lastRun)
+      return `The length comes from a link; the timeline shows ${frameCount} frames until you run the graph.`
+    if (!this.#images.length) return 'Connect images. Each one becomes a keyframe on the timeline.'
+    if (!exactCount && !this.#lastRun) return 'Run the graph to find out how many images come in.'
+    return 'Drag an image to its frame, or up and down for its strength. Hold Shift to snap to the marks.'
   }
 
   /**
-   * In the next frame, when the host has moved the sockets up too; until then the page keeps no state, so that all of it
-   * is one step of undo. A node that is being loaded has no links seen before, one that was removed has no graph then:
-   * they keep their text.
+   * Follow a change of connections in the next animation frame, when the host has moved the sockets up too. Until then
+   * the page records no state, so that everything is a single undo step. A node that is loading has not seen links yet,
+   * and a removed node has no graph by then, so both keep their text.
    */
   #queueFollowing() {
     if (this.#isFollowing || !this.#links) return
@@ -155,12 +155,12 @@ class KeyframeTimeline {
     })
   }
 
-  /** A key for an image that was connected, none for one that was taken away, where the text named each of them. */
+  /** Add a key for a newly connected image, or remove that of a disconnected one, if the text names every image. */
   #followConnections() {
     const [before, links] = [this.#links, connectedImages(this.#node, api).map(({ link }) => link)]
     if (`${before}` === `${links}`) return
     this.#links = links
-    this.#told = null
+    this.#lastRun = null
     const isNew = links.length > before.length
     const index = isNew ? links.findIndex((each) => !before.includes(each)) : before.findIndex((each) => !links.includes(each))
     const [text, loop] = [this.#value('positions'), this.#value('loop')]
@@ -181,7 +181,7 @@ class KeyframeTimeline {
   #remove(index) {
     const image = this.#keys.length === this.#images.length ? this.#images[index] : null
     if (this.#value('positions').trim()) this.#write(withoutKey(this.#keys, index))
-    this.#isFollowing = true // the text has followed already
+    this.#isFollowing = true // the text is already up to date
     if (image) this.#node.disconnectInput(image.slot)
     this.#isFollowing = false
     this.#refresh()
@@ -197,7 +197,7 @@ class KeyframeTimeline {
     this.#refresh()
   }
 
-  /** The rate of the Frame Count node that gives the length, null if there is none. */
+  /** The frame rate of the Frame Count node that provides the length; null if there is none. */
   #upstreamFps() {
     const slot = this.#node.inputs.findIndex(({ widget }) => widget?.name === 'frame_count')
     const source = slot < 0 ? null : feedingNode(this.#node, slot)
@@ -205,12 +205,12 @@ class KeyframeTimeline {
     return fps > 0 ? fps : null
   }
 
-  /** What came through links is known after a run; the widget under a link then shows it. */
+  /** After a run, values that come through links are known; show them in the linked widgets. */
   #learn(output) {
     const [frameCount] = output?.frame_count ?? []
     const [imageCount] = output?.image_count ?? []
     if (!frameCount) return
-    this.#told = { frameCount, imageCount }
+    this.#lastRun = { frameCount, imageCount }
     if (this.#isLinked('frame_count')) this.#setWidget('frame_count', frameCount)
     this.#queueRefresh()
   }
@@ -239,13 +239,13 @@ class KeyframeTimeline {
   }
 }
 
-/** The lengths that models were trained for, by frame rule: facts of Python's, which come with the node's definition. */
+/** The lengths that models were trained for, by frame rule; Python provides them in the definition of the node. */
 function trainedLengths(node) {
   const [, options] = node.constructor.nodeData?.input?.required?.frame_rule ?? []
   return options?.trained_lengths ?? {}
 }
 
-/** Calls `after` whenever the host calls a hook, which keeps what it did before. */
+/** Call `after` whenever the host calls a hook, in addition to what the hook did before. */
 function chain(owner, hook, after) {
   const before = owner[hook]
   owner[hook] = function (...values) {
@@ -255,16 +255,16 @@ function chain(owner, hook, after) {
   }
 }
 
-/** The page compares the graph with its last state and keeps the difference as one step. */
+/** Make the page compare the graph with its last state, and keep the difference as one undo step. */
 function recordUndoStep() {
   app.canvas.emitBeforeChange()
   app.canvas.emitAfterChange()
 }
 
-/** Wheel and middle button zoom and pan, as they do beside the timeline. */
+/** Let the wheel and the middle button zoom and pan, as they do outside the timeline. */
 function forwardToCanvas(element) {
   element.addEventListener('wheel', (event) => {
-    if (!element.closest('.dom-widget')) return // Nodes 2.0 forwards by itself
+    if (!element.closest('.dom-widget')) return // Nodes 2.0 forwards events itself
     event.preventDefault()
     app.canvas.processMouseWheel(event)
   })

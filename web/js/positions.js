@@ -1,15 +1,16 @@
 /**
- * The text that says where keyframes stand: the rules, and the words of the errors, of core/keyframes/positions.py.
+ * The text that gives the positions of keyframes, with the rules and error texts of core/keyframes/positions.py.
  *
- * Three ways to write the same thing, all 0-based, negative numbers counting from the end (-1 is the last frame):
+ * There are three forms. Frame numbers start at 0; negative numbers count from the end, so -1 is the last frame:
  *
  *     (empty)                                       spread evenly, first image at frame 0, last at the last frame
  *     0, 24:0.8, -1                                 a list; `:0.8` is a strength
  *     [0, {"frame": 24, "strength": 0.8}, -1]       JSON
  *
- * In a loop the image at frame 0 stands at the last frame again; the text names the images once each, so not that frame.
+ * In a loop the image at frame 0 also appears at the last frame. The text names each image once, so it leaves out the
+ * last frame.
  *
- * A position is {frame, strength}, in the order of the images. tests/core/positions_cases.json holds both to the same.
+ * A position is {frame, strength}, in the order of the images. tests/core/positions_cases.json tests both versions.
  */
 
 const HOW = 'write frame numbers such as 0, 24, -1 (strength: 24:0.8), or leave it empty to spread the images evenly'
@@ -25,21 +26,21 @@ const MOST_DIGITS = 12
 export class PositionsError extends Error {}
 
 /**
- * Spread images over the time line: the first at frame 0, the last at the last frame, halves rounded up.
- * In a loop the first image closes the circle at the last frame, L: k images stand at 0, L/k, 2L/k, ...
+ * Spread images over the timeline, the first at frame 0 and the last at the last frame; halves are rounded up.
+ * In a loop the first image also takes the last frame, L, so k images are at 0, L/k, 2L/k, ...
  */
 export function evenPositions(imageCount, frameCount, loop = false) {
   if (loop) {
     if (imageCount >= frameCount)
       throw new PositionsError(
-        `${imageCount} images do not fit into a loop of frame_count ${frameCount}, whose last frame is the ` +
-          `first again; use ${imageCount + 1} frames or more.`
+        `${imageCount} images do not fit into a loop of ${frameCount} frames, whose last frame repeats the first; ` +
+          `set frame_count to ${imageCount + 1} or more.`
       )
     return evenPositions(imageCount + 1, frameCount).slice(0, -1)
   }
   if (imageCount > frameCount)
     throw new PositionsError(
-      `${imageCount} images do not fit into frame_count ${frameCount}; use ${imageCount} frames or more.`
+      `${imageCount} images do not fit into ${frameCount} frames; set frame_count to ${imageCount} or more.`
     )
   const gaps = Math.max(imageCount - 1, 1)
   return Array.from({ length: imageCount }, (_, number) => ({
@@ -48,7 +49,7 @@ export function evenPositions(imageCount, frameCount, loop = false) {
   }))
 }
 
-/** Read the text as written: negative frames stay negative, an empty text gives no positions. */
+/** Read the text as written: negative frames stay negative, and an empty text gives no positions. */
 export function parsePositions(text) {
   const trimmed = text.replace(AROUND_TEXT, '')
   if (!trimmed) return []
@@ -59,7 +60,7 @@ export function parsePositions(text) {
   return positions
 }
 
-/** Count negative frames from the end and refuse what is off the time line or used twice. */
+/** Count negative frames from the end, and refuse frames that are off the timeline or used twice. */
 export function resolvePositions(positions, frameCount, loop = false) {
   const resolved = new Map()
   for (const { frame: written, strength } of positions) {
@@ -70,24 +71,24 @@ export function resolvePositions(positions, frameCount, loop = false) {
           `use 0 to ${frameCount - 1}, or -1 to -${frameCount} from the end.`
       )
     if (resolved.has(frame))
-      throw new PositionsError(`positions: two images stand at frame ${frame}; give each its own frame.`)
+      throw new PositionsError(`positions: two images are at frame ${frame}; give each its own frame.`)
     resolved.set(frame, { frame, strength })
   }
   const last = frameCount - 1
   if (loop && resolved.has(last))
     throw new PositionsError(
-      `positions: in a loop the last frame, ${last}, holds the image of frame 0 again; ` +
+      `positions: in a loop the last frame, ${last}, repeats the image at frame 0; ` +
         `use 0 to ${last - 1}, or switch off loop.`
     )
   if (loop && resolved.size && !resolved.has(0))
     throw new PositionsError(
-      `positions: a loop begins and ends with the image at frame 0, but the first stands at ` +
+      'positions: a loop starts and ends with the image at frame 0, but the first image is at frame ' +
         `${Math.min(...resolved.keys())}; put an image at frame 0, or switch off loop.`
     )
   return [...resolved.values()]
 }
 
-/** Where each image stands, in the order of the images; throws a PositionsError if the text cannot be read as that. */
+/** The position of each image, in the order of the images; throws a PositionsError if the text does not give them. */
 export function readPositions(text, imageCount, frameCount, loop = false) {
   const positions = parsePositions(text)
   if (!positions.length) return evenPositions(imageCount, frameCount, loop)
@@ -99,7 +100,7 @@ export function readPositions(text, imageCount, frameCount, loop = false) {
   return resolvePositions(positions, frameCount, loop)
 }
 
-/** The text for positions, as a list or, where `like` is JSON, as JSON. */
+/** The text for positions: JSON if `like` is JSON, else a list. */
 export function formatPositions(positions, like = '') {
   const rounded = positions.map(({ frame, strength }) => ({ frame, strength: Math.round(strength * 1000) / 1000 }))
   if (!isJson(like.replace(AROUND_TEXT, '')))
@@ -110,7 +111,7 @@ export function formatPositions(positions, like = '') {
   return `[${entries.join(', ')}]`
 }
 
-/** A frame as it is written, counted from the start. */
+/** The frame number counted from the start, for a frame as written. */
 export function fromStart(frame, frameCount) {
   return frame < 0 ? frame + frameCount : frame
 }
@@ -155,11 +156,11 @@ function jsonEntry(value) {
 }
 
 function frameNumber(digits) {
-  if (digits.length > MOST_DIGITS) throw new PositionsError(`positions: ${shown(digits)} is no frame number; ${HOW}.`)
+  if (digits.length > MOST_DIGITS) throw new PositionsError(`positions: ${shown(digits)} is not a frame number; ${HOW}.`)
   return Number(digits) || 0
 }
 
-/** A number with at most six digits, as "%g" writes it. */
+/** A number with at most six digits, formatted like "%g". */
 function general(number) {
   const [digits, exponent] = number.toExponential(5).split('e')
   const power = Number(exponent)
@@ -167,7 +168,7 @@ function general(number) {
   return `${Number(digits)}e${power < 0 ? '-' : '+'}${`${Math.abs(power)}`.padStart(2, '0')}`
 }
 
-/** The text in quotes on one line, cut short. */
+/** The text on one line, in quotes and shortened. */
 function shown(text) {
   const characters = [...text.split(BETWEEN_WORDS).filter(Boolean).join(' ')]
   return characters.length > 43 ? `"${characters.slice(0, 40).join('')}..."` : `"${characters.join('')}"`

@@ -1,4 +1,4 @@
-/** What the timeline shows and how keyframes move on it: plain functions of numbers, without a page. */
+/** What the timeline shows, and how keyframes move on it: plain functions of numbers that need no page. */
 
 import { countFrom, isPacked } from './latent_grid.js'
 import { PositionsError, fromStart, parsePositions, readPositions } from './positions.js'
@@ -8,12 +8,12 @@ const PLAIN_MARKS = { start: 0, step: 10 }
 const TICK_PIXELS = 34
 
 /**
- * Where the keyframes stand, in the order of the images.
+ * The keyframes to show, in the order of the images.
  *
  * @param {{text: string, imageCount: number, exactCount: boolean, frameCount: number, loop: boolean}} given
- *     exactCount: every socket is known to bring one image; otherwise it may be a batch of several.
+ *     exactCount: every socket is known to provide one image; otherwise a socket may bring a batch.
  * @returns {{keys: {frame: number, written: number, strength: number, valid: boolean}[], isEven: boolean, error: string}}
- *     keys that the text puts off the time line stand at its end with `valid` false; `error` is "" or one line.
+ *     Keys that the text puts off the timeline are at its nearest end, with `valid` false. `error` is "" or one line.
  */
 export function placeKeys({ text, imageCount, exactCount, frameCount, loop }) {
   const last = frameCount - 1
@@ -41,7 +41,7 @@ export function placeKeys({ text, imageCount, exactCount, frameCount, loop }) {
 }
 
 /**
- * The frame a key comes to stand at when it is sent to `target`: on the time line, and where no other key is.
+ * The frame at which a key ends up when it is moved to `target`: on the timeline, and where no other key is.
  *
  * @param {number} direction -1 or 1 looks for a free frame on that side only, 0 for the nearest on either.
  */
@@ -61,7 +61,7 @@ export function freeFrame(keys, index, target, frameCount, loop, direction = 0) 
   return key.frame
 }
 
-/** The positions to write after one key moved; the last frame is written -1, so that it stays the last. */
+/** The positions to write after one key moved. The last frame is written as -1, so that the key stays at the end. */
 export function withFrame(keys, index, frame, frameCount) {
   return written(keys, (key, at) => (at === index ? { ...key, written: frame === frameCount - 1 ? -1 : frame } : key))
 }
@@ -72,12 +72,12 @@ export function withStrength(keys, index, strength) {
   return written(keys, (key, at) => (at === index ? { ...key, strength: bounded } : key))
 }
 
-/** The positions to write after one key was taken away. */
+/** The positions to write after one key was removed. */
 export function withoutKey(keys, index) {
   return written(keys, (key) => key).filter((_, at) => at !== index)
 }
 
-/** The positions to write after an image came in as number `index`: in the middle of the widest gap, or null if full. */
+/** The positions to write after a new image number `index`, which goes to the middle of the widest gap; null if full. */
 export function withNewKey(keys, index, frameCount, loop) {
   const edges = [-1, ...keys.map(({ frame }) => frame).sort((one, other) => one - other), frameCount - (loop ? 1 : 0)]
   const gaps = edges.slice(1).map((to, at) => ({ from: edges[at], size: to - edges[at] }))
@@ -88,12 +88,12 @@ export function withNewKey(keys, index, frameCount, loop) {
   return positions
 }
 
-/** The marks that a key snaps to, from `start` in steps: the last frame of each latent frame, else tens. */
+/** The marks that a key snaps to: the last frame of each latent frame, or every tenth frame if frames are not packed. */
 export function marksOf(grid) {
   return isPacked(grid) ? { start: grid.first - 1, step: grid.step } : PLAIN_MARKS
 }
 
-/** The nearest mark to a frame, or with a direction of -1 or 1 the next one on that side. */
+/** The mark nearest to a frame; with a direction of -1 or 1, the next mark on that side. */
 export function snapToMark(frame, grid, direction = 0) {
   const { start, step } = marksOf(grid)
   const marks = (frame - start) / step
@@ -102,7 +102,7 @@ export function snapToMark(frame, grid, direction = 0) {
   return start + Math.round(marks) * step
 }
 
-/** Frames to label on the ruler of a given width: round numbers, or latent frames' ends, never closer than readable. */
+/** Frames to label on a ruler of a given width: round numbers, or ends of latent frames, far enough apart to read. */
 export function rulerFrames(frameCount, width, grid) {
   const last = frameCount - 1
   const closest = (TICK_PIXELS * last) / Math.max(width, TICK_PIXELS)
@@ -114,12 +114,12 @@ export function rulerFrames(frameCount, width, grid) {
 }
 
 /**
- * What lies between neighbouring keys: its length with both ends, and who makes it.
+ * The segments between neighbouring keys: the length of each, including both ends, and the expert or model for it.
  *
  * @param {{experts?: number[], models?: {name: string, frames: number}[]}} [trained] the lengths that experts or models
- *     were trained for, ascending; without them there is nobody to name.
+ *     were trained for, ascending; without them, none is named.
  * @returns {{from: number, to: number, length: number, kind: number, name: string, about: string}[]}
- *     kind: 0, 1, ... for the colour, in the order of length.
+ *     kind: 0, 1, ... in the order of length; chooses the colour.
  */
 export function segments(keys, frameCount, loop, grid, trained = {}) {
   const frames = keys.filter(({ valid }) => valid).map(({ frame }) => frame)
@@ -128,11 +128,11 @@ export function segments(keys, frameCount, loop, grid, trained = {}) {
   return frames.slice(1).map((to, at) => {
     const from = frames[at]
     const length = to - from + 1
-    return { from, to, length, ...makerOf(length, grid, trained) }
+    return { from, to, length, ...suitedTo(length, grid, trained) }
   })
 }
 
-/** A time in seconds to two decimals, from an hour on and from a minute on with colons. */
+/** A time in seconds with two decimals; with colons from one minute on. */
 export function timeText(frame, fps) {
   const hundredths = Math.round((frame / fps) * 100)
   const seconds = (hundredths % 6000) / 100
@@ -142,30 +142,30 @@ export function timeText(frame, fps) {
   return minutes >= 60 ? `${Math.floor(minutes / 60)}:${tail}` : tail
 }
 
-function makerOf(length, grid, { experts, models }) {
+function suitedTo(length, grid, { experts, models }) {
   if (experts) return expertOf(length, grid, experts)
   if (models) return modelOf(length, models)
   return { kind: 0, name: '', about: `${length} frames` }
 }
 
-/** The expert whose length is nearest to that of the segment, rounded up to the grid; of two as near, the shorter. */
+/** The expert with the length nearest to that of the segment, rounded up to the grid; in a tie, the shorter one. */
 function expertOf(length, grid, experts) {
   const rounded = countFrom(length, grid)
   const distances = experts.map((expert) => Math.abs(rounded - expert))
   const kind = distances.indexOf(Math.min(...distances))
-  const made = rounded === length ? '' : `, made as ${rounded}`
-  return { kind, name: `expert ${experts[kind]}`, about: `${length} frames${made}: expert for ${experts[kind]}` }
+  const generated = rounded === length ? '' : `, generated as ${rounded}`
+  return { kind, name: `expert ${experts[kind]}`, about: `${length} frames${generated}: expert for ${experts[kind]}` }
 }
 
-/** The first model that was trained for a length as great. */
+/** The first model that was trained for at least this length. */
 function modelOf(length, models) {
   const found = models.findIndex(({ frames }) => length <= frames)
-  if (found < 0) return { kind: models.length, name: 'long', about: `${length} frames: longer than any engine's training` }
+  if (found < 0) return { kind: models.length, name: 'long', about: `${length} frames: more than any model was trained for` }
   const { name, frames } = models[found]
-  return { kind: found, name, about: `${length} frames: within the ${frames} of ${name}` }
+  return { kind: found, name, about: `${length} frames: within the ${frames} that ${name} was trained for` }
 }
 
-/** A step, doubled until it is as long as `closest`. */
+/** A step, doubled until it is at least `closest`. */
 function doubled(step, closest) {
   return step >= closest ? step : doubled(2 * step, closest)
 }

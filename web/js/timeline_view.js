@@ -1,26 +1,26 @@
-/** The timeline as an element of the page: draws what it is given and tells what the user wants. Knows no graph. */
+/** The timeline as an element of the page: it draws the keys and reports the user's actions. It does not know the graph. */
 
 import { isPacked, latentFrame } from './latent_grid.js'
 import { marksOf, rulerFrames, segments, snapToMark, timeText } from './timeline_model.js'
 
-const AXIS_PIXELS = 4 // a press that moves less is a click
-const STRENGTH_PIXELS = 100 // of vertical drag from 0 to 1
+const AXIS_PIXELS = 4 // a drag shorter than this is a click
+const STRENGTH_PIXELS = 100 // vertical drag that changes the strength from 0 to 1
 const STRENGTH_STEP = 0.05
 const HELP =
-  'Left and right arrow: one frame; with Shift: to the next mark. Home and End: first and last frame. ' +
-  'Up and down arrow: strength. Delete: take the image away.'
+  'Left and right arrows: move by one frame, or with Shift to the next mark. Home and End: first and last frame. ' +
+  'Up and down arrows: strength. Delete: remove the image.'
 
 /**
- * @param {object} intents what the user does, each a function:
- *     begin() before a change, cancel() takes all of it back, commit() after it, which is one step of undo;
+ * @param {object} intents functions to call for the user's actions:
+ *     begin() before a change, cancel() to undo it, and commit() after it, which makes it one undo step;
  *     move(index, frame, direction), strengthen(index, strength), remove(index), spread(), setFps(fps).
  */
 export class TimelineView {
   #intents
   #shown = null // what was shown last
-  #selected = -1 // number of a key, or none
-  #drag = null // {pointerId, index, x, y, frame, strength, axis} where it began
-  // Parts of the element, from above: the keys, the bars, the ruler, what is said of the selected key, a message.
+  #selected = -1 // index of the selected key, or -1
+  #drag = null // {pointerId, index, x, y, frame, strength, axis} at the start of the drag
+  // Parts of the element, from the top: the keys, the segments, the ruler, details of the selected key, a message.
   #help
   #track
   #keyRow
@@ -55,8 +55,8 @@ export class TimelineView {
 
   /**
    * @param {object} shown {keys: [{frame, strength, valid, url}], isEven, frameCount, grid, trained, loop, fps, ownFps,
-   *     readOnly, message, isError}; keys in the order of the images, `url` null where there is no picture; trained: see
-   *     `segments`.
+   *     readOnly, message, isError}. Keys are in the order of the images; `url` is null without a thumbnail; for
+   *     `trained`, see `segments`.
    */
   show(shown) {
     this.#shown = shown
@@ -77,7 +77,7 @@ export class TimelineView {
     const { keys, frameCount, grid, message, isError } = this.#shown
     const key = keys[this.#selected]
     if (!key || isError || !isPacked(grid)) return message
-    return `In latent frame ${latentFrame(key.frame, grid)} of 0 to ${latentFrame(frameCount - 1, grid)}. ${message}`
+    return `Latent frame ${latentFrame(key.frame, grid)} (last: ${latentFrame(frameCount - 1, grid)}). ${message}`
   }
 
   #makeKey(index) {
@@ -134,9 +134,9 @@ export class TimelineView {
     this.#segments.replaceChildren(...bars)
   }
 
-  /** In a loop the first image is seen again at the last frame, where it cannot be moved. */
+  /** In a loop the first image also appears at the last frame, where it cannot be moved. */
   #makeClosing() {
-    const box = make('div', 'inbetween-key inbetween-closing', { 'aria-hidden': 'true', title: 'Ends as it began' })
+    const box = make('div', 'inbetween-key inbetween-closing', { 'aria-hidden': 'true', title: 'Loop: the first image again' })
     const image = make('img', '', { alt: '', draggable: 'false' })
     box.style.left = '100%'
     box.append(image, make('span', 'inbetween-number', {}, '↻'))
@@ -178,7 +178,7 @@ export class TimelineView {
     this.#fps = this.#makeNumber('fps', 'fps', { min: 0.001, max: 1000, step: 'any' }, (value) =>
       this.#intents.setFps(value)
     )
-    this.#spread = make('button', '', { type: 'button', title: 'Empty the text: the images stand evenly' }, 'Spread')
+    this.#spread = make('button', '', { type: 'button', title: 'Clear the positions and space the images evenly' }, 'Spread')
     this.#spread.addEventListener('click', () => this.#edit(() => this.#intents.spread()))
     details.append(this.#name, this.#frame.label, this.#time, this.#strength.label, this.#fps.label, this.#spread)
     return details
@@ -190,7 +190,7 @@ export class TimelineView {
     label.append(make('span', 'inbetween-caption', {}, caption), input)
     input.addEventListener('change', () => {
       if (input.value !== '' && Number.isFinite(input.valueAsNumber)) this.#edit(() => apply(input.valueAsNumber))
-      input.value = '' // filled again with what came of it
+      input.value = '' // show() fills in the result
       this.show(this.#shown)
     })
     return { label, input }
@@ -232,7 +232,7 @@ export class TimelineView {
       const target = drag.frame + (x / width) * (this.#shown.frameCount - 1)
       this.#intents.move(drag.index, event.shiftKey ? snapToMark(target, this.#shown.grid) : target, 0)
     } else {
-      const scale = height / this.#ruler.offsetHeight // of the zoomed page
+      const scale = height / this.#ruler.offsetHeight // the zoom of the page
       const strength = drag.strength - y / scale / STRENGTH_PIXELS
       this.#intents.strengthen(drag.index, Math.round(strength / STRENGTH_STEP) * STRENGTH_STEP)
     }
@@ -258,18 +258,18 @@ export class TimelineView {
     const { frame, strength } = keys[index]
     if (!repeat) this.#intents.begin()
     const direction = { ArrowLeft: -1, ArrowRight: 1 }[key]
-    const louder = { ArrowUp: 1, ArrowDown: -1 }[key]
+    const stronger = { ArrowUp: 1, ArrowDown: -1 }[key]
     if (direction) {
       this.#intents.move(index, shiftKey ? snapToMark(frame, grid, direction) : frame + direction, direction)
-    } else if (louder) {
-      this.#intents.strengthen(index, Math.round(strength / STRENGTH_STEP + louder) * STRENGTH_STEP)
+    } else if (stronger) {
+      this.#intents.strengthen(index, Math.round(strength / STRENGTH_STEP + stronger) * STRENGTH_STEP)
     } else if (key === 'Home') {
       this.#intents.move(index, 0, 1)
     } else if (key === 'End') {
       this.#intents.move(index, frameCount - 1, -1)
     } else {
       this.#intents.remove(index)
-      this.#intents.commit() // now: the last key leaves none that could hear the key come up
+      this.#intents.commit() // now, because if this was the last key, none is left to receive the keyup event
       this.#keys[Math.min(index, this.#keys.length - 1)]?.box.focus({ preventScroll: true })
     }
   }
@@ -312,7 +312,7 @@ function picture(image, url) {
   else if (image.getAttribute('src') !== url) image.src = url
 }
 
-/** Leaves a field alone in which somebody is typing. */
+/** Set the value of a field, unless the user is typing in it. */
 function fill(input, value, disabled) {
   input.disabled = disabled
   if (input !== document.activeElement || input.value === '') input.value = value

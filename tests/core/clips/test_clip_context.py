@@ -112,8 +112,12 @@ def test_the_sound_of_the_gap_alone():
 @pytest.mark.parametrize(
     ("seconds", "alone", "told"),
     [
-        (0.8, True, "Attention: the audio is 0.3 s shorter than the gap; silence fills up"),
-        (1.5, True, "Attention: the audio is 0.4 s longer than the gap; what is left over belongs to the clip after"),
+        (0.8, True, "Warning: the audio is 0.3 s shorter than the gap; the rest is silent"),
+        (
+            1.5,
+            True,
+            "Warning: the audio is 0.4 s longer than the gap; the rest is treated as sound of the clip after",
+        ),
         (1.5, False, ""),
         (1.1, True, ""),
     ],
@@ -122,7 +126,7 @@ def test_sound_of_another_length_than_the_gap_is_told(seconds, alone, told):
     gap, given = gap_between(numbered(8), numbered(8), 11), GapSound(sound(seconds), Fraction(0), ends_with_gap=alone)
     report = clip_context(gap, Fraction(10), given, ContextSettings()).report
     assert told in report
-    assert bool(told) == ("Attention" in report)
+    assert bool(told) == ("Warning" in report)
 
 
 def test_without_sound_there_is_silence_of_the_right_length():
@@ -164,8 +168,11 @@ def test_clips_are_not_written_to():
             r"audio\)",
         ),
         (lambda: heard(whole=1.9), "the audio lasts 1.9 s"),
-        (lambda: heard(part=(1.0, 2.0)), "goes on for 1 s, but 3 frames at 10 fps last 0.3 s; change from_seconds"),
-        (lambda: heard(part=(9.0, 9.3)), "begins at 9 s of the audio, which lasts 2 s"),
+        (
+            lambda: heard(part=(1.0, 2.0)),
+            "the audio of the gap lasts 1 s, but 3 frames at 10 fps last 0.3 s; change from_seconds",
+        ),
+        (lambda: heard(part=(9.0, 9.3)), "starts at 9 s of the audio, but the audio lasts 2 s"),
     ],
 )
 def test_what_cannot_be(make, told):

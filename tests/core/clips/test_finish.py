@@ -74,24 +74,24 @@ def test_report_says_how_far_each_keyframe_was_missed_and_how_the_colour_jumps()
     # Grey 0.5 has the OKLab lightness 0.59818, grey 0.25 has 0.37055.
     assert report.splitlines() == [
         "9 frames; keyframes put back.",
-        "Keyframe at 0: difference 0.0000; colour step 0.0000.",
-        "Keyframe at 8: difference 0.2500, after 0.0000; colour step 0.2276.",
+        "Keyframe at frame 0: difference 0.0000; colour step 0.0000.",
+        "Keyframe at frame 8: difference 0.2500 before, 0.0000 after; colour step 0.2276.",
     ]
     report = finish_frames(frames(9), keys((0, 0.5), (8, 0.25)), "replace and blend", 1).report
-    assert "put back, blended over 1 frames to each side." in report
-    assert report.endswith("colour step 0.2276, after 0.1172.")
+    assert "put back, blended over 1 frames on each side." in report
+    assert report.endswith("colour step 0.2276 before, 0.1172 after.")
 
 
 def test_the_larger_step_of_both_sides_is_reported():
     generated = frames(9)
     generated[3] = 0.25
     report = finish_frames(generated, keys((0, 0.5), (4, 0.5), (8, 0.5)), "replace").report
-    assert "Keyframe at 4: difference 0.0000; colour step 0.2276." in report
+    assert "Keyframe at frame 4: difference 0.0000; colour step 0.2276." in report
 
 
 def test_frames_as_generated_are_not_said_to_jump():
     report = finish_frames(frames(9), keys((0, 0.5), (8, 0.25)), "off").report
-    assert report.endswith("Keyframe at 8: difference 0.2500; colour step 0.0000.")
+    assert report.endswith("Keyframe at frame 8: difference 0.2500; colour step 0.0000.")
 
 
 def test_half_precision_frames_stay_half():
@@ -111,10 +111,10 @@ def test_inputs_are_not_written_to():
     [
         (
             frames(8),
-            "8 frames came in but the keyframes need 9; let the engine make 9, or set frame_count of Keyframes to 8",
+            "8 frames came in but the keyframes need 9; generate 9 frames, or set frame_count of Keyframes to 8",
         ),
-        (torch.rand(9, 4, 3, 3), "the frames are 3x4 but the keyframes 3x2"),
-        (frames(9, float("nan")), "images holds NaN or infinite values in 9 of 9 frames"),
+        (torch.rand(9, 4, 3, 3), "the frames are 3x4 but the keyframes are 3x2"),
+        (frames(9, float("nan")), "images has NaN or infinite values in 9 of 9 frames"),
         (torch.rand(0, 2, 3, 3), "images is empty"),
         (torch.rand(9, 2, 3, 4), "images has 4 channels but 3"),
     ],
@@ -210,17 +210,17 @@ def test_report_on_matched_colours():
     generated, keyframes = drifting(clean_clip(), [1.0] * 9), keys_of(clean_clip(), 0, 8)
     lines = finish_frames(generated, keyframes, "replace", match_colour=True).report.splitlines()
     assert lines[0] == "9 frames; colours matched; keyframes put back."
-    before, after = (float(word.rstrip(".")) for word in lines[1].split("colour step ")[1].split(", after "))
+    before, after = (float(word.split()[0]) for word in lines[1].split("colour step ")[1].split(", "))
     assert before > 0.02 > 0.005 > after
 
 
 def test_report_names_keyframes_that_cannot_be_matched_fully():
     flat = finish_frames(frames(9), keys((0, 0.5), (8, 0.25)), "replace", match_colour=True).report.splitlines()
     assert not flat[1].endswith("matched.")
-    assert flat[2].endswith("; flat picture, only its mean colour is matched.")
+    assert flat[2].endswith("; the picture is flat, so only its mean colour is matched.")
     faint = drifting(clean_clip(), [1.0] * 9, gain=0.1)
     limited = finish_frames(faint, keys_of(clean_clip(), 0, 8), "replace", match_colour=True).report
-    assert limited.endswith("; the contrast is too far off to be matched fully.")
+    assert limited.endswith("; the contrast differs too much to be matched fully.")
 
 
 def test_colours_of_half_precision_frames_are_matched():
@@ -243,7 +243,7 @@ def test_a_loop_leaves_out_the_last_frame_and_nothing_else():
     finished = finish_frames(generated, looped(), "replace and blend", 2, match_colour=True, loop=True)
     assert torch.equal(finished.frames_THWC, whole[:8])
     assert finished.report.startswith(
-        "8 frames, 1 trimmed from the end, frame 8 left out because a loop shows frame 0 again there; colours matched;"
+        "8 frames, 1 trimmed from the end, frame 8 dropped because it repeats frame 0 in a loop; colours matched;"
     )
 
 
@@ -261,7 +261,10 @@ def test_in_a_loop_the_step_at_the_end_is_the_one_to_frame_0():
     generated = frames(9)
     generated[0] = 0.25
     lines = finish_frames(generated, keys((0, 0.5), (8, 0.5)), "off", loop=True).report.splitlines()
-    assert lines[2] == "Keyframe at 8: difference 0.0000, after 0.2500; colour step 0.0000, after 0.2276."
+    assert (
+        lines[2]
+        == "Keyframe at frame 8: difference 0.0000 before, 0.2500 after; colour step 0.0000 before, 0.2276 after."
+    )
 
 
 @pytest.mark.parametrize(
@@ -269,11 +272,11 @@ def test_in_a_loop_the_step_at_the_end_is_the_one_to_frame_0():
     [
         (
             keys((0, 0.5), (8, 0.4)),
-            "^a loop ends with the picture it begins with, but the keyframes at frames 0 and 8 differ; "
+            "^a loop must end with the picture it starts with, but the keyframes at frames 0 and 8 differ; "
             r"switch on loop in Keyframes, or switch it off here\.$",
         ),
-        (keys((0, 0.5), (7, 0.5)), "frame 0 and at the last frame, 8, but none stands at frame 8; switch on loop in"),
-        (keys((1, 0.5), (8, 0.5)), "none stands at frame 0; switch on loop in Keyframes"),
+        (keys((0, 0.5), (7, 0.5)), "frame 0 and at the last frame, 8, but there is none at frame 8; switch on loop in"),
+        (keys((1, 0.5), (8, 0.5)), "there is none at frame 0; switch on loop in Keyframes"),
     ],
 )
 def test_a_loop_that_does_not_close(keyframes, message):

@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 import torch
 from comfyui_inbetween.core.clips.gaps import (
-    Around,
+    KnownFrames,
     MissingFrames,
     frame_at_seconds,
     frames_around,
@@ -29,16 +29,16 @@ def numbered(count, height=4, width=6):
 @pytest.mark.parametrize(
     ("gap", "context_frames", "rule", "expected"),
     [
-        (3, 1, "4n+1", Around(1, 1)),
-        (7, 1, "4n+1", Around(1, 1)),
-        (8, 1, "4n+1", Around(1, 4)),
-        (9, 1, "4n+1", Around(1, 3)),
-        (1, 1, "4n+1", Around(1, 3)),
-        (8, 5, "4n+1", Around(5, 4)),
-        (7, 5, "4n+1", Around(5, 5)),
-        (7, 9, "4n+1", Around(9, 9)),
-        (8, 1, "any", Around(1, 1)),
-        (8, 6, "any", Around(6, 6)),
+        (3, 1, "4n+1", KnownFrames(1, 1)),
+        (7, 1, "4n+1", KnownFrames(1, 1)),
+        (8, 1, "4n+1", KnownFrames(1, 4)),
+        (9, 1, "4n+1", KnownFrames(1, 3)),
+        (1, 1, "4n+1", KnownFrames(1, 3)),
+        (8, 5, "4n+1", KnownFrames(5, 4)),
+        (7, 5, "4n+1", KnownFrames(5, 5)),
+        (7, 9, "4n+1", KnownFrames(9, 9)),
+        (8, 1, "any", KnownFrames(1, 1)),
+        (8, 6, "any", KnownFrames(6, 6)),
     ],
 )
 def test_frames_around_a_gap(gap, context_frames, rule, expected):
@@ -49,7 +49,7 @@ def test_frames_around_a_gap(gap, context_frames, rule, expected):
 
 
 def test_where_the_clip_after_is_too_short_the_clip_before_gives_more():
-    assert frames_around(MissingFrames(numbered(20), numbered(1), 8), 1, "4n+1") == Around(4, 1)
+    assert frames_around(MissingFrames(numbered(20), numbered(1), 8), 1, "4n+1") == KnownFrames(4, 1)
 
 
 @given(st.sampled_from(["any", "4n+1", "8n+1", "6n+2"]), st.integers(1, 4), st.integers(1, 40))
@@ -93,14 +93,17 @@ def test_a_gap_as_it_is_chosen(given, before, after, frames):
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda: gap_in(numbered(10), 0, 4), "frames 0 to 4 .* of a clip of 10; it must begin at 1 or later, end at 9"),
-        (lambda: gap_in(numbered(10), 4, 10), "it must begin at 1 or later, end at 9 or earlier"),
+        (
+            lambda: gap_in(numbered(10), 0, 4),
+            "frames 0 to 4 .* of a clip of 10; it must start at 1 or later and end at 9",
+        ),
+        (lambda: gap_in(numbered(10), 4, 10), "it must start at 1 or later and end at 9 or earlier"),
         (lambda: gap_in(numbered(10), 4, 4), "frames 4 to 4"),
-        (lambda: gap_between(numbered(10), numbered(10), 0), "the gap is 0 frames; it needs 1 or more"),
+        (lambda: gap_between(numbered(10), numbered(10), 0), "the gap is 0 frames; give 1 or more"),
         (lambda: gap_between(numbered(10), numbered(10, 8), 3), "clip_after is 6x8 but clip_before is 6x4"),
         (lambda: around(3, 4, "4n+1"), "context_frames 4 breaks the rule 4n.1; use 1 or 5"),
         (lambda: around(3, 0, "any"), "context_frames is 0; give 1 or more"),
-        (lambda: around(3, 13, "4n+1"), "clip before the gap has 10 frames, but context_frames 13 needs 13 of it"),
+        (lambda: around(3, 13, "4n+1"), "clip before the gap has 10 frames, but context_frames 13 needs 13; set"),
         (
             lambda: frames_around(MissingFrames(numbered(1), numbered(1), 8), 1, "4n+1"),
             "use a gap of 11 frames, or longer clips",

@@ -72,7 +72,7 @@ def test_the_order_and_place_of_many_clips_is_reported():
         "Clip 2: frames 5 to 6.",
         "Clip 3: frames 7 to 10.",
     ]
-    assert seam_line(joined, 1).startswith("Seam of clips 2 and 3, frame 7: colour step ")
+    assert seam_line(joined, 1).startswith("Seam between clips 2 and 3, frame 7: colour step ")
     faded = join_clips([scene(5), scene(4, 3), scene(6, 5)], 2, "cross-fade")
     assert lines(faded)[1:4] == ["Clip 1: frames 0 to 4.", "Clip 2: frames 3 to 6.", "Clip 3: frames 5 to 10."]
 
@@ -142,8 +142,8 @@ def test_cross_faded_frames_are_corrected_before_they_are_mixed():
 
 def test_shared_frames_that_are_not_alike_are_told():
     apart = join_clips([scene(8), scene(8, 10)], 3)
-    assert "the shared frames are not alike (mean difference 0.0" in seam_line(apart)
-    assert seam_line(apart).endswith("), look at overlap.")
+    assert "the shared frames differ (mean difference 0.0" in seam_line(apart)
+    assert seam_line(apart).endswith("), so check overlap.")
     assert "alike" not in seam_line(join_clips([scene(8), scene(8, 5)], 3))
     for match_colour in ("fade out", "off"):  # a drift of colour alone is none of the overlap's doing
         assert "alike" not in seam_line(join_clips([scene(8), drifted(scene(8, 5))], 3, "cut", match_colour))
@@ -155,13 +155,13 @@ def test_shared_frames_that_are_not_alike_are_told():
 def test_where_two_different_pictures_meet_colours_are_left_alone(overlap, other):
     joined = join_clips([scene(8), other], overlap, "cut", "fade out", 4)
     assert torch.equal(joined.frames_THWC[8:], other[overlap:])
-    assert "; different pictures meet here, so colours are left as they are" in seam_line(joined)
+    assert "; two different pictures meet here, so colours are not matched" in seam_line(joined)
 
 
 def test_flat_pictures_get_the_mean_colour():
     joined = join_clips([flat(0.5, 0.5), flat(0.4, 0.4, 0.4)], 1, "cut", "carry on")
     assert values(joined) == pytest.approx([0.5] * 4, abs=1e-3)
-    assert seam_line(joined).endswith("; flat picture, only its mean colour is matched.")
+    assert seam_line(joined).endswith("; the picture is flat, so only its mean colour is matched.")
 
 
 def test_half_precision_and_the_type_of_the_first_clip():
@@ -189,7 +189,7 @@ def test_clips_at_the_ends_may_be_shared_frames_alone(seam):
     [
         ([], {}, "joining needs 2 or more clips, got 0; connect another clip"),
         ([flat(0.1, 0.2)], {}, "joining needs 2 or more clips, got 1; connect another clip"),
-        ([flat(0.1, 0.2), torch.rand(2, 4, 6, 3)], {}, "clip 2 is 6x4 but clip 1 is 3x2; bring them to one size"),
+        ([flat(0.1, 0.2), torch.rand(2, 4, 6, 3)], {}, "clip 2 is 6x4 but clip 1 is 3x2; scale them to one size"),
         ([flat(0.1), flat(0.1, 0.2)], {"overlap": 2}, "overlap is 2 but clip 1 has only 1 frame; use 0 to 1"),
         ([flat(0.1), flat(0.1), flat(0.1)], {}, "overlap is 1 but clip 2 has only 1 frame; use 0"),
         ([flat(0, 0, 0, 0), flat(0, 0)], {"overlap": 3}, "overlap is 3 but clip 2 has only 2 frames; use 0 to 2"),
@@ -198,10 +198,10 @@ def test_clips_at_the_ends_may_be_shared_frames_alone(seam):
         (
             [flat(0, 0, 0, 0), flat(0, 0, 0, 0, 0), flat(0, 0, 0, 0)],
             {"overlap": 3, "seam": "cross-fade"},
-            "clip 2 has 5 frames, too few to cross-fade 3 at both of its ends; use an overlap of 0 to 2, or the seam",
+            "clip 2 has 5 frames, too few to cross-fade 3 at both of its ends; use an overlap of 0 to 2, or set seam",
         ),
         ([flat(0, 0), flat(0, 0)], {"fade_frames": 0}, "fade_frames is 0; give 1 or more, or set match_colour to"),
-        ([flat(0, 0), flat(0, float("nan"))], {}, "clip 2 holds NaN or infinite values in 1 of 2 frames"),
+        ([flat(0, 0), flat(0, float("nan"))], {}, "clip 2 has NaN or infinite values in 1 of 2 frames"),
         ([torch.rand(2, 2, 3, 4), flat(0, 0)], {}, "clip 1 has 4 channels .*Split Image with Alpha"),
         ([flat(0, 0), torch.rand(0, 2, 3, 3)], {}, "clip 2 is empty"),
     ],
@@ -227,7 +227,7 @@ def test_the_rate_of_the_videos_is_passed_on():
 @pytest.mark.parametrize(
     ("rates", "otherwise", "message"),
     [
-        ([Fraction(24), None, Fraction(30)], 24.0, "clip 3 has 30 fps but clip 1 has 24; bring them to one rate"),
+        ([Fraction(24), None, Fraction(30)], 24.0, "clip 3 has 30 fps but clip 1 has 24; convert them to one rate"),
         ([Fraction(24), Fraction(24000, 1001)], 24.0, "clip 2 has 23.976 fps but clip 1 has 24;"),
         ([None, None], float("nan"), "fps is nan; give a number above 0"),
     ],

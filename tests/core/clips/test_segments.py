@@ -119,7 +119,7 @@ def test_segments_share_ends_and_stay_within_the_limit(gaps, longest):
 
 def test_keyframes_too_far_apart_are_told():
     with pytest.raises(
-        InbetweenError, match="frames 8 to 90 are 83, and a segment may have 81; put a keyframe between"
+        InbetweenError, match="frames 8 to 90 are 83 frames, but a segment may have 81; add a keyframe between"
     ):
         segment_ranges(keyframes(0, 8, 90), 81)
 
@@ -149,9 +149,9 @@ def test_no_own_seeds(text):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("77", 'own_seeds: "77" is no segment and seed; write 2: 77, 5: 3 or nothing'),
-        ("2: -1", "is no segment and seed"),
-        ("0: 1", "there is no segment 0; the segments are 1 to 3"),
+        ("77", 'own_seeds: cannot read "77"; write segment and seed such as 2: 77, 5: 3, or leave it empty'),
+        ("2: -1", 'cannot read "2: -1"'),
+        ("0: 1", "there is no segment 0; use 1 to 3"),
         ("4: 1", "there is no segment 4"),
         (f"1: {2**64}", "the seed 18446744073709551616 is out of range"),
     ],
@@ -177,7 +177,7 @@ def test_a_segment_begins_with_the_frames_before_it():
 
 
 def test_context_that_cannot_be():
-    with pytest.raises(InbetweenError, match="the clip before has 3 frames, and 5 are to be carried on"):
+    with pytest.raises(InbetweenError, match="the clip before has 3 frames, but context_frames is 5"):
         with_context(keyframes(0, 8), torch.zeros(3, 2, 2, 3), 5)
     with pytest.raises(InbetweenError, match="the clip before is 4x2 but the keyframes are 2x2"):
         with_context(keyframes(0, 8), torch.zeros(9, 2, 4, 3), 5)
@@ -190,17 +190,17 @@ def test_context_is_checked_before_any_frame_is_made():
     assert [each.frame_count for each in keyframes_with_context(segments, 1)] == [5, 5, 9]
     seen = keyframes_with_context(segments, 9)
     assert next(seen).frame_count == 5
-    with pytest.raises(InbetweenError, match="the clip before has 5 frames, and 9 are to be carried on"):
+    with pytest.raises(InbetweenError, match="the clip before has 5 frames, but context_frames is 9"):
         next(seen)
 
 
 def test_one_segment_and_which_it_is():
     part, report = one_segment(keyframes(0, 8, 20), 2)
-    assert (part.frames, report) == ((0, 12), "Segment 2 of 2: frames 8 to 20, 13 in all.")
+    assert (part.frames, report) == ((0, 12), "Segment 2 of 2: frames 8 to 20 (13 frames).")
     assert one_segment(keyframes(0, 8, 20), 1, longest=81)[0].frames == (0, 8, 20)
     carried, report = one_segment(keyframes(0, 8, 20), 2, None, torch.zeros(9, 2, 2, 3), 5)
     assert carried.frame_count == 17
-    assert report.endswith("13 in all, behind 4 frames of the segment before.")
+    assert report.endswith("(13 frames), after 4 frames of the segment before.")
 
 
 @pytest.mark.parametrize("number", [-1, 0, 3])
@@ -241,6 +241,6 @@ def test_prompts_are_lines(text, prompts):
 def test_too_many_segments_are_told_before_they_are_made():
     """Join Clips takes 50."""
     many = keyframes(*range(0, 53 * 4, 4))
-    with pytest.raises(InbetweenError, match="the keyframes make 52 segments; at most 50 can be joined"):
+    with pytest.raises(InbetweenError, match="the keyframes give 52 segments, but at most 50 can be joined"):
         segment_ranges(many)
     assert len(segment_ranges(many, 9)) == 26

@@ -53,7 +53,7 @@ def test_motion_is_in_pixels_of_the_clip():
 def test_smooth_clips_have_no_jump(clip):
     measured = measure_motion(clip)
     assert measured.jumps == ()
-    assert measured.report().endswith("No jump found.")
+    assert measured.report().endswith("No jumps found.")
 
 
 @pytest.mark.parametrize("frame", [1, 7, 14])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.flow.consistency import is_cut_between
-from comfyui_inbetween.core.interpolation.cuts import HeldPair
+from comfyui_inbetween.core.interpolation.cuts import CutPair
 from comfyui_inbetween.core.interpolation.flow_interpolator import FlowInterpolator
 from example_values import moving_clip
 
@@ -51,13 +51,13 @@ def test_flow_is_found_only_where_the_layout_differs():
     first_HWC, second_HWC = noise(0, 8, 64), noise(1, 8, 64)
     assert not is_cut_between(first_HWC, 0.5 * first_HWC)
     assert not is_cut_between(first_HWC, first_HWC + 0.02)
-    with pytest.raises(InbetweenError, match="motion can be found from 16x16 on"):
+    with pytest.raises(InbetweenError, match="optical flow needs 16x16 or more"):
         is_cut_between(first_HWC, second_HWC)
 
 
 def test_the_nearer_frame_is_held():
     first_HWC, second_HWC = noise(0), noise(1)
-    pair = HeldPair(first_HWC, second_HWC)
+    pair = CutPair(first_HWC, second_HWC)
     rendered = pair.render([0.25, 0.5, 0.75])
     assert pair.is_cut
     assert torch.equal(rendered.frames_THWC, torch.stack([first_HWC, first_HWC, second_HWC]))

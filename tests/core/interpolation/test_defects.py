@@ -69,15 +69,15 @@ def test_progress_adds_up(score):
 def test_the_worst_are_counted_and_those_without_fault_left_out():
     assert worst_frames([0.0, 0.3, 0.0, 0.1, 0.2, 0.0], 2) == [1, 4]
     assert worst_frames([0.0, 0.3, 0.0, 0.1, 0.2, 0.0], 9) == [1, 3, 4]
-    assert worst_frames([0.0, 0.3, 0.0, 0.1, 0.2, 0.0], 2, passed_over=[0, 1]) == [3, 4]
+    assert worst_frames([0.0, 0.3, 0.0, 0.1, 0.2, 0.0], 2, excluded=[0, 1]) == [3, 4]
 
 
 @pytest.mark.parametrize(
     ("frames", "score", "message"),
     [
-        (torch.zeros(2, 8, 8, 3), "blur", "images holds 2 frames; to find bad ones, connect 3 or more"),
+        (torch.zeros(2, 8, 8, 3), "blur", "images has 2 frames; to find defects, connect 3 or more"),
         (torch.zeros(3, 8, 8, 3), "noise", 'score is "noise"; choose flicker, blur, ghost'),
-        (torch.full((3, 8, 8, 3), torch.nan), "blur", "images holds NaN"),
+        (torch.full((3, 8, 8, 3), torch.nan), "blur", "images has NaN"),
     ],
 )
 def test_what_cannot_be_scored(frames, score, message):

@@ -53,10 +53,10 @@ def test_scoring_is_told_and_nothing_else():
 @pytest.mark.parametrize(
     ("clip", "keyframes", "message"),
     [
-        (moving_clip(2), None, "images holds 2 frames; to make some anew, connect 3 or more"),
-        (moving_clip(4), kept(0, 4, length=5), "4 frames came in but the keyframes stand on 5; connect the keyframes"),
+        (moving_clip(2), None, "images has 2 frames; to rebuild some of them, connect 3 or more"),
+        (moving_clip(4), kept(0, 4, length=5), "4 frames came in but the keyframes are for 5; connect the keyframes"),
         (torch.zeros(48, 64, 3), None, r"images has the shape \(48, 64, 3\)"),
-        (torch.full((3, 48, 64, 3), torch.nan), None, "images holds NaN"),
+        (torch.full((3, 48, 64, 3), torch.nan), None, "images has NaN"),
     ],
 )
 def test_clips_that_cannot_be_refined(clip, keyframes, message):
@@ -96,10 +96,10 @@ def test_lists_are_read(text, frames):
         ("1_0", 'cannot read "1_0"'),
         ("9" * 5000, 'cannot read "99999999999999999999"'),
         ("5-3", '"5-3" runs backward'),
-        ("0", "0 cannot be made anew; of 10 frames choose 1 to 8, which have one on each side"),
-        ("9", "9 cannot be made anew"),
-        ("-1", "-1 cannot be made anew"),
-        ("4-12", "4-12 cannot be made anew"),
+        ("0", "0 cannot be rebuilt; of 10 frames choose 1 to 8, which have a frame on each side"),
+        ("9", "9 cannot be rebuilt"),
+        ("-1", "-1 cannot be rebuilt"),
+        ("4-12", "4-12 cannot be rebuilt"),
     ],
 )
 def test_lists_that_cannot_be(text, message):

@@ -7,7 +7,7 @@ import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.interpolation.frame_plan import plan_frames
 from comfyui_inbetween.core.keyframes.keyframe_set import Keyframe, KeyframeSet
-from comfyui_inbetween.core.timing.easing import CURVES, eased
+from comfyui_inbetween.core.timing.easing import CURVES, apply_easing
 from comfyui_inbetween.core.timing.moments import Instant
 
 CLIP = torch.rand(3, 4, 4, 3)
@@ -57,12 +57,12 @@ def test_with_times_keyframes_are_taken_in_their_order():
 def test_easing_moves_frames_and_leaves_their_number():
     plan = plan_frames(CLIP, "multiplier", multiplier=4, easing="ease in")
     straight = [Fraction(number, 4) for number in range(9)]
-    assert shown(plan) == eased(straight, range(3), CURVES["ease in"])
+    assert shown(plan) == apply_easing(straight, range(3), CURVES["ease in"])
     assert shown(plan)[1] < Fraction(1, 4)
     whole = plan_frames(CLIP, "multiplier", multiplier=4, easing="ease in", ease_over="whole length")
-    assert shown(whole) == eased(straight, range(3), CURVES["ease in"], "whole length")
+    assert shown(whole) == apply_easing(straight, range(3), CURVES["ease in"], "whole length")
     curve = plan_frames(CLIP, "multiplier", multiplier=4, easing="bezier", curve="0, 1, 0, 1")
-    assert shown(curve) == eased(straight, range(3), (0, 1, 0, 1))
+    assert shown(curve) == apply_easing(straight, range(3), (0, 1, 0, 1))
 
 
 def test_keyframes_ease_at_their_own_frames():
@@ -82,7 +82,7 @@ def test_hold_repeats_pictures_after_easing():
     ("frames", "asked", "message"),
     [
         (CLIP, {}, 'timing "as keyframed" needs keyframes; for a clip choose multiplier, frame count'),
-        (CLIP[:1], {"timing": "multiplier"}, "frames holds one frame; connect a clip of 2 or more, or keyframes"),
+        (CLIP[:1], {"timing": "multiplier"}, "frames has one frame; connect a clip of 2 or more, or keyframes"),
         (CLIP[0], {"timing": "multiplier"}, r"frames has the shape \(4, 4, 3\)"),
         (CLIP, {"timing": "multiplier", "multiplier": 0}, "multiplier is 0"),
         (CLIP, {"timing": "frame count", "frame_count": 1}, "frame_count is 1"),

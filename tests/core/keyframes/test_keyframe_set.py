@@ -34,13 +34,13 @@ def test_it_cannot_be_changed():
     [
         ([Keyframe(0, image())], "2 or more images, got 1"),
         ([], "2 or more images, got 0"),
-        ([Keyframe(3, image()), Keyframe(3, image())], "two keyframes stand at frame 3"),
-        ([Keyframe(0, image()), Keyframe(9, image())], "stands at frame 9; with frame_count 9 the frames are 0 to 8"),
-        ([Keyframe(-1, image()), Keyframe(3, image())], "stands at frame -1"),
+        ([Keyframe(3, image()), Keyframe(3, image())], "two keyframes are at frame 3"),
+        ([Keyframe(0, image()), Keyframe(9, image())], "is at frame 9, but frame_count is 9; use frames 0 to 8"),
+        ([Keyframe(-1, image()), Keyframe(3, image())], "is at frame -1"),
         ([Keyframe(0, image()), Keyframe(3, image(width=7))], "is 7x4 but the first is 6x4"),
         ([Keyframe(0, image()), Keyframe(3, image(), 1.5)], "strength 1.5; give 0 to 1"),
         ([Keyframe(0, image()), Keyframe(3, image(), float("nan"))], "strength nan"),
-        ([Keyframe(0, image()), Keyframe(3, image(float("nan")))], "keyframe at frame 3 holds NaN"),
+        ([Keyframe(0, image()), Keyframe(3, image(float("nan")))], "keyframe at frame 3 has NaN"),
         ([Keyframe(0, image()), Keyframe(3, torch.rand(4, 6, 4))], "4 channels .*Split Image with Alpha"),
         ([Keyframe(0, image()), Keyframe(3, torch.rand(0, 6, 3))], "is empty"),
     ],
@@ -78,12 +78,12 @@ def test_one_image_makes_a_loop():
     [
         ([image()], 5, {}, "keyframes need 2 or more images, got 1; connect another image"),
         ([], 5, {"loop": True}, "keyframes need 1 or more images for a loop, got 0; connect an image"),
-        ([image(), image(float("inf"))], 5, {"fit": "crop", "width": 3}, "^image 2 holds NaN or infinite values"),
+        ([image(), image(float("inf"))], 5, {"fit": "crop", "width": 3}, "^image 2 has NaN or infinite values"),
         ([image(), torch.rand(4, 6, 4)], 5, {}, "^image 2 has 4 channels"),
-        ([image(), image(), image()], 2, {}, "3 images do not fit into frame_count 2; use 3 frames or more"),
+        ([image(), image(), image()], 2, {}, "3 images do not fit into 2 frames; set frame_count to 3 or more"),
         ([image(), image()], 10, {"rule": "4n+1"}, r"frame_count 10 breaks the rule 4n\+1; use 9 or 13"),
         ([image(), image()], 10, {"rule": "8n+1"}, r"frame_count 10 breaks the rule 8n\+1; use 9 or 17"),
-        ([image(), image(height=9)], 5, {}, "image 2 is 6x9 but 6x4 is needed; choose the fit"),
+        ([image(), image(height=9)], 5, {}, "image 2 is 6x9 but 6x4 is needed; set fit to"),
     ],
 )
 def test_what_cannot_be_placed(images, frame_count, options, message):

@@ -111,10 +111,10 @@ def test_silence_is_told_from_quiet():
     [
         (torch.zeros(1, 2, 0), 16000, "the audio is empty"),
         (torch.zeros(1, 2, 9), 0, "a sample rate of 0"),
-        (torch.zeros(2, 1, 9), 16000, "holds 2 clips of 1 channels; connect one clip"),
-        (torch.zeros(1, 0, 9), 16000, "holds 1 clips of 0 channels"),
+        (torch.zeros(2, 1, 9), 16000, "has 2 clips of 1 channels; connect one clip"),
+        (torch.zeros(1, 0, 9), 16000, "has 1 clips of 0 channels"),
         (torch.zeros(1, 9), 16000, r"has shape \(1, 9\), not \(clips, channels, samples\)"),
-        (torch.full((1, 1, 9), float("nan")), 16000, "numbers that are not finite"),
+        (torch.full((1, 1, 9), float("nan")), 16000, "NaN or infinite values"),
     ],
 )
 def test_audio_that_cannot_be_heard(waveform, rate, told):
@@ -128,12 +128,12 @@ def test_warnings_of_a_clip():
     assert clip_warnings(half_silent, span_of_clip(9, 25)) == ()
     assert clip_warnings(half_silent, span_of_clip(9, 25, 0, 39)) == ()
     assert clip_warnings(half_silent, span_of_clip(9, 25, 0, 40)) == (
-        "the audio is 0.04 s shorter than the clip; silence fills up.",
+        "the audio is 0.04 s shorter than the clip; the rest is silent.",
     )
     assert clip_warnings(half_silent, span_of_clip(25, 25, 1.5)) == (
-        "the audio is silent here, so the mouth is given nothing to follow.",
-        "the audio is 0.5 s shorter than the clip; silence fills up.",
+        "the audio is silent here, so there is nothing for the lips to follow.",
+        "the audio is 0.5 s shorter than the clip; the rest is silent.",
     )
     for start, offset, heard in ((2, 0, "2 to 2.36"), (0, 360, "-0.36 to 0")):
-        with pytest.raises(InbetweenError, match=f"the clip hears {heard} s of the audio, which lasts 2 s; change"):
+        with pytest.raises(InbetweenError, match=f"the clip covers {heard} s of the audio, which lasts 2 s; change"):
             clip_warnings(half_silent, span_of_clip(9, 25, start, offset))

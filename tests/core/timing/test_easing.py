@@ -1,11 +1,11 @@
-"""Moments moved along a curve, and held: ends exact, order and number kept."""
+"""Easing and holding: ends are exact, and order and number are kept."""
 
 from fractions import Fraction
 from itertools import pairwise
 
 import pytest
 from comfyui_inbetween.core.errors import InbetweenError
-from comfyui_inbetween.core.timing.easing import CURVES, ease, eased, held, parse_bezier
+from comfyui_inbetween.core.timing.easing import CURVES, apply_easing, apply_hold, ease, parse_bezier
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,7 +55,7 @@ def test_a_straight_curve_changes_nothing(time, first, second):
 @given(stops, curves)
 def test_easing_each_gap_leaves_sources_at_their_frames(positions, curve):
     moments = every_frame(positions)
-    moved = eased(moments, positions, curve)
+    moved = apply_easing(moments, positions, curve)
     assert len(moved) == len(moments)
     assert all(now == before for now, before in zip(moved, moments, strict=True) if before in positions)
     assert all(first <= second + Fraction(1, 1000) for first, second in pairwise(moved))
@@ -64,30 +64,30 @@ def test_easing_each_gap_leaves_sources_at_their_frames(positions, curve):
 def test_each_gap_and_whole_length():
     moments = [Fraction(number, 2) for number in range(5)]
     slow = float(ease(Fraction(1, 2), CURVES["ease in"]))
-    each = [float(moment) for moment in eased(moments, [0, 1, 2], CURVES["ease in"])]
+    each = [float(moment) for moment in apply_easing(moments, [0, 1, 2], CURVES["ease in"])]
     assert each == pytest.approx([0, slow, 1, 1 + slow, 2])
-    whole = [float(moment) for moment in eased(moments, [0, 1, 2], CURVES["ease in"], "whole length")]
+    whole = [float(moment) for moment in apply_easing(moments, [0, 1, 2], CURVES["ease in"], "whole length")]
     quarters = [float(ease(Fraction(number, 4), CURVES["ease in"])) for number in range(5)]
     assert whole == pytest.approx([2 * quarter for quarter in quarters])
 
 
 def test_what_lies_outside_the_sources_stays():
     moments = [Fraction(frame) for frame in range(6)]
-    assert eased(moments, [2, 4], CURVES["ease in"])[0:2] == [0, 1]
-    assert eased(moments, [2, 4], CURVES["ease in"])[5] == 5
+    assert apply_easing(moments, [2, 4], CURVES["ease in"])[0:2] == [0, 1]
+    assert apply_easing(moments, [2, 4], CURVES["ease in"])[5] == 5
 
 
 def test_on_twos():
     moments = [Fraction(frame) for frame in range(8)]
-    assert held(moments, [0, 5], 2) == [0, 0, 2, 2, 4, 5, 5, 7]
-    assert held(moments, [0], 3) == [0, 0, 0, 3, 3, 3, 6, 6]
-    assert held(moments, [0, 5], 1) == moments
+    assert apply_hold(moments, [0, 5], 2) == [0, 0, 2, 2, 4, 5, 5, 7]
+    assert apply_hold(moments, [0], 3) == [0, 0, 0, 3, 3, 3, 6, 6]
+    assert apply_hold(moments, [0, 5], 1) == moments
 
 
 @given(stops, st.integers(1, 7))
 def test_holding_keeps_sources_and_count(positions, frames):
     moments = every_frame(positions)
-    shown = held(moments, positions, frames)
+    shown = apply_hold(moments, positions, frames)
     assert len(shown) == len(moments)
     assert all(now == before for now, before in zip(shown, moments, strict=True) if before in positions)
     assert all(0 <= before - now < frames for now, before in zip(shown, moments, strict=True))
@@ -95,7 +95,7 @@ def test_holding_keeps_sources_and_count(positions, frames):
 
 def test_holding_for_no_frame_is_refused():
     with pytest.raises(InbetweenError, match="hold is 0; give 1"):
-        held([Fraction(0)], [0], 0)
+        apply_hold([Fraction(0)], [0], 0)
 
 
 def test_reading_a_curve():
@@ -109,8 +109,8 @@ def test_reading_a_curve():
         ("", "curve has 0 numbers"),
         ("0, 0, 1", "curve has 3 numbers"),
         ("a b c d", 'cannot read "a b c d"'),
-        ("0.3, -0.5, 0.6, 1", "y1 is -0.5, which leads to times outside 0..1"),
-        ("0.3, 0, 0.6, 1.4", "y2 is 1.4, which leads to times outside 0..1"),
+        ("0.3, -0.5, 0.6, 1", "y1 is -0.5, which gives times outside 0..1"),
+        ("0.3, 0, 0.6, 1.4", "y2 is 1.4, which gives times outside 0..1"),
         ("nan, 0, 1, 1", "x1 is nan"),
     ],
 )

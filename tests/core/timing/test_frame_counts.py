@@ -42,9 +42,9 @@ def test_frames_of_a_duration(seconds, fps, rule, rounding, frames):
 
 def test_report_says_how_the_count_came_about():
     assert count_frames(5, 16, "4n+1").report == (
-        "5 s at 16 fps: 81 frames (80 frames, rule 4n+1, rounded nearest), lasting 5.0625 s."
+        "5 s at 16 fps: 81 frames (from 80, rule 4n+1, rounding nearest), lasting 5.0625 s."
     )
-    assert count_frames(3, 24).report == "3 s at 24 fps: 72 frames (exactly), lasting 3 s."
+    assert count_frames(3, 24).report == "3 s at 24 fps: 72 frames (exact), lasting 3 s."
 
 
 @given(

@@ -147,7 +147,7 @@ def test_impossible_rates(rate):
     ],
 )
 def test_absurd_counts_are_refused_before_anything_is_made(ask):
-    with pytest.raises(InbetweenError, match="at most 100000 can be made"):
+    with pytest.raises(InbetweenError, match="at most 100000 are possible"):
         ask()
 
 

@@ -36,7 +36,7 @@ def test_known_motion_is_measured():
     assert first.motion == pytest.approx(6, abs=0.3)
     assert first.step == pytest.approx(0.6 / (HEIGHT**2 + WIDTH**2) ** 0.5, rel=0.05)
     assert first.can_be_followed
-    assert first.ordinary_frames == pytest.approx(1 + 6 / (HEIGHT**2 + WIDTH**2) ** 0.5 / 0.005, abs=1)
+    assert first.natural_frames == pytest.approx(1 + 6 / (HEIGHT**2 + WIDTH**2) ** 0.5 / 0.005, abs=1)
     assert second.motion < 0.1
     assert second.line().endswith("nothing moves.")
 
@@ -78,14 +78,14 @@ def gap(residual: float, unmatched: float = 0.1, is_cut: bool = False, first: in
     ("gaps", "has_sound", "gib", "advice"),
     [
         ([gap(0.005)], False, 0, r"quickstart\), or PerVFI"),
-        ([gap(0.005), gap(0.017, first=12)], False, 0, "Take PerVFI .* between frames 12 and 24"),
-        ([gap(0.05)], False, 24, "Take SemFi .*Generative Inbetweening"),
-        ([gap(0.05)], False, 12, "Take Wan2.1-Fun 1.3B .*semfi_low_vram.*Generative Inbetweening"),
-        ([gap(0.05)], False, 10, r"Take Wan2.1-Fun 1.3B .*anywhere\); without a prompt"),
-        ([gap(0.05)], False, 8, r"Take Wan2.1-Fun 1.3B with a prompt \(graph wan_keyframes_anywhere\)\.$"),
-        ([gap(0.05)], False, 4, "in few frames"),
-        ([gap(0.05, unmatched=0.9)], False, 24, r"Take SemFi with a prompt \(graph semfi_first_last\)\.$"),
-        ([gap(0.001, is_cut=True)], False, 24, r"Take SemFi with a prompt \(graph semfi_first_last\)\.$"),
+        ([gap(0.005), gap(0.017, first=12)], False, 0, "Use PerVFI .* between frames 12 and 24"),
+        ([gap(0.05)], False, 24, "Use SemFi .*Generative Inbetweening"),
+        ([gap(0.05)], False, 12, "Use Wan2.1-Fun 1.3B .*semfi_low_vram.*Generative Inbetweening"),
+        ([gap(0.05)], False, 10, r"Use Wan2.1-Fun 1.3B .*anywhere\); without a prompt"),
+        ([gap(0.05)], False, 8, r"Use Wan2.1-Fun 1.3B with a prompt \(graph wan_keyframes_anywhere\)\.$"),
+        ([gap(0.05)], False, 4, "with few frames"),
+        ([gap(0.05, unmatched=0.9)], False, 24, r"Use SemFi with a prompt \(graph semfi_first_last\)\.$"),
+        ([gap(0.001, is_cut=True)], False, 24, r"Use SemFi with a prompt \(graph semfi_first_last\)\.$"),
         ([gap(0.005)], True, 24, "audio_guided_inbetween, or context_clips"),
         ([gap(0.005)], True, 8, "EchoMimicV3"),
     ],
@@ -100,16 +100,21 @@ def test_the_engine_follows_from_the_hardest_gap(gaps, has_sound, gib, advice):
     ("gaps", "frame_count", "gib", "attention"),
     [
         ([gap(0.05)], 25, 24, []),
-        ([gap(0.05)], 24, 24, ["Wan makes 4n+1 frames: 21 or 25 instead of 24."]),
-        ([gap(0.05)], 83, 24, ["83 frames are more than Wan makes at once, 81: use Segments (graph wan_long)."]),
-        ([gap(0.05)], 25, 0, ["there is no GPU here, and this takes hours without one."]),
-        ([gap(0.05), gap(0.001, first=12)], 25, 24, ["the other gaps could be followed without a model."]),
+        ([gap(0.05)], 24, 24, ["Wan needs 4n+1 frames: use 21 or 25 instead of 24."]),
+        (
+            [gap(0.05)],
+            83,
+            24,
+            ["83 frames are more than the 81 that Wan was trained for: use Segments (graph wan_long)."],
+        ),
+        ([gap(0.05)], 25, 0, ["there is no GPU here, and without one this takes hours."]),
+        ([gap(0.05), gap(0.001, first=12)], 25, 24, ["the other gaps can be interpolated without a model."]),
         ([gap(0.001)], 24, 0, []),
     ],
 )
 def test_what_deserves_attention(gaps, frame_count, gib, attention):
     lines = advise(gaps, frame_count, False, gib).splitlines()
-    assert [line.removeprefix("Attention: ") for line in lines if line.startswith("Attention: ")] == attention
+    assert [line.removeprefix("Warning: ") for line in lines if line.startswith("Warning: ")] == attention
 
 
 @pytest.mark.parametrize("graph", Graph)

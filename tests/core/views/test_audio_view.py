@@ -70,8 +70,8 @@ def test_the_report_says_what_is_heard_and_what_is_missing():
     )
     assert picture.shape == (1, 400, 640, 3)
     assert report.splitlines() == [
-        "25 frames at 25 fps, 7 latent frames of an adapter, from 0.25 s of the audio.",
-        "Attention: the audio is 0.25 s shorter than the clip; silence fills up.",
+        "25 frames at 25 fps, 7 latent frames for an adapter, starting at 0.25 s of the audio.",
+        "Warning: the audio is 0.25 s shorter than the clip; the rest is silent.",
     ]
     with pytest.raises(InbetweenError, match=r"frame_count 24 breaks the rule 4n\+1; use 21 or 25"):
         describe_audio(audio, span_of_clip(24, 25), NeighbourWindows(), "an adapter", (), (640, 400))

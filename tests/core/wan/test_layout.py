@@ -59,7 +59,7 @@ def test_other_lengths_are_refused_with_the_nearest():
 @pytest.mark.parametrize("frame_count", [-1, 0, 1, 4])
 @pytest.mark.parametrize("other_lengths", ["refuse", "snap up"])
 def test_too_few_frames_are_refused(frame_count, other_lengths):
-    with pytest.raises(InbetweenError, match="Wan makes 5 frames or more"):
+    with pytest.raises(InbetweenError, match="Wan needs 5 frames or more"):
         frames_made(frame_count, other_lengths)
 
 
@@ -67,13 +67,13 @@ def test_a_model_with_another_grid():
     """Lengths, levels and pinned frames follow the grid that is given."""
     grid = LatentGrid(1, 8)
     assert frames_made(10, "snap up", grid) == 17
-    with pytest.raises(InbetweenError, match=r"Wan makes 9 frames or more \(9, 17, 25, ...\)"):
+    with pytest.raises(InbetweenError, match=r"Wan needs 9 frames or more \(9, 17, 25, ...\)"):
         frames_made(8, grid=grid)
     levels_8T = known_levels([key(9)], 17, grid)
     assert levels_8T.shape == (8, 3)
     assert levels_8T.nonzero().tolist() == [[0, 2]]
     assert list(pinned_frames(keys(17, 0, 8, 9), grid)) == [0, 1, 2]
-    with pytest.raises(InbetweenError, match="frames 3 and 8, but this model is given frames 1 to 8 as one"):
+    with pytest.raises(InbetweenError, match="frames 3 and 8, but this model takes frames 1 to 8 as one"):
         pinned_frames(keys(17, 0, 3, 8), grid)
 
 
@@ -163,5 +163,5 @@ def test_pinned_frames_are_the_latent_frames_of_keyframes():
 
 
 def test_two_keyframes_in_one_latent_frame_cannot_be_pinned():
-    with pytest.raises(InbetweenError, match="frames 14 and 16, but this model is given frames 13 to 16 as one"):
+    with pytest.raises(InbetweenError, match="frames 14 and 16, but this model takes frames 13 to 16 as one"):
         pinned_frames(keys(33, 0, 14, 16))

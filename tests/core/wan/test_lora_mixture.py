@@ -108,7 +108,7 @@ def test_a_lora_is_added_as_an_expert_or_for_all_lengths():
         (lambda: mixture().nearest_two(33), "has no expert"),
         (lambda: SEMFI.choose("fixed", 33, 34), "no expert for 34 frames"),
         *(
-            (lambda choice=choice: SEMFI.choose(choice, 4, 33), "frame_count is 4; Wan makes 5")
+            (lambda choice=choice: SEMFI.choose(choice, 4, 33), "frame_count is 4; Wan needs 5")
             for choice in EXPERT_CHOICES
         ),
     ],

@@ -88,7 +88,7 @@ def test_film_at_other_times_is_the_hosts_too_and_says_so():
     clip = moving_clip(3, 70, 90)
     frames, report = ours(film_engine(), clip, multiplier=3)
     torch.testing.assert_close(frames, theirs(film_engine(), clip, 3), rtol=0, atol=2e-6)
-    assert "Attention: FILM was trained for the frame half-way only, so 4 at other times" in report.text()
+    assert "Warning: FILM was trained only for the frame half-way, so 4 at other times" in report.text()
 
 
 def test_several_times_at_once_are_the_same_frames():
@@ -162,7 +162,7 @@ def test_a_cut_is_held_and_told():
         assert torch.equal(frames[4:7], clip[1].expand(3, -1, -1, -1))
         assert torch.equal(frames[7:9], clip[2].expand(2, -1, -1, -1))
         assert report.text() == (
-            f"{engine.name}: 13 frames from 4.\nAttention: cut, nearer frame held, between 1 and 2."
+            f"{engine.name}: 13 frames from 4.\nWarning: cut, so the nearer frame is held, between 1 and 2."
         )
         assert not torch.equal(theirs(engine, clip, 4)[7], clip[2])
 
@@ -190,7 +190,7 @@ def test_refining_makes_a_frame_of_those_beside_it():
         three, _ = refine(clip, {"which": "list", "frames": "1-3"}, engine)
         expected, _ = ours(engine, clip[[0, 4]], multiplier=4)
         torch.testing.assert_close(three, expected, rtol=0, atol=2e-6)
-        assert report.text().startswith(f"{engine.name}: 1 of 5 frames made anew.")
+        assert report.text().startswith(f"{engine.name}: 1 of 5 frames rebuilt.")
 
 
 @pytest.mark.parametrize(

@@ -155,13 +155,13 @@ def test_bbf_is_told_the_difference_of_the_ends(apply):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"frames": 33}, r"Attention: the audio is 0.32 s shorter than the clip; silence fills up"),
+        ({"frames": 33}, r"Warning: the audio is 0.32 s shorter than the clip; the rest is silent"),
         (
             {"audio": {"waveform": torch.zeros(1, 1, 16000), "sample_rate": 16000}},
-            "Attention: the audio is silent here",
+            "Warning: the audio is silent here",
         ),
-        ({"fps": 16.0}, "Attention: StableAvatar was trained at 25 fps, this is 16"),
-        ({"scale": 0.0}, "Attention: scale is 0"),
+        ({"fps": 16.0}, "Warning: StableAvatar was trained at 25 fps, this is 16"),
+        ({"scale": 0.0}, "Warning: scale is 0"),
         ({"start_seconds": 0.3}, r"StableAvatar on Wan2.1 I2V: 9 frames at 25 fps hear 0.3 to 0.66 s"),
         ({"offset_ms": 40}, r"hear -0.04 to 0.32 s"),
     ],

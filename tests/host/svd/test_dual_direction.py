@@ -266,5 +266,7 @@ def test_a_latent_that_is_not_finite_is_told_before_it_is_decoded(svd, model):
         return args["denoised"]
 
     model.set_model_sampler_post_cfg_function(broken)
-    with pytest.raises(InbetweenError, match=r"the sampled latent is not finite .* in frame 1 and 2 more of 5"):
+    with pytest.raises(
+        InbetweenError, match=r"the sampled latent has NaN or infinite values in frame 1 and 2 more of 5"
+    ):
         svd.sampled(svd.guider(model), repeats=0, steps=1)

@@ -105,7 +105,9 @@ def test_a_chunk_that_does_not_fit_is_told_and_nothing_is_decoded_otherwise(
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
 def test_values_that_are_no_numbers_are_told_before_decoding(decode, latent, value):
     latent[2, 1, 0, 0] = value
-    with pytest.raises(InbetweenError, match=r"the latent is not finite .* in frame 2 of 6 and would give black"):
+    with pytest.raises(
+        InbetweenError, match=r"the latent has NaN or infinite values in frame 2 of 6, which would give black"
+    ):
         decode(latent, 0)
 
 

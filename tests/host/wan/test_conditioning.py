@@ -182,7 +182,7 @@ def test_snapped_lengths(given, vae):
     assert "9 frames in 3 latent frames, 7 wanted, so Finish Frames trims 2" in done.report
     with pytest.raises(InbetweenError, match="frame_count 7 breaks the rule 4n\\+1; use 5 or 9"):
         given("wan22_i2v", keys(7, 0, 6))
-    with pytest.raises(InbetweenError, match="frame_count is 3; Wan makes 5 frames or more"):
+    with pytest.raises(InbetweenError, match="frame_count is 3; Wan needs 5 frames or more"):
         given("wan22_i2v", keys(3, 0, 2), other_lengths="snap up")
 
 
@@ -334,7 +334,7 @@ def test_ti2v_pins_stills(wan, given, vae22):
 
 def test_two_keyframes_in_one_pinned_latent_frame(given, vae22):
     placed = KeyframeSet(13, tuple(Keyframe(frame, image(frame, 32, 64)) for frame in (0, 6, 7)))
-    with pytest.raises(InbetweenError, match="frames 6 and 7, but this model is given frames 5 to 8 as one"):
+    with pytest.raises(InbetweenError, match="frames 6 and 7, but this model takes frames 5 to 8 as one"):
         given("wan22_ti2v", placed, vae=vae22)
 
 

@@ -203,7 +203,7 @@ def test_settings_out_of_range_are_told_before_anything_is_done(networks, settin
 def test_frames_without_motion_to_find_are_refused(networks):
     """Whatever the source of the flow."""
     flow = Flow(torch.zeros(2, 1, 9), torch.zeros(2, 1, 9))
-    with pytest.raises(InbetweenError, match="the images are 9x1 but motion can be found from 16x16 on"):
+    with pytest.raises(InbetweenError, match="the images are 9x1 but optical flow needs 16x16 or more"):
         engine(networks, flow=flow).prepare(*torch.zeros(2, 1, 9, 3))
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.interpolation.contract import Rendered
-from comfyui_inbetween.core.timing.easing import held
+from comfyui_inbetween.core.timing.easing import apply_hold
 from comfyui_inbetween.core.timing.moments import Instant, locate, moments_by_multiplier, moments_by_rate
 from comfyui_inbetween.samplers.interpolation.frame_interpolation import (
     InterpolationReport,
@@ -126,13 +126,13 @@ def test_half_precision_results_and_inputs_left_alone():
 
 
 def test_a_result_of_the_wrong_length_is_refused():
-    with pytest.raises(InbetweenError, match="2 frames were asked for but the result holds 3"):
+    with pytest.raises(InbetweenError, match="2 frames are planned but the result has 3"):
         interpolate_frames(ramp(2), [Instant(0, Fraction(0))] * 2, CrossFade(), torch.empty(3, 2, 3, 3))
 
 
 def test_a_held_picture_is_made_once():
     interpolator = CrossFade()
-    moments = held(moments_by_multiplier(3, 6), range(3), 2)
+    moments = apply_hold(moments_by_multiplier(3, 6), range(3), 2)
     values, report = run(ramp(3), moments, interpolator, batch=8)
     assert values == pytest.approx([float(moment) for moment in moments])
     assert interpolator.rendered == [2, 2]
@@ -147,7 +147,7 @@ def test_between_two_equal_pictures_nothing_is_made():
     assert values == [1, 1, 1, 1, 1, 1.25, 1.5, 1.75, 2]
     assert len(interpolator.prepared) == 1
     assert report.pairs[0] == PairReport(is_still=True)
-    text = "cross-fade: 9 frames from 3.\nAttention: same picture, so nothing moves, at 0 and 1."
+    text = "cross-fade: 9 frames from 3.\nWarning: same picture, so nothing moves, between 0 and 1."
     assert report.text().startswith(text)
 
 
@@ -164,8 +164,9 @@ def test_report_names_cuts_and_the_most_faded_pairs():
         3: PairReport(is_cut=False, blended=0.5),
     }
     assert InterpolationReport("flow", 5, 9, pairs).text() == (
-        "flow: 9 frames from 5.\nAttention: cut, nearer frame held, between 1 and 2.\n"
-        "Attention: cross-faded where no motion was found between 3 and 4 (50% of the area); 2 and 3 (20% of the area)."
+        "flow: 9 frames from 5.\nWarning: cut, so the nearer frame is held, between 1 and 2.\n"
+        "Warning: no motion found, so areas are cross-faded, between 3 and 4 (50% of the area); 2 and 3 (20% of the "
+        "area)."
     )
     many = {source: PairReport(is_cut=True, blended=0.0) for source in range(20)}
     assert InterpolationReport("flow", 21, 41, many).text().endswith("; 5 and 6; and 14 more.")

@@ -87,7 +87,7 @@ def test_a_cut_is_not_halved():
 @pytest.mark.parametrize("multiplier", [3, 6, 10])
 def test_other_times_are_refused_before_anything_is_made(multiplier):
     interpolator = Doubling()
-    with pytest.raises(InbetweenError, match=rf"wanted at 1/{multiplier} of a gap; choose the method direct, or a mul"):
+    with pytest.raises(InbetweenError, match=rf"needed at 1/{multiplier} of a gap; set method to direct, or use a mul"):
         run(multiplier, interpolator=interpolator)
     assert interpolator.asked == []
 
@@ -116,8 +116,8 @@ def test_what_halving_does_not_reach_is_made_at_its_time_and_told():
     assert interpolator.asked == [[pytest.approx(1 / 3), pytest.approx(2 / 3)]] * 2
     assert [pair.untrained for pair in report.pairs.values()] == [2, 2]
     assert report.text().splitlines()[-1] == (
-        "Attention: harmonic was trained for the frame half-way only, so 4 at other times may be less good, between "
-        "0 and 1; 1 and 2; halving reaches 1/2, 1/4, 3/8 and so on, with a multiplier of 2, 4, 8, 16, 32 or 64."
+        "Warning: harmonic was trained only for the frame half-way, so 4 at other times may be worse, between "
+        "0 and 1; 1 and 2; halving reaches 1/2, 1/4, 3/8 and so on, as with a multiplier of 2, 4, 8, 16, 32 or 64."
     )
 
 
@@ -137,5 +137,5 @@ def test_a_cut_needs_no_training():
 
 
 def test_recursive_stays_strict_for_such_an_engine():
-    with pytest.raises(InbetweenError, match="wanted at 1/3 of a gap; choose the method direct"):
+    with pytest.raises(InbetweenError, match="needed at 1/3 of a gap; set method to direct"):
         run(3, interpolator=Doubling(by_halving=True))

@@ -101,10 +101,10 @@ def test_half_precision_results():
 def test_the_report_names_frames_and_amounts():
     report = Refinement("mean", 9, {3: 0.02, 1: 0.5}, (4,), (6, 7))
     assert report.text() == (
-        "mean: 2 of 9 frames made anew.\nChanged by so much of the range in the mean: 1 (0.5000), 3 (0.0200).\n"
-        "Keyframes stay: 4.\nAttention: at a cut, so left alone: 6, 7."
+        "mean: 2 of 9 frames rebuilt.\nMean change, 0 to 1: 1 (0.5000), 3 (0.0200).\n"
+        "Keyframes left unchanged: 4.\nWarning: left unchanged because of a cut: 6, 7."
     )
-    assert Refinement("mean", 9, {}, (), ()).text() == "mean: 0 of 9 frames made anew."
+    assert Refinement("mean", 9, {}, (), ()).text() == "mean: 0 of 9 frames rebuilt."
     many = Refinement("mean", 200, dict.fromkeys(range(1, 100), 0.1), (), ()).text()
     assert many.endswith("40 (0.1000) and 59 more.")
 
@@ -127,7 +127,7 @@ def test_two_in_a_row_are_made_at_their_times_and_told():
     assert interpolator.rendered == [[pytest.approx(1 / 3)], [pytest.approx(2 / 3)], [0.5]]
     assert report.untrained == (1, 2)
     assert report.text().endswith(
-        "Attention: mean was trained for the frame half-way only, and these are not: 1, 2; choose 1, 3 or 7 frames in "
-        "a row, or every other."
+        "Warning: mean was trained only for the frame half-way, so these may be worse: 1, 2; choose 1, 3 or 7 frames "
+        "in a row, or every other."
     )
     assert refined([0, 9, 9, 3], [[1, 2]])[1].untrained == ()

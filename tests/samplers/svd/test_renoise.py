@@ -101,5 +101,5 @@ def test_noise_is_not_that_of_the_host_for_the_seed():
 
 def test_levels_that_reach_zero_too_early_are_refused():
     """As KarrasScheduler gives them where the page has rounded its sigma_min to 0: all would be NaN."""
-    with pytest.raises(InbetweenError, match="the noise is gone before the last step, as with a sigma_min of 0"):
+    with pytest.raises(InbetweenError, match="the sigmas reach 0 before the last step, as with a sigma_min of 0"):
         sample_renoised(halved, torch.ones(2, 1), torch.tensor([10.0, 0.0, 0.0]), Renoising(0, 0.5), seeded_noise(0))
