@@ -28,6 +28,14 @@ def on_the_cpu(tiny_models) -> Callable[[str], torch.Tensor]:
     return made
 
 
+@pytest.fixture(scope="session")
+def frames_of_the_cpu(tiny_models) -> Callable[[str], torch.Tensor]:
+    """What an engine of `device_runs.ENGINES` makes on the CPU of three pictures, once for all tests: 9 frames."""
+    from device_runs import interpolated
+
+    return cache(lambda name: interpolated(name, 4))
+
+
 @pytest.fixture
 def svd(tiny_models):
     """Running the tiny SVD: the module `golden.gi.runs`."""

@@ -19,9 +19,9 @@ NEXT_TO_NONE = {"vram": "NO_VRAM"}
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_engines(tiny_models, on_device, name):
+def test_engines(frames_of_the_cpu, on_device, name):
     """Also when the host was started with --novram: PerVFI and RAFT need all their weights."""
-    expected = interpolated(name, 4)
+    expected = frames_of_the_cpu(name)
     with on_device():
         found = interpolated(name, 4)
     with on_device(**NEXT_TO_NONE):

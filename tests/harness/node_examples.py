@@ -82,9 +82,10 @@ def _interpolate() -> Iterator[Arguments]:
         yield {**common, "frames": moving_clip(3), "timing": timing, "easing": easing}
     small = moving_clip(2, 32, 40)
     twice = {"frames": small, "timing": {"timing": "multiplier", "multiplier": 4}, "easing": linear}
+    pervfi = pervfi_engine("v00")
     for method, primary_frame in (("recursive", "first"), ("direct", "nearer"), ("direct", "both")):
         settings = {"temperature": 0.5, "seed": 5, "primary_frame": primary_frame}
-        yield {"interpolator": pervfi_engine("v00"), **twice, "method": method, **settings}
+        yield {"interpolator": pervfi, **twice, "method": method, **settings}
     seen = moving_clip(2, 70, 90)
     for engine in (rife_engine(), film_engine()):
         yield {"interpolator": engine, **twice, "frames": seen}
@@ -103,9 +104,10 @@ def _refine() -> Iterator[Arguments]:
     first, second, third = moving_clip(3, 32, 40)
     kept = KeyframeSet(5, (Keyframe(0, first), Keyframe(3, second), Keyframe(4, third)))
     with_keyframes = {"images": moving_clip(5, 32, 40), "keyframes": kept, "which": {"which": "list", "frames": "1-3"}}
+    pervfi = pervfi_engine()
     for primary_frame in PRIMARY_FRAMES:
         settings = {"temperature": 0.5, "seed": 5, "primary_frame": primary_frame}
-        yield {**common, **with_keyframes, "interpolator": pervfi_engine(), **settings}
+        yield {**common, **with_keyframes, "interpolator": pervfi, **settings}
     for engine in (rife_engine(), film_engine()):
         three = {"which": "list", "frames": "1-3"}
         yield {**common, "images": moving_clip(5, 70, 90), "interpolator": engine, "which": three}

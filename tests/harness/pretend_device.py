@@ -39,6 +39,24 @@ COPIES = (aten.copy_.default, aten._copy_from.default)
 INDEXING = (aten.index.Tensor, aten.index_put.default, aten.index_put_.default, aten._index_put_impl_.default)
 TAKES_A_NUMBER = (*INDEXING, aten.fill.Tensor, aten.fill_.Tensor)
 
+# torch composes these of others too; done at once they give the same to the bit, in less time.
+WHOLE = frozenset(
+    (
+        aten.linear.default,
+        aten.conv2d.default,
+        aten.layer_norm.default,
+        aten.group_norm.default,
+        aten.softmax.int,
+        aten.reshape.default,
+        aten.contiguous.default,
+        aten.chunk.default,
+        aten.flatten.using_ints,
+        aten.unflatten.int,
+        aten.to.dtype,
+    )
+)
+PLAIN = frozenset({int, float, bool, str, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format})
+
 
 # --------------------------------------------------------------------------------------------------- registering
 
@@ -137,16 +155,30 @@ class PretendTensor(torch.Tensor):
     ) -> Any:
         if func is aten._has_compatible_shallow_copy_type.default:
             return False  # a module that moves gets new parameters, not others' numbers in its own
-        if _is_made_of_others(func):
-            with _unnoted():
-                return func.decompose(*args, **kwargs or {})
+        compose = _composed(func)
+        if compose is not None:
+            return compose(args, kwargs or {})
         return run_on_device(func, args, kwargs or {})
 
 
 @cache
-def _is_made_of_others(func: Any) -> bool:
-    """Whether torch composes an operation of others, which then come one by one; `to(other)` is one."""
-    return torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")
+def _composed(func: Any) -> Callable[[Sequence[Any], Mapping[str, Any]], Any] | None:
+    """How torch composes an operation of others, which then come one by one; `to(other)` is one."""
+    key = torch._C.DispatchKey.CompositeImplicitAutograd
+    if func in WHOLE or not torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), key.name):
+        return None
+    call = func.decompose if key in func.py_kernels else partial(func._op_dk, key)
+
+    def compose(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        # What types it goes through on the way is its own affair, as in RMS norm; so it is for those done at once.
+        global _promotions
+        before, _promotions = _promotions, None
+        try:
+            return call(*args, **kwargs)
+        finally:
+            _promotions = before
+
+    return compose
 
 
 def run_on_device(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -156,27 +188,26 @@ def run_on_device(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> 
         RuntimeError: it mixes tensors of the device and of the CPU, as CUDA would not, or takes the CPU's generator.
         torch.OutOfMemoryError: the result does not fit.
     """
-    given = [*_leaves((args, kwargs))]
-    tensors = [each for each in given if isinstance(each, Tensor)]
-    ours = [each for each in tensors if isinstance(each, PretendTensor)]
+    ours: list[PretendTensor] = []
+    others: list[Tensor] = []
+    inner_args = _held(args, ours, others)
+    inner = _held(kwargs, ours, others) if kwargs else {}
     if ours:
-        _refuse_mixture(func, args, kwargs, [each for each in tensors if not isinstance(each, PretendTensor)])
-        _note_promotion(func, ours)
+        if others:
+            _refuse_mixture(func, args, kwargs, others)
+        if _promotions is not None and func not in WHOLE:
+            _note_promotion(func, ours)
     wanted = kwargs.get("device")
     on_device = bool(ours) if wanted is None else torch.device(wanted).type == NAME
-    inner = dict(kwargs)
     if wanted is not None and on_device:
         inner["device"] = CPU
     if inner.get("pin_memory"):
         inner["pin_memory"] = False
     if on_device and _draws(func):
-        if any(isinstance(each, torch.Generator) for each in given):
+        if any(isinstance(each, torch.Generator) for each in _leaves((args, kwargs))):
             raise RuntimeError(f"Expected a '{NAME}' device type for generator but found 'cpu'")
         inner["generator"] = _RANDOM
-    inner_args, inner = _changed(_held, args), _changed(_held, inner)
-    made = func(*inner_args, **inner)
-    givers = {id(each.held): each for each in ours}  # what an operation in place, or with out=, gives back
-    return _changed(lambda each: _given_back(func, each, givers, on_device), made)
+    return _given_back(func, func(*inner_args, **inner), ours, on_device)
 
 
 def _leaves(value: Any) -> Iterator[Any]:
@@ -190,17 +221,21 @@ def _leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _changed(change: Callable[[Any], Any], value: Any) -> Any:
-    """The same lists and dictionaries of changed leaves."""
+def _held(value: Any, ours: list[PretendTensor], others: list[Tensor]) -> Any:
+    """What an operation is given with the CPU's tensors in place of the device's; adds the tensors to both lists."""
+    if isinstance(value, PretendTensor):
+        ours.append(value)
+        return value.held
+    kind = type(value)
+    if kind in PLAIN:
+        return value
     if isinstance(value, tuple | list):
-        return type(value)([_changed(change, each) for each in value])
+        return kind([_held(each, ours, others) for each in value])
     if isinstance(value, dict):
-        return {name: _changed(change, each) for name, each in value.items()}
-    return change(value)
-
-
-def _held(value: Any) -> Any:
-    return value.held if isinstance(value, PretendTensor) else value
+        return {name: _held(each, ours, others) for name, each in value.items()}
+    if isinstance(value, Tensor):
+        others.append(value)
+    return value
 
 
 @cache
@@ -208,26 +243,33 @@ def _draws(func: Any) -> bool:
     return any(argument.name == "generator" for argument in func._schema.arguments)
 
 
-def _given_back(func: Any, made: Any, givers: Mapping[int, PretendTensor], on_device: bool) -> Any:
+def _given_back(func: Any, made: Any, ours: Sequence[PretendTensor], on_device: bool) -> Any:
+    """What an operation made, as the device's; in place, or with out=, the tensor that it was given."""
+    if isinstance(made, tuple | list):
+        return type(made)([_given_back(func, each, ours, on_device) for each in made])
     if not isinstance(made, Tensor):
         return made
-    giver = givers.get(id(made))
+    giver = next((each for each in reversed(ours) if each.held is made), None)
     if giver is None and not on_device:
         return made
     if giver is None:
         if made.is_inference() == torch.is_inference_mode_enabled():
-            return PretendTensor(made.resolve_conj().resolve_neg())
+            return PretendTensor(_resolved(made))
         # A view of an ordinary tensor is one, even within inference mode, where what is new is not.
         with torch.inference_mode(made.is_inference()):
-            return PretendTensor(made.resolve_conj().resolve_neg())
+            return PretendTensor(_resolved(made))
     if (giver.shape, giver.stride()) != (made.shape, made.stride()):
         raise NotImplementedError(f"the pretend device cannot change a tensor's shape in place ({func})")
     return giver
 
 
+def _resolved(made: Tensor) -> Tensor:
+    return made.resolve_conj().resolve_neg() if made.is_conj() or made.is_neg() else made
+
+
 def _refuse_mixture(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], others: Sequence[Tensor]) -> None:
     """Raise RuntimeError for tensors of the CPU where CUDA would not have them."""
-    if not others or func in COPIES:
+    if func in COPIES:
         return
     named = [*zip(func._schema.arguments, args, strict=False)]
     named += [(each, kwargs[each.name]) for each in func._schema.arguments if each.name in kwargs]
@@ -268,17 +310,6 @@ def promotions() -> Iterator[list[Promotion]]:
     before, _promotions = _promotions, []
     try:
         yield _promotions
-    finally:
-        _promotions = before
-
-
-@contextmanager
-def _unnoted() -> Iterator[None]:
-    """Within an operation that torch composes: what types it goes through is its own affair, as in RMS norm."""
-    global _promotions
-    before, _promotions = _promotions, None
-    try:
-        yield
     finally:
         _promotions = before
 

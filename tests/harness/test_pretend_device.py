@@ -200,6 +200,24 @@ def test_operations_are_those_of_the_cpu_to_the_bit(operate):
     assert same(operate(pair.to(DEVICE)), operate(pair))
 
 
+# As networks run them; outside of inference mode torch takes them apart before the device sees them.
+AT_ONCE = {
+    "linear": lambda x, weight: F.linear(x, weight),
+    "convolution": lambda x, weight: F.conv2d(x, weight.view(2, 2, 4, 4)),
+    "layer norm": lambda x, weight: F.layer_norm(x, (8,), weight[0]),
+    "group norm": lambda x, weight: F.group_norm(x, 2, weight[0, :2]),
+}
+
+
+@pytest.mark.parametrize("operate", AT_ONCE.values(), ids=AT_ONCE)
+def test_operations_done_at_once_are_those_of_the_cpu_and_refuse_its_weights(operate):
+    with torch.inference_mode():
+        weight = pair[0, 0]
+        assert same(operate(pair.to(DEVICE), weight.to(DEVICE)), operate(pair, weight))
+        with pytest.raises(RuntimeError, match=OTHER_DEVICE):
+            operate(pair.to(DEVICE), weight)
+
+
 def test_fused_attention_is_the_written_out_one():
     """No device of Python can have a fused kernel: torch takes it apart, and rounds elsewhere."""
     query = torch.randn(1, 2, 5, 16, generator=torch.Generator().manual_seed(1))
