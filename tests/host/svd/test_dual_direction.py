@@ -1,5 +1,7 @@
 """The guider among what else there is: the user's model, interruptions, other nodes, and what is refused."""
 
+from functools import cache
+
 import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
@@ -17,22 +19,22 @@ def is_untouched(svd, model):
 
 
 def test_the_model_stays_as_it_is(svd, model, attention_module):
-    before = svd.predicted(svd.plain(model), svd.noisy(1.0), 1.0)
+    before = svd.predicted(svd.plain(model), svd.small_noisy(1.0), 1.0)
     weights = {name: tensor.clone() for name, tensor in model.model.state_dict().items()}
-    guided = svd.guider(model)
+    guided = svd.small_guider(model)
     assert is_untouched(svd, model)
     svd.sampled(guided)
     assert not model.object_patches
     assert not model.additional_models
     assert attention_module.KEY not in model.model_options["transformer_options"]
-    assert torch.equal(svd.predicted(svd.plain(model), svd.noisy(1.0), 1.0), before)
+    assert torch.equal(svd.predicted(svd.plain(model), svd.small_noisy(1.0), 1.0), before)
     assert is_untouched(svd, model)
     assert all(torch.equal(tensor, weights[name]) for name, tensor in model.model.state_dict().items())
 
 
 def test_outside_of_the_guider_the_layers_are_their_own(svd, model):
     """The host leaves a loaded model as it is until it is wanted again; other clones may run in between."""
-    svd.predicted(svd.guider(model), svd.noisy(1.0), 1.0)
+    svd.predicted(svd.small_guider(model), svd.small_noisy(1.0), 1.0)
     assert not is_untouched(svd, model)
     x = torch.randn(3, FRAMES, 32)
     layer = svd.layers_of(model)["input_blocks.1.1.time_stack.0.attn1"]
@@ -41,32 +43,38 @@ def test_outside_of_the_guider_the_layers_are_their_own(svd, model):
         assert torch.equal(layer(x, context=2 * x, value=3 * x), type(layer).forward(layer, x, 2 * x, 3 * x))
 
 
+@pytest.fixture(scope="module")
+def undisturbed(svd):
+    """What one evaluation makes of a model that nothing has happened to."""
+    return cache(lambda memory: svd.predicted(svd.small_guider(svd.load(), memory=memory), svd.small_noisy(1.0), 1.0))
+
+
 @pytest.mark.parametrize(
     ("memory", "call"), [(MEMORY[0], 0), (MEMORY[0], 1), *((MEMORY[1], call) for call in range(4))]
 )
-def test_after_an_error_in_the_midst_the_next_run_is_right(svd, model, memory, call):
+def test_after_an_error_in_the_midst_the_next_run_is_right(svd, model, undisturbed, memory, call):
     """In any call of the network, when some layers are done: as when a run is interrupted or memory runs out."""
-    x, calls = svd.noisy(1.0), []
-    expected = svd.predicted(svd.guider(model, memory=memory), x, 1.0)
+    x, calls = svd.small_noisy(1.0), []
+    expected = undisturbed(memory)
 
     def fails(module, given):
         calls.append(1)
         if len(calls) == call + 1:
             raise KeyboardInterrupt
 
-    guided = svd.guider(model, memory=memory)
+    guided = svd.small_guider(model, memory=memory)
     hook = svd.layers_of(model)["output_blocks.6.1.time_stack.0.attn1"].to_v.register_forward_pre_hook(fails)
     with pytest.raises(KeyboardInterrupt):
         svd.predicted(guided, x, 1.0)
     hook.remove()
     assert torch.equal(svd.predicted(guided, x, 1.0), expected)
-    assert torch.equal(svd.predicted(svd.guider(model, memory=memory), x, 1.0), expected)
+    assert torch.equal(svd.predicted(svd.small_guider(model, memory=memory), x, 1.0), expected)
 
 
 def test_an_interrupt_stops_between_two_calls(svd, model):
     import comfy.model_management
 
-    guided, stops = svd.guider(model), []
+    guided, stops = svd.small_guider(model), []
     predict = guided._both_at_once
 
     def then_interrupt(*args):
@@ -81,12 +89,23 @@ def test_an_interrupt_stops_between_two_calls(svd, model):
         svd.sampled(guided)
 
 
+@pytest.fixture(scope="module")
+def computing_in(svd):
+    """A model that computes in a type."""
+
+    def converted(dtype):
+        model = svd.load()
+        model.model.diffusion_model.to(dtype).dtype = dtype
+        return model
+
+    return cache(converted)
+
+
 @pytest.mark.parametrize("memory", MEMORY)
 @pytest.mark.parametrize(("dtype", "most"), [(torch.float16, 1.5e-2), (torch.bfloat16, 1e-1)])
-def test_half_precision(svd, memory, dtype, most):
+def test_half_precision(svd, computing_in, memory, dtype, most):
     """As GPUs compute: each evaluation from the published one's latents on, by its relative error."""
-    model = svd.load()
-    model.model.diffusion_model.to(dtype).dtype = dtype
+    model = computing_in(dtype)
     expected = stored_outputs()["uniform 0"]
     guided = svd.guider(model, memory=memory)
     made = svd.predicted(guided, inputs()["noise"] * (700.0**2 + 1) ** 0.5, 700.0)
@@ -94,9 +113,9 @@ def test_half_precision(svd, memory, dtype, most):
     assert (made - expected).square().mean().sqrt() / expected.square().mean().sqrt() < most
 
 
-@pytest.mark.parametrize("memory", MEMORY)
-def test_base_weights_in_8_bits(svd, model, memory):
-    """Only layers are called, so what they make is what the host makes of such weights."""
+@pytest.fixture(scope="module")
+def in_8_bits(svd):
+    """A model with weights in 8 bits, and one with the same numbers in 32."""
     import comfy.sd
     from golden.gi.weights import seeded_svd, svd_shapes
 
@@ -111,9 +130,16 @@ def test_base_weights_in_8_bits(svd, model, memory):
                 for name, tensor in weights.items()
             }
         )
+    return quantised, rounded
+
+
+@pytest.mark.parametrize("memory", MEMORY)
+def test_base_weights_in_8_bits(svd, in_8_bits, memory):
+    """Only layers are called, so what they make is what the host makes of such weights."""
+    quantised, rounded = in_8_bits
     assert svd.layers_of(quantised)["middle_block.1.time_stack.0.attn1"].to_v.weight.dtype == torch.float8_e4m3fn
     made, expected = (
-        svd.predicted(svd.guider(each, memory=memory), svd.noisy(1.0), 1.0) for each in (quantised, rounded)
+        svd.predicted(svd.small_guider(each, memory=memory), svd.small_noisy(1.0), 1.0) for each in (quantised, rounded)
     )
     torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
 
@@ -132,7 +158,9 @@ def test_a_change_in_half_precision_is_used_as_it_is(svd, model):
         )
         for convert in (torch.Tensor.half, lambda tensor: tensor.half().float())
     )
-    made, expected = (svd.predicted(svd.guider(model, motion=each), svd.noisy(1.0), 1.0) for each in (half, rounded))
+    made, expected = (
+        svd.predicted(svd.small_guider(model, motion=each), svd.small_noisy(1.0), 1.0) for each in (half, rounded)
+    )
     assert torch.equal(made, expected)
 
 
@@ -141,7 +169,7 @@ def test_a_lora_on_the_model_is_used(svd, model):
     key = f"{PREFIX}output_blocks.9.1.time_stack.0.attn1.to_q.weight"
     changed = model.clone()
     changed.add_patches({key: (torch.ones(32, 32),)})
-    one, other = (svd.predicted(svd.guider(each), svd.noisy(1.0), 1.0) for each in (model, changed))
+    one, other = (svd.predicted(svd.small_guider(each), svd.small_noisy(1.0), 1.0) for each in (model, changed))
     assert (one - other).abs().max() > 1e-3
 
 
@@ -150,8 +178,8 @@ def test_guidance_of_other_nodes_is_asked_for_each_direction_in_its_own_time(svd
     from comfy_extras.nodes_video_model import VideoLinearCFGGuidance
 
     guided_model = VideoLinearCFGGuidance().patch(model, 1.0)[0]
-    ours = svd.predicted(svd.guider(model, first_cfg=1.0, last_cfg=3.0), svd.noisy(2.0), 2.0)
-    theirs = svd.predicted(svd.guider(guided_model, first_cfg=3.0, last_cfg=3.0), svd.noisy(2.0), 2.0)
+    ours = svd.predicted(svd.small_guider(model, first_cfg=1.0, last_cfg=3.0), svd.small_noisy(2.0), 2.0)
+    theirs = svd.predicted(svd.small_guider(guided_model, first_cfg=3.0, last_cfg=3.0), svd.small_noisy(2.0), 2.0)
     torch.testing.assert_close(theirs, ours, atol=1e-5, rtol=0)
 
 
@@ -168,8 +196,8 @@ def test_functions_before_and_after_guidance_are_asked(svd, model):
 
     model.set_model_sampler_pre_cfg_function(before)
     model.set_model_sampler_post_cfg_function(after)
-    svd.predicted(svd.guider(model), svd.noisy(1.0), 1.0)
-    assert asked == [(2, (FRAMES, 4, 16, 16)), "after"] * 2
+    svd.predicted(svd.small_guider(model), svd.small_noisy(1.0), 1.0)
+    assert asked == [(2, (FRAMES, 4, svd.SMALL, svd.SMALL)), "after"] * 2
 
 
 # ------------------------------------------------------------------------------------------- what is refused
@@ -269,4 +297,4 @@ def test_a_latent_that_is_not_finite_is_told_before_it_is_decoded(svd, model):
     with pytest.raises(
         InbetweenError, match=r"the sampled latent has NaN or infinite values in frame 1 and 2 more of 5"
     ):
-        svd.sampled(svd.guider(model), repeats=0, steps=1)
+        svd.sampled(svd.small_guider(model), repeats=0, steps=1)

@@ -13,8 +13,8 @@ MEMORY = ("both directions at once", "one direction at a time")
 # ------------------------------------------------------------------------------------------- the published code
 
 
-@pytest.mark.parametrize("memory", MEMORY)
-@pytest.mark.parametrize("run", RUNS)
+# One direction at a time, every evaluation is held to the published one below, from the stored latents on.
+@pytest.mark.parametrize(("run", "memory"), [*((run, MEMORY[0]) for run in RUNS), ("plain", MEMORY[1])])
 def test_every_evaluation_and_the_end_are_those_of_the_published_code(svd, model, run, memory):
     latent, seen = svd.stored_run(model, run, memory=memory)
     stored = stored_outputs()
@@ -29,16 +29,16 @@ def test_without_maps_as_on_gpus_it_is_the_same(svd, model, monkeypatch):
     from comfyui_inbetween.samplers.svd import dual_direction
 
     monkeypatch.setattr(dual_direction, "MAPS_ARE_FASTER", ())
-    _, seen = svd.stored_run(model, "uniform", memory=MEMORY[0])
+    _, seen = svd.stored_run(model, "plain", memory=MEMORY[0])
     for number, denoised in enumerate(seen):
-        torch.testing.assert_close(denoised, stored_outputs()[f"uniform {number}"], atol=2e-4, rtol=0)
+        torch.testing.assert_close(denoised, stored_outputs()[f"plain {number}"], atol=2e-4, rtol=0)
 
 
 @pytest.mark.parametrize("run", RUNS)
 def test_from_the_stored_latents_on_every_evaluation_is_the_published_one(svd, model, run):
     """Teacher-forced: no evaluation gets what another one made of rounding."""
     stored, sigmas = stored_outputs(), svd.sigmas()
-    guided = svd.guider(model, **(svd.WEIGHTED if run == "weighted" else {}))
+    guided = svd.guider(model, memory=MEMORY[1], **(svd.WEIGHTED if run == "weighted" else {}))
     x, number = inputs()["noise"] * (sigmas[0] ** 2 + 1).sqrt(), 0
     for step, (sigma, following) in enumerate(pairwise(sigmas)):
         for repeat in range((RUNS[run] if step == 0 else 0) + 1):
@@ -122,7 +122,7 @@ def test_a_backward_clip_that_is_not_turned_back_is_seen(svd, model, guider_modu
 
 def test_ends_exchanged_are_seen(svd, model, monkeypatch):
     right = svd.ends()
-    monkeypatch.setattr(svd, "ends", lambda: right[::-1])
+    monkeypatch.setattr(svd, "ends", lambda size: right[::-1])
     assert_is_seen(svd, model)
 
 
@@ -136,26 +136,26 @@ def test_weights_by_frame_in_the_place_of_the_average_are_seen(svd, model):
 @pytest.mark.parametrize("method", ["generative inbetweening", "rotation only", "time reversal fusion"])
 @pytest.mark.parametrize("sigma", [700.0, 1.0])
 def test_one_direction_at_a_time_is_the_same(svd, model, method, sigma):
-    x = svd.noisy(sigma)
-    both, single = (svd.predicted(svd.guider(model, method=method, memory=memory), x, sigma) for memory in MEMORY)
+    x = svd.small_noisy(sigma)
+    both, single = (svd.predicted(svd.small_guider(model, method=method, memory=memory), x, sigma) for memory in MEMORY)
     torch.testing.assert_close(single, both, atol=1e-5, rtol=0)
 
 
 def test_maps_may_wait_in_main_memory(svd, model, guider_module, monkeypatch):
     """Where there is room for nothing; on this machine it is the same memory."""
-    expected = svd.predicted(svd.guider(model, memory=MEMORY[1]), svd.noisy(1.0), 1.0)
+    expected = svd.predicted(svd.small_guider(model, memory=MEMORY[1]), svd.small_noisy(1.0), 1.0)
     monkeypatch.setattr(type(model), "get_free_memory", lambda *_: 0)
-    guided = svd.guider(model, memory=MEMORY[1])
-    assert torch.equal(svd.predicted(guided, svd.noisy(1.0), 1.0), expected)
+    guided = svd.small_guider(model, memory=MEMORY[1])
+    assert torch.equal(svd.predicted(guided, svd.small_noisy(1.0), 1.0), expected)
     assert guided._maps_device == torch.device("cpu")
 
 
 @pytest.mark.parametrize("enough", [True, False])
 def test_auto_chooses_by_free_memory(svd, model, monkeypatch, enough):
     """The host's own rule for a batch of twice the frames: half as much again as it estimates."""
-    needed = model.model.memory_required([2 * FRAMES, 4, 16, 16]) * 1.5
+    needed = model.model.memory_required([2 * FRAMES, 4, svd.SMALL, svd.SMALL]) * 1.5
     monkeypatch.setattr(type(model), "get_free_memory", lambda *_: needed + (1 if enough else -1))
-    guided = svd.guider(model)
+    guided = svd.small_guider(model)
     svd.sampled(guided, repeats=0, steps=1)
     assert guided._evaluate == (guided._both_at_once if enough else guided._one_at_a_time)
 
@@ -170,9 +170,9 @@ def test_by_choice_room_is_made_for_twice_the_frames(svd, model):
         return executor(patcher, shape, *args, **kwargs)
 
     for memory in ("auto", *MEMORY):
-        guided = svd.guider(model, memory=memory)
+        guided = svd.small_guider(model, memory=memory)
         guided.model_patcher.add_wrapper(WrappersMP.PREPARE_SAMPLING, watched)  # within the guider's own
-        svd.predicted(guided, svd.noisy(1.0), 1.0)
+        svd.predicted(guided, svd.small_noisy(1.0), 1.0)
     assert asked == [FRAMES, 2 * FRAMES, FRAMES]
 
 
@@ -188,14 +188,14 @@ def test_maps_are_kept_for_one_half_of_the_guidance_at_most(svd, model, attentio
         return made
 
     model.add_wrapper("diffusion_model", watched)
-    svd.predicted(svd.guider(model, memory=memory), svd.noisy(1.0), 1.0)
+    svd.predicted(svd.small_guider(model, memory=memory), svd.small_noisy(1.0), 1.0)
     assert counts == kept
 
 
 def test_two_runs_with_one_seed_are_equal_to_the_bit(svd, model):
-    first, _ = svd.sampled(svd.guider(model), steps=2, repeats=1)
+    first, _ = svd.sampled(svd.small_guider(model), steps=2, repeats=1)
     torch.rand(3)  # whatever else draws numbers
-    again, _ = svd.sampled(svd.guider(model), steps=2, repeats=1)
+    again, _ = svd.sampled(svd.small_guider(model), steps=2, repeats=1)
     assert torch.equal(first, again)
 
 
@@ -210,14 +210,14 @@ def test_both_directions_cost_two_calls_of_the_network(svd, model):
     model.add_wrapper("diffusion_model", counted)
     for scale, expected in ((2.0, [10, 10]), (1.0, [10])):
         calls.clear()
-        svd.predicted(svd.guider(model, first_cfg=scale, last_cfg=scale), svd.noisy(1.0), 1.0)
+        svd.predicted(svd.small_guider(model, first_cfg=scale, last_cfg=scale), svd.small_noisy(1.0), 1.0)
         assert calls == expected
 
 
 def test_no_guidance_is_guidance_of_one(svd, model):
     """Guidance by frame, which is one everywhere but for the last digit, evaluates both halves."""
-    one = svd.predicted(svd.guider(model, first_cfg=1.0, last_cfg=1.0), svd.noisy(1.0), 1.0)
-    almost = svd.predicted(svd.guider(model, first_cfg=1.0, last_cfg=1.0 + 1e-6), svd.noisy(1.0), 1.0)
+    one = svd.predicted(svd.small_guider(model, first_cfg=1.0, last_cfg=1.0), svd.small_noisy(1.0), 1.0)
+    almost = svd.predicted(svd.small_guider(model, first_cfg=1.0, last_cfg=1.0 + 1e-6), svd.small_noisy(1.0), 1.0)
     torch.testing.assert_close(one, almost, atol=1e-5, rtol=0)
 
 
@@ -227,22 +227,24 @@ def test_no_guidance_is_guidance_of_one(svd, model):
 def test_forward_only_is_the_plain_model_to_the_bit(svd, model):
     from comfy_extras.nodes_custom_sampler import SamplerCustomAdvanced
 
-    empty = {"samples": torch.zeros(FRAMES, 4, 16, 16)}
+    empty = {"samples": torch.zeros(FRAMES, 4, svd.SMALL, svd.SMALL)}
     with torch.inference_mode():
         stock = SamplerCustomAdvanced.execute(svd.FixedNoise(), svd.plain(model), svd.euler(), svd.sigmas(), empty)[0]
-    latent, _ = svd.sampled(svd.guider(model, motion=None, method="forward only"), repeats=0)
+    latent, _ = svd.sampled(svd.small_guider(model, motion=None, method="forward only"), repeats=0)
     assert torch.equal(latent, stock["samples"] * svd.SCALE)
 
 
 def test_time_reversal_fusion_is_two_plain_runs_averaged(svd, model):
     """The network of the host itself on the same batch, to the bit: nothing is rotated, nothing added."""
-    x, sigma = svd.noisy(5.0), 5.0
-    fused = svd.predicted(svd.guider(model, motion=None, method="time reversal fusion", memory=MEMORY[0]), x, sigma)
-    given, halves = inputs(), []
+    x, sigma = svd.small_noisy(5.0), 5.0
+    fused = svd.predicted(
+        svd.small_guider(model, motion=None, method="time reversal fusion", memory=MEMORY[0]), x, sigma
+    )
+    halves = []
     for scale in (0.0, 1.0):
         ends = [
-            (scale * given[f"{end} embedding"], scale * given[f"{end} latent"].expand(FRAMES, -1, -1, -1))
-            for end in ("start", "end")
+            (scale * embedding, scale * values["concat_latent_image"].expand(FRAMES, -1, -1, -1))
+            for ((embedding, values),) in svd.ends(svd.SMALL)
         ]
         label = model.model.encode_adm(fps=7, motion_bucket_id=127, augmentation_level=0.02)
         with torch.inference_mode():
@@ -273,16 +275,16 @@ def test_a_change_of_zero_adds_nothing(svd, model):
             for layer, change in svd.reverse_motion().changes.items()
         },
     )
-    with_zero = svd.predicted(svd.guider(model, motion=zero), svd.noisy(2.0), 2.0)
+    with_zero = svd.predicted(svd.small_guider(model, motion=zero), svd.small_noisy(2.0), 2.0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dual_direction, "UP_LAYERS", tuple(TEMPORAL_LAYERS))
-        without = svd.predicted(svd.guider(model, motion=None, method="rotation only"), svd.noisy(2.0), 2.0)
+        without = svd.predicted(svd.small_guider(model, motion=None, method="rotation only"), svd.small_noisy(2.0), 2.0)
     assert torch.equal(with_zero, without)
 
 
 def test_the_methods_differ(svd, model):
     made = [
-        svd.predicted(svd.guider(model, method=method), svd.noisy(2.0), 2.0)
+        svd.predicted(svd.small_guider(model, method=method), svd.small_noisy(2.0), 2.0)
         for method in ("generative inbetweening", "rotation only", "time reversal fusion", "forward only")
     ]
     for number, one in enumerate(made):
@@ -290,6 +292,6 @@ def test_the_methods_differ(svd, model):
 
 
 def test_rotation_only_is_in_the_up_blocks(svd, model):
-    guided = svd.guider(model, motion=None, method="rotation only")
+    guided = svd.small_guider(model, motion=None, method="rotation only")
     assert len(guided.model_patcher.object_patches) == 9
     assert all(".output_blocks." in name for name in guided.model_patcher.object_patches)

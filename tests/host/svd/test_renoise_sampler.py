@@ -14,8 +14,8 @@ def sampled(svd, model, sampler, sigmas):
     """Plain SVD by the host's Sampler Custom Advanced."""
     from comfy_extras.nodes_custom_sampler import SamplerCustomAdvanced
 
-    empty = {"samples": torch.zeros(FRAMES, 4, 16, 16)}
-    guided = svd.guider(model, motion=None, method="forward only")
+    empty = {"samples": torch.zeros(FRAMES, 4, svd.SMALL, svd.SMALL)}
+    guided = svd.small_guider(model, motion=None, method="forward only")
     with torch.inference_mode():
         return SamplerCustomAdvanced.execute(svd.FixedNoise(), guided, sampler, sigmas, empty)
 
@@ -34,7 +34,10 @@ def test_without_repeats_it_is_the_hosts_euler_to_the_bit(svd, model, renoised):
         assert torch.equal(ours["samples"], theirs["samples"])
 
 
-def test_progress_counts_evaluations(svd, model, renoised, steps, capsys):
+def test_progress_counts_evaluations(svd, model, renoised, steps, capsys, monkeypatch):
+    import comfy.utils
+
+    monkeypatch.setattr(comfy.utils, "PROGRESS_THROTTLE_MIN_INTERVAL", 0)  # the host leaves out what follows quickly
     sampled(svd, model, renoised(2), svd.sigmas(4))
     assert steps == [(number, 8) for number in range(1, 9)]
     assert "8/8" in capsys.readouterr().err
@@ -52,7 +55,7 @@ def test_every_evaluation_has_a_preview(svd, model, renoised, monkeypatch):
     finally:
         comfy.utils.set_progress_bar_global_hook(None)
     pictures = [picture for _, picture, _ in previews]
-    assert [picture.size for picture in pictures] == [(16, 16)] * 3
+    assert [picture.size for picture in pictures] == [(svd.SMALL, svd.SMALL)] * 3
     assert len({picture.tobytes() for picture in pictures}) == 3
 
 

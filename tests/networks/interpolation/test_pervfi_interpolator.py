@@ -127,11 +127,14 @@ def test_each_frame_is_encoded_once(networks, monkeypatch):
 
 def test_memory_is_that_of_two_pairs_however_long(networks):
     """What is alive while the last of many pairs is made is no more than while the second is."""
-    alive = []
+    alive, made = [], []
 
     class Watched(PerVFIInterpolator):
         def prepare(self, first_HWC, second_HWC):
             pair = super().prepare(first_HWC, second_HWC)
+            made.append(1)
+            if len(made) not in (2, 4):
+                return pair
             gc.collect()
             storages = {
                 each.untyped_storage().data_ptr(): each.nbytes
@@ -144,7 +147,8 @@ def test_memory_is_that_of_two_pairs_however_long(networks):
     clip = moving_clip(5, 32, 40)
     interpolator = Watched(networks["vb"], DisFlow(), PerVFISettings())
     interpolate_frames(clip, locate(moments_by_multiplier(5, 2), range(5)), interpolator, torch.empty(9, 32, 40, 3))
-    assert alive[-1] <= 1.01 * alive[1]
+    second, last = alive
+    assert last <= 1.01 * second
 
 
 def test_parts_follow_from_free_memory(networks):

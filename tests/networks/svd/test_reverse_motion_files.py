@@ -1,8 +1,5 @@
 """Files of reverse motion: every layout, the published rule, what is refused, and the conversion."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 from comfyui_inbetween import convert
@@ -267,13 +264,14 @@ def downloaded(host, tmp_path_factory):
     return folder / "svd_reverse_motion_with_attnflip", write_weights(base, folder / "svd.safetensors")
 
 
-def test_the_authors_folder_becomes_one_small_file(downloaded, tmp_path):
+def test_the_authors_folder_becomes_one_small_file(downloaded, tmp_path, capfd):
+    """In this process; that the command starts one is told with the LoRAs."""
     folder, base = downloaded
     arguments = map(str, (folder, "--base", base, "--output", tmp_path / "new", "--type", "float16"))
-    command = [sys.executable, "-m", "comfyui_inbetween.convert", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = convert.main([*arguments])
+    printed = capfd.readouterr()
     file = tmp_path / "new" / "svd_reverse_motion_with_attnflip_change.safetensors"
-    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, str(file), "")
+    assert (done, printed.out.strip(), printed.err) == (0, str(file), "")
     expected, _ = read_tuned(folder / "unet" / "diffusion_pytorch_model.safetensors", base)
     assert torch.equal(read_change(file).changes[LAYER].to_out, expected.changes[LAYER].to_out.half())
     with safe_open(file, framework="pt") as opened:

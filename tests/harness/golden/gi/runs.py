@@ -16,6 +16,10 @@ from golden.gi.cases import FRAMES, RATIO, RUNS, STEPS, injected_noise, inputs
 
 XT = "svd_xt"
 SCALE = 0.18215  # of the host's latents
+STORED, SMALL = (
+    16,
+    8,
+)  # height and width of the stored cases' latents, and of those where only one way is held to another
 WEIGHTED = {"fusion": "linear by frame", "first_cfg": 1.0, "last_cfg": 3.0}
 
 
@@ -34,20 +38,25 @@ def reverse_motion() -> ReverseMotion:
     return load_change("svd_reverse.safetensors")
 
 
-def ends():
-    """Conditioning for the start and for the end of the stored cases."""
+def ends(size: int = STORED):
+    """Conditioning for the start and for the end of the stored cases, or of a corner of them."""
     given = inputs()
     values = {"motion_bucket_id": 127, "fps": 7, "augmentation_level": 0.02}
     return [
-        [[given[f"{end} embedding"], {**values, "concat_latent_image": given[f"{end} latent"]}]]
+        [[given[f"{end} embedding"], {**values, "concat_latent_image": given[f"{end} latent"][..., :size, :size]}]]
         for end in ("start", "end")
     ]
 
 
-def guider(model, motion="tiny", **settings):
+def guider(model, motion="tiny", size: int = STORED, **settings):
     """The guider for the stored cases."""
     motion = reverse_motion() if motion == "tiny" else motion
-    return dual_direction_guider(model, *ends(), motion, DirectionSettings(**settings))
+    return dual_direction_guider(model, *ends(size), motion, DirectionSettings(**settings))
+
+
+def small_guider(model, motion="tiny", **settings):
+    """The guider for a corner of the stored cases: a quarter of the work."""
+    return guider(model, motion, SMALL, **settings)
 
 
 def sigmas(steps: int = STEPS) -> torch.Tensor:
@@ -60,10 +69,15 @@ def layers_of(model):
     return {layer: comfy.utils.get_attr(model.model, PREFIX + layer) for layer in TEMPORAL_LAYERS}
 
 
-def noisy(sigma: float, seed: int = 3) -> torch.Tensor:
+def noisy(sigma: float, seed: int = 3, size: int = STORED) -> torch.Tensor:
     """Latents of the size of the stored cases at a noise level."""
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(FRAMES, 4, 16, 16, generator=generator) * (sigma**2 + 1) ** 0.5
+    return torch.randn(FRAMES, 4, size, size, generator=generator) * (sigma**2 + 1) ** 0.5
+
+
+def small_noisy(sigma: float) -> torch.Tensor:
+    """Latents at a noise level for the small guider."""
+    return noisy(sigma, size=SMALL)
 
 
 def predicted(guided, x: torch.Tensor, sigma: float) -> torch.Tensor:
@@ -81,9 +95,9 @@ def predicted(guided, x: torch.Tensor, sigma: float) -> torch.Tensor:
     return made[0]
 
 
-def plain(model, cfg: float = 2.0):
-    """The stock guider with the start of the stored cases."""
-    start, _ = ends()
+def plain(model, cfg: float = 2.0, size: int = SMALL):
+    """The stock guider with the start of a corner of the stored cases."""
+    start, _ = ends(size)
     ((embedding, values),) = start
     blank = {**values, "concat_latent_image": torch.zeros_like(values["concat_latent_image"])}
     guided = comfy.samplers.CFGGuider(model)
@@ -93,15 +107,16 @@ def plain(model, cfg: float = 2.0):
 
 
 class FixedNoise:
-    """The first noise of the stored cases, as a NOISE of the host."""
+    """The first noise of the stored cases, or its corner for a smaller latent, as a NOISE of the host."""
 
     seed = 5
 
     def generate_noise(self, latent):
-        return inputs()["noise"]
+        height, width = latent["samples"].shape[-2:]
+        return inputs()["noise"][..., :height, :width]
 
 
-def sampled(guided, repeats: int = 2, ratio: float = RATIO, noise=None, steps: int = STEPS):
+def sampled(guided, repeats: int = 2, ratio: float = RATIO, noise=None, steps: int = STEPS, size: int = SMALL):
     """What the host's Sampler Custom Advanced makes, in the scale of the network, and each prediction on the way."""
     seen = []
     sampler = RenoiseSampler(Renoising(repeats, ratio), noise)
@@ -112,7 +127,7 @@ def sampled(guided, repeats: int = 2, ratio: float = RATIO, noise=None, steps: i
         return seen[-1]
 
     guided.predict_noise = watched
-    empty = {"samples": torch.zeros(FRAMES, 4, 16, 16)}
+    empty = {"samples": torch.zeros(FRAMES, 4, size, size)}
     with torch.inference_mode():
         out = SamplerCustomAdvanced.execute(FixedNoise(), guided, sampler, sigmas(steps), empty)
     return out[0]["samples"] * SCALE, seen
@@ -121,7 +136,8 @@ def sampled(guided, repeats: int = 2, ratio: float = RATIO, noise=None, steps: i
 def stored_run(model, name: str, **settings):
     """One of the stored cases."""
     settings = {**(WEIGHTED if name == "weighted" else {}), **settings}
-    return sampled(guider(model, **settings), RUNS[name], noise=lambda step, repeat, _: injected_noise(step, repeat))
+    noise = lambda step, repeat, _: injected_noise(step, repeat)  # noqa: E731
+    return sampled(guider(model, **settings), RUNS[name], noise=noise, size=STORED)
 
 
 def euler():
