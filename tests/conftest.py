@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,9 +23,8 @@ from project_paths import SAMPLE_INPUTS
 from real_host import boot_host, comfyui_path
 
 if TYPE_CHECKING:  # imported where they are needed: most tests need neither the server nor the page
-    from comfy_page import ComfyPage
     from comfy_server import ComfyServer
-    from playwright.sync_api import Browser
+    from shared_pages import SharedPages
 
 # The test server's pack: a package the host imports, not a folder of tests.
 collect_ignore = ["harness/test_pack"]
@@ -151,29 +150,23 @@ def server(comfyui, tiny_models, tmp_path_factory) -> Iterator[ComfyServer]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Headless Chromium; closed after each module: while it is open, `asyncio.run` cannot be called in this process."""
-    from comfy_page import open_browser
+@pytest.fixture(scope="session")
+def browser() -> Iterator[SharedPages]:
+    """Headless Chromium and the pages in it."""
+    from shared_pages import SharedPages
 
-    with open_browser() as running:
-        yield running
+    pages = SharedPages()
+    yield pages
+    pages.close()
 
 
-@pytest.fixture(scope="module")
-def open_page(browser, server) -> Callable[..., ComfyPage]:
-    """Opens the real page with the renderer of a name of RENDERERS, without the files of an address pattern."""
-    from comfy_page import ComfyPage
-
-    def opened(renderer: str, without: str | None = None) -> ComfyPage:
-        context = browser.new_context(viewport={"width": 1600, "height": 1000})
-        page = ComfyPage(context.new_page(), server)
-        if without:
-            page.page.route(without, lambda route: route.abort())
-        page.open(renderer)
-        return page
-
-    return opened
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Closes the browser after the last test with a page: while it is open, `asyncio.run` fails in this process."""
+    yield
+    pages = getattr(item, "funcargs", {}).get("browser")
+    if pages is not None and "browser" not in getattr(nextitem, "fixturenames", ()):
+        pages.close()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,18 +11,16 @@ def renderer(request):
     return request.param
 
 
-@pytest.fixture(scope="module")
-def opened(open_page, renderer):
-    return open_page(renderer)
-
-
 @pytest.fixture
-def page(opened, tmp_path, request):
+def page(browser, server, renderer, tmp_path, request):
     """The page, which must not have thrown by the end; of a failed test a picture of the end stays to look at."""
-    yield opened
-    if request.node.stash.get(FAILED, False) or opened.errors:
-        opened.page.screenshot(path=tmp_path / "end.png")
-    assert opened.errors == []
+    page = browser.page(renderer, server)
+    yield page
+    if request.node.stash.get(FAILED, False) or page.errors:
+        if not page.page.is_closed():
+            page.page.screenshot(path=tmp_path / "end.png")
+        browser.close()  # no test goes on with what a failed one left
+    assert page.errors == []
 
 
 @pytest.fixture

@@ -127,6 +127,31 @@ def test_a_graph_with_a_model_file_runs_and_without_it_says_where_to_get_it(page
     expect(explanation.first).to_be_visible()
 
 
+def test_the_page_of_the_next_test_is_put_back(page, browser, server, renderer):
+    """Not loaded anew: whatever this test left can be taken away."""
+    open_small(page, "quickstart", 3)
+    page.page.locator("#graph-canvas").focus()
+    page.page.keyboard.press("Control+a")
+    page.page.keyboard.press("Control+c")
+    page.page.evaluate("() => window.app.extensionManager.setting.set('Comfy.ColorPalette', 'light')")
+    page.page.get_by_label("Workflows (w)").first.click()
+    page.page.get_by_label("Settings").first.click()
+    page.page.get_by_role("dialog").wait_for()
+
+    assert browser.page(renderer, server) is page
+
+    assert page.node_types() == []
+    assert page.page.get_by_role("dialog").count() == 0
+    assert page.page.evaluate("() => window.app.extensionManager.setting.get('Comfy.ColorPalette')") == "dark"
+
+
+def test_no_other_machine_is_asked(page, server):
+    """Not even by another name of this one."""
+    reached = "address => fetch(address, { mode: 'no-cors' }).then(() => true, () => false)"
+    assert page.page.evaluate(reached, server.url)
+    assert not page.page.evaluate(reached, server.url.replace("127.0.0.1", "localhost"))
+
+
 def test_frames_are_refined_in_the_page(page, server):
     """The weight-free interpolator refines, too; an option shows its inputs."""
     open_small(page, "refine", 5)

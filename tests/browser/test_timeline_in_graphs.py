@@ -6,7 +6,7 @@ from comfy_page import RENDERERS
 from comfy_server import OutputFile, files
 from project_paths import SAMPLE_INPUTS
 from small_graphs import in_canvas
-from timeline_driver import KEYFRAMES, THREE_KEYFRAMES, Timeline, sent_positions, three_keyframes
+from timeline_driver import KEYFRAMES, SMALL, THREE_KEYFRAMES, Timeline, sent_positions, three_keyframes
 
 PICTURES = sorted(file.name for file in SAMPLE_INPUTS.glob("bunny_*.jpg"))
 OTHER = {"canvas": "nodes 2.0", "nodes 2.0": "canvas"}
@@ -244,7 +244,8 @@ def test_another_source_for_an_image_keeps_its_frame(timeline, page):
 
 
 def test_the_frames_come_where_the_keys_were_put(timeline, page, server):
-    page.set_widget(KEYFRAMES, "frame_count", 9)
+    for widget, value in (("frame_count", 9), ("width", 0), ("height", 0)):  # the size of the pictures
+        page.set_widget(KEYFRAMES, widget, value)
     timeline.settle()
     timeline.drag(1, 2)
     assert timeline.text == "0, 2, -1"
@@ -272,7 +273,8 @@ def test_the_frames_come_where_the_keys_were_put(timeline, page, server):
 def test_a_length_that_comes_through_a_link_is_known_after_the_run(page):
     workflow = json.loads(THREE_KEYFRAMES.read_text(encoding="utf-8"))
     page.load(workflow)
-    page.set_widget(KEYFRAMES, "frame_count", 25)
+    for widget, value in ({"frame_count": 25} | SMALL).items():
+        page.set_widget(KEYFRAMES, widget, value)
     page.set_widget("InbetweenFrameCount", "duration.seconds", 0.5)
     timeline = Timeline(page)
     page.set_widget(KEYFRAMES, "positions", "0, 3, -1")
@@ -286,8 +288,8 @@ def test_a_length_that_comes_through_a_link_is_known_after_the_run(page):
 
 
 @in_canvas
-def test_without_the_script_the_text_does_all(open_page, renderer):
-    page = open_page(renderer, without="**/keyframe_timeline.js")
+def test_without_the_script_the_text_does_all(browser, server, renderer):
+    page = browser.another_page(renderer, server, without="**/keyframe_timeline.js")
     page.load(three_keyframes(positions="0, 3, -1", frame_count=5))
     node_id = page.node_id(KEYFRAMES)
     names = page.page.evaluate("id => window.app.graph.getNodeById(id).widgets.map(({ name }) => name)", node_id)
@@ -298,3 +300,4 @@ def test_without_the_script_the_text_does_all(open_page, renderer):
     assert sent_positions(page) == ["0, 2, -1"]
     assert page.queue()["kind"] == "execution_success"
     assert page.errors == []
+    page.page.context.close()

@@ -6,15 +6,17 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from comfy_server import ComfyServer
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 RENDERERS = {"canvas": False, "nodes 2.0": True}
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-# No network of its own, no GPU, and no sandbox: tests run as root in containers.
+# No network of its own, no GPU, and no sandbox: tests run as root in containers. The page asks other sites for sizes of
+# missing models and the like; tests must not.
 CHROMIUM_FLAGS = (
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--no-proxy-server",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -42,9 +44,9 @@ PAGE_IS_READY = """() => window.app?.graph && window.app.extensionManager && win
     && Object.keys(window.LiteGraph.registered_node_types).length > 100
     && !document.querySelector('#splash-loader, .p-blockui-mask')"""
 
-# The page covers itself while it opens a file and takes the cover away when its animation ends, which on a busy machine
-# without a screen is sometimes never told; without an animation it does so at once.
-NO_ANIMATION = ".p-blockui-mask { animation: none !important; }"
+# Dialogs, and the cover of the page while it opens a file, go when their animation ends, which on a busy machine
+# without a screen is sometimes never told; without animations they go at once.
+NO_ANIMATION = "*, ::before, ::after { animation: none !important; transition: none !important; }"
 
 # How deep a draft is wrapped into texts depends on the version of the page: without the backslashes it is all the same.
 DRAFT_IS_KEPT = r"""() => {
@@ -94,7 +96,6 @@ class ComfyPage:
         page.set_default_timeout(LOAD_MS)
         expect.set_options(timeout=LOAD_MS)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.route("**/*", _only_this_machine)
 
     def open(self, renderer: str) -> None:
         """Loads the page with one of RENDERERS."""
@@ -235,12 +236,3 @@ def _chromium() -> str:
             "the page tests need Chromium: install it (Debian: apt-get install chromium) or set CHROMIUM."
         )
     return found
-
-
-def _only_this_machine(route: Route) -> None:
-    """The page asks other sites for sizes of missing models and the like; tests must not."""
-    address = urlsplit(route.request.url)
-    if address.scheme in ("blob", "data") or address.hostname == "127.0.0.1":
-        route.continue_()
-    else:
-        route.abort()

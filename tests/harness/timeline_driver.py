@@ -8,6 +8,7 @@ from project_paths import WORKFLOWS
 
 KEYFRAMES = "InbetweenKeyframes"
 THREE_KEYFRAMES = WORKFLOWS / "three_keyframes.json"
+SMALL = {"width": 96, "height": 64}
 
 # What the page keeps for undo and redo, and how many steps of each there are.
 TRACKER = "() => window.app.extensionManager.workflow.activeWorkflow.changeTracker"
@@ -30,6 +31,19 @@ STANDS_STILL = f"""async (given) => {{
         const {{ x, y, width, height }} = ({FIND})(given).element.getBoundingClientRect()
         const now = [x, y, width, height].join()
         frames = width > 0 && now === before ? frames + 1 : 0
+        before = now
+    }}
+}}"""
+# A graph that has just been opened moves for some frames, and for as long a cover may lie over the page.
+IS_REACHED = f"""async (given) => {{
+    let before, still = 0
+    for (let frame = 0; frame < 600 && still < 4; frame++) {{
+        await new Promise(requestAnimationFrame)
+        const element = ({FIND})(given)?.element
+        const {{ x, y, width, height }} = element?.querySelector('.inbetween-ruler').getBoundingClientRect() ?? {{}}
+        const reached = !element || element.contains(document.elementFromPoint(x + width / 2, y + height / 2))
+        const now = [x, y, width, height].join()
+        still = reached && now === before ? still + 1 : 0
         before = now
     }}
 }}"""
@@ -59,9 +73,9 @@ class Timeline:
         self.show()
 
     def show(self, scale: float = 1.0) -> None:
-        """Moves the view so that the node is seen, zoomed."""
+        """Moves the view so that the node is seen, zoomed, and waits until the mouse reaches its timeline, if any."""
         self.page.page.evaluate(SHOW_NODE, [self.node_id, scale])
-        self.settle()
+        self.page.page.evaluate(IS_REACHED, [self.node_id, "timeline"])
 
     def settle(self) -> None:
         """Lets the page follow: the timeline is drawn in the next frame, its place in the one after."""
@@ -212,7 +226,7 @@ class Timeline:
 
 
 def three_keyframes(**widgets) -> dict:
-    """The shipped workflow with its length in the widget: 25 frames, images at 0, 16 and the last."""
+    """The shipped workflow, small, with its length in the widget: 25 frames, images at 0, 16 and the last."""
     workflow = json.loads(THREE_KEYFRAMES.read_text(encoding="utf-8"))
     (node,) = [node for node in workflow["nodes"] if node["type"] == KEYFRAMES]
     (length,) = [each for each in node["inputs"] if each["name"] == "frame_count"]
@@ -221,7 +235,7 @@ def three_keyframes(**widgets) -> dict:
     for origin in workflow["nodes"]:
         for output in origin.get("outputs", []):
             output["links"] = [each for each in output["links"] or [] if each != link]
-    values = {"frame_count": 25, "frame_rule": "any", "loop": False, "positions": "0, 16, -1"} | widgets
+    values = {"frame_count": 25, "frame_rule": "any", "loop": False, "positions": "0, 16, -1"} | SMALL | widgets
     kept = [each["name"] for each in node["inputs"] if "widget" in each]
     node["widgets_values"] = [values.get(name, old) for name, old in zip(kept, node["widgets_values"], strict=True)]
     return workflow

@@ -80,9 +80,9 @@ CHANGES = {
 }
 
 
-@pytest.fixture(scope="module")
-def page(open_page):
-    opened = open_page("nodes 2.0")
+@pytest.fixture
+def page(browser, server):
+    opened = browser.page("nodes 2.0", server)
     opened.page.evaluate(HELPERS)
     return opened
 

@@ -5,7 +5,6 @@ import re
 import numpy as np
 import pytest
 import torch
-from comfy_page import ComfyPage
 from comfy_server import files
 from PIL import Image, ImageOps
 from project_paths import SAMPLE_INPUTS, WORKFLOWS
@@ -69,17 +68,16 @@ def results(server) -> dict[str, dict]:
     return {}
 
 
-@pytest.fixture(scope="module")
-def page(open_page) -> ComfyPage:
-    """The page in one renderer; `test_conversion.py` opens the same files in the other one."""
-    return open_page("canvas")
-
-
 @pytest.fixture
-def outputs(server, page, results, request):
-    """Runs a workflow once, however many tests look at it: queued by the page, which sends what a pipeline sends."""
+def outputs(server, browser, results, request):
+    """
+    Runs a workflow once, however many tests look at it: queued by the page, which sends what a pipeline sends.
+
+    In one renderer; `test_conversion.py` opens the same files in the other one.
+    """
     name = request.param
     if name not in results:
+        page = browser.page("canvas", server)
         prompt = prompt_of(server, name)
         page.drop(WORKFLOWS / f"{name}.json")
         page.set_values(prompt)
