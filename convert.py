@@ -1,9 +1,9 @@
 """
-python -m comfyui_inbetween.convert: files of others turned into smaller ones for this pack and for any LoRA loader.
+python -m comfyui_inbetween.convert: turns published files into smaller ones for this pack and any LoRA loader.
 
-A Mixture of LoRA (semfi.ckpt) becomes a LoRA for each expert, which holds the universal LoRA and that expert, exactly:
-their ranks beside one another, their biases made one. A fine-tuned SVD, with --base, becomes what it learned for
-backward motion.
+A Mixture of LoRA (semfi.ckpt) becomes one LoRA file per expert. Each file contains the universal LoRA and that expert,
+exactly: their ranks are concatenated and their biases added. With --base, a fine-tuned SVD becomes a file of what it
+learned for backward motion.
 """
 
 import argparse
@@ -23,7 +23,7 @@ TYPES = {"keep": None, "float32": torch.float32, "float16": torch.float16, "bflo
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Convert as the command line says; 0 if all went well, else 1 and one line of error."""
+    """Run the command line; returns 0 on success, else 1 after one line of error."""
     options = _parser().parse_args(arguments)
     try:
         for file in _convert_mixture(options) if options.base is None else _convert_tuned(options):
@@ -37,19 +37,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m comfyui_inbetween.convert",
-        description="Write each expert of a Mixture of LoRA, with the universal LoRA, as a LoRA file of its own; or, "
-        "with --base, what a fine-tuned SVD learned for backward motion as a file for Load Reverse Motion.",
+        description="Write each expert of a Mixture of LoRA, with the universal LoRA, as a separate LoRA file; or, "
+        "with --base, write what a fine-tuned SVD learned for backward motion as a file for Load Reverse Motion.",
     )
     parser.add_argument(
         "file",
         type=Path,
-        help="semfi.ckpt, or the same as .safetensors; with --base, a fine-tuned SVD: the file or the authors' folder",
+        help="semfi.ckpt, or the same as .safetensors; with --base, a fine-tuned SVD (the file or the authors' folder)",
     )
-    parser.add_argument("--base", type=Path, help="what the SVD was tuned from: svd.safetensors or diffusers' folder")
-    parser.add_argument("-o", "--output", type=Path, help="folder of the new files; by default that of the file")
-    parser.add_argument("-f", "--frames", type=int, nargs="+", metavar="N", help="experts to write; by default all")
-    parser.add_argument("--type", choices=TYPES, default="keep", help="of the numbers; by default that of the file")
-    parser.add_argument("--overwrite", action="store_true", help="replace files that are there")
+    parser.add_argument("--base", type=Path, help="the model that the SVD was tuned from: svd.safetensors or a diffusers folder")
+    parser.add_argument("-o", "--output", type=Path, help="folder for the new files (default: next to the input)")
+    parser.add_argument("-f", "--frames", type=int, nargs="+", metavar="N", help="experts to write (default: all)")
+    parser.add_argument("--type", choices=TYPES, default="keep", help="number type to write (default: as in the input)")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing files")
     return parser
 
 
@@ -67,7 +67,7 @@ def _convert_mixture(options: argparse.Namespace) -> Sequence[Path]:
 
 def _convert_tuned(options: argparse.Namespace) -> Sequence[Path]:
     if options.frames:
-        raise InbetweenError("--frames is for a Mixture of LoRA; leave it out with --base.")
+        raise InbetweenError("--frames works only for a Mixture of LoRA; leave it out with --base.")
     tuned, base = unet_file(options.file), unet_file(options.base)
     folder = options.output or (options.file if options.file.is_dir() else options.file.parent)
     file = folder / f"{model_name(tuned)}_change.safetensors"
@@ -82,11 +82,11 @@ def _convert_tuned(options: argparse.Namespace) -> Sequence[Path]:
 def _check_free(files: Sequence[Path], options: argparse.Namespace) -> None:
     there = [file.name for file in files if file.exists()]
     if there and not options.overwrite:
-        raise InbetweenError(f"{', '.join(there)} is there already; give --overwrite or another --output.")
+        raise InbetweenError(f"{', '.join(there)} already exists; add --overwrite or choose another --output.")
 
 
 def _write_whole(tensors: dict[str, torch.Tensor], file: Path, notes: dict[str, str]) -> None:
-    """Write the file, or leave what is there."""
+    """Write the whole file, or leave the existing one unchanged."""
     unfinished = file.with_suffix(".unfinished")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

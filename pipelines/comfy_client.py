@@ -1,5 +1,5 @@
 """
-A running ComfyUI as an object: open a graph, set its inputs by name, run it, fetch what it made.
+A client for a running ComfyUI: open a graph, set its inputs by name, run it, fetch its files.
 
     server = Server("http://127.0.0.1:8188")
     graph = server.open("workflows/quickstart.json")
@@ -8,7 +8,7 @@ A running ComfyUI as an object: open a graph, set its inputs by name, run it, fe
     result = server.run(graph, print)
     result.save("renders")
 
-It needs the packages of comfy-cli: `pip install comfy-cli`. It speaks to the server that is named and to no other.
+It needs the packages of comfy-cli: `pip install comfy-cli`. It connects only to the server at the given URL.
 """
 
 import json
@@ -24,7 +24,7 @@ import websocket
 from comfy_cli.workflow_to_api import WorkflowConversionError, convert_ui_to_api, is_api_format
 
 SECONDS_TO_ANSWER = 60
-SECONDS_BETWEEN_LOOKS = 1.0  # at the clock, while the server says nothing
+SECONDS_BETWEEN_LOOKS = 1.0  # how often the timeout is checked while the server sends nothing
 SECONDS_BETWEEN_LINES = 2.0
 UPLOADS = ("image_upload", "audio_upload", "video_upload")
 VALUES = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
@@ -32,22 +32,22 @@ DYNAMIC = "COMFY_DYNAMICCOMBO_V3"
 
 
 class GraphError(Exception):
-    """The graph, a name or a value does not fit; running it again as it is does not help."""
+    """The graph, a name or a value is wrong; running it again unchanged does not help."""
 
 
 class RunError(Exception):
-    """A node failed, was interrupted, or took too long; the text begins with its title."""
+    """A node failed, was interrupted, or took too long; the message begins with the node's title."""
 
 
 class ServerError(Exception):
-    """The server does not answer or went away; running it again later may help."""
+    """The server does not answer, or the connection was lost; running again later may help."""
 
 
 class Graph:
     """
-    A graph as the server runs it, with its values by name.
+    A graph in the format that the server runs, with its values accessible by name.
 
-    A name is `TITLE.input`, where the title is that of the node in the page, or `TITLE` alone for its first value:
+    A name is `TITLE.input`, with the node's title as the page shows it, or `TITLE` alone for the node's first value:
     `Prompt`, `First keyframe`, `Keyframes.frame_count`. `#12.seed` names a node by its number.
     """
 
@@ -57,7 +57,7 @@ class Graph:
         self._upload = upload
 
     def values(self) -> dict[str, object]:
-        """Every value that can be set, by name; of nodes with the same title by number. [node, output] is a link."""
+        """Every value that can be set, by name, or by number where titles repeat. [node, output] is a link."""
         titles = {node: self.title(node) for node in self.prompt}
         often = {title for title, count in Counter(titles.values()).items() if count > 1}
         return {
@@ -67,16 +67,16 @@ class Graph:
         }
 
     def title(self, node: str) -> str:
-        """What the page writes above a node."""
+        """The title that the page shows above a node."""
         known = self.prompt.get(node, {})
         return known.get("_meta", {}).get("title") or known.get("class_type") or f"node {node}"
 
     def __setitem__(self, name: str, value: object) -> None:
         """
-        Set a value. A file of this machine is uploaded where an image, a sound or a video is asked for.
+        Set a value. If the input takes an image, a sound or a video, a local file is uploaded.
 
         Raises:
-            GraphError: there is no such node or value, several nodes have the title, or the value is of another kind.
+            GraphError: no such node or value, several nodes with the title, or a value of the wrong type.
         """
         node, key = self._find(name)
         kind, options = self._spec(node, key)
@@ -94,7 +94,7 @@ class Graph:
         nodes = [(node, key) for length, node, key in found if length == longest]
         if not nodes:
             titles = ", ".join(sorted({self.title(node) for node in self.prompt if self._values_of(node)}))
-            raise GraphError(f'"{name}": no node has that title; there are {titles}.')
+            raise GraphError(f'"{name}": no node has that title; the titles are {titles}.')
         if len(nodes) > 1:
             numbers = ", ".join(f"#{node}" for node, _ in nodes)
             raise GraphError(f'"{name}": {len(nodes)} nodes have that title; name one by its number: {numbers}.')
@@ -108,12 +108,12 @@ class Graph:
         return node, key
 
     def _values_of(self, node: str) -> list[str]:
-        """The inputs of a node that hold a value or could."""
+        """The inputs of a node that take a value, linked or not."""
         inputs = self.prompt[node]["inputs"]
         return [key for key in inputs if self._spec(node, key)[0] in (*VALUES, DYNAMIC)]
 
     def _spec(self, node: str, key: str) -> tuple[str, dict]:
-        """The type of an input and its options, those within a dynamic choice too; "" for a socket."""
+        """The type of an input and its options, also inside a dynamic combo; "" for a socket."""
         about = self._object_info.get(self.prompt[node]["class_type"], {}).get("input", {})
         specs = {name: spec for part in ("required", "optional") for name, spec in about.get(part, {}).items()}
         return _spec_within(specs, key.split("."), self.prompt[node]["inputs"], "")
@@ -135,7 +135,7 @@ def _spec_within(specs: dict, path: list[str], inputs: dict, before: str) -> tup
 
 
 def _of_kind(name: str, kind: str, value: object) -> object:
-    """A value as the server takes it; texts of the command line become numbers where numbers are asked for."""
+    """A value in the type that the server expects; text from the command line becomes a number where needed."""
     try:
         if kind == "BOOLEAN":
             return {"true": True, "false": False}[str(value).lower()]
@@ -151,14 +151,14 @@ def _of_kind(name: str, kind: str, value: object) -> object:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run made. files: as the server names them; texts: those that nodes showed, by title."""
+    """The output of a run. files: as the server names them; texts: the texts shown by nodes, with their titles."""
 
     server: "Server"
     files: tuple[dict, ...]
     texts: tuple[tuple[str, str], ...]
 
     def save(self, folder: str | Path) -> list[Path]:
-        """Fetch every file into a folder, with the subfolders of the server; files of the same name are replaced."""
+        """Fetch every file into a folder and keep the server's subfolders; existing files are replaced."""
         return list(self._saved(Path(folder)))
 
     def _saved(self, folder: Path) -> Iterator[Path]:
@@ -175,14 +175,14 @@ class Server:
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
         self._http = requests.Session()
-        self._http.trust_env = False  # a proxy of the environment is not meant for this server
+        self._http.trust_env = False  # do not send requests to this server through a proxy from the environment
 
     def open(self, file: str | Path) -> Graph:
         """
-        A graph from a file, as the page saves it or as it exports it for the API.
+        Open a graph from a file that the page saved or exported for the API.
 
         Raises:
-            GraphError: the file is no graph, or needs nodes that the server does not have.
+            GraphError: the file is not a graph, or needs nodes that the server does not have.
             ServerError: the server does not answer.
         """
         try:
@@ -192,7 +192,7 @@ class Server:
         return self.graph(workflow)
 
     def graph(self, workflow: dict) -> Graph:
-        """As `open`, for a graph that was read already."""
+        """Like `open`, for a graph that is already in memory."""
         object_info = self._get("/object_info").json()
         try:
             prompt = workflow if is_api_format(workflow) else convert_ui_to_api(workflow, object_info)
@@ -200,34 +200,34 @@ class Server:
             raise GraphError(f"the graph cannot be read: {error}") from error
         missing = sorted({node["class_type"] for node in prompt.values()} - object_info.keys())
         if missing:
-            raise GraphError(f"the server lacks the nodes {', '.join(missing)}; install the pack they are from.")
+            raise GraphError(f"the server lacks the nodes {', '.join(missing)}; install the packs that provide them.")
         return Graph(prompt, object_info, self.upload)
 
     def upload(self, file: Path) -> str:
-        """Put a file into the server's input folder; its name there, which is another one if that is taken."""
+        """Upload a file to the server's input folder; returns its name there, which differs if the name was taken."""
         with file.open("rb") as content:
             stored = self._ask("POST", "/upload/image", files={"image": (file.name, content)}).json()
         return "/".join(filter(None, (stored["subfolder"], stored["name"])))
 
     def fetch(self, file: dict) -> bytes:
-        """The content of a file that a run made."""
+        """The content of a file from a run."""
         return self._get("/view", **{key: file[key] for key in ("filename", "subfolder", "type")}).content
 
     def run(
         self, graph: Graph, tell: Callable[[str], None] = lambda line: None, timeout: float | None = None
     ) -> Result:
         """
-        Run a graph to its end. On the way out, whatever the reason, a run that has not ended is cancelled.
+        Run a graph and wait for it to finish. If this fails or is interrupted, the run is cancelled on the server.
 
         Args:
             graph: from `open`.
-            tell: takes a line whenever there is progress.
-            timeout: longest time in seconds, waiting in the queue included.
+            tell: called with a line of text at each step of progress.
+            timeout: in seconds, including time in the queue; None for no limit.
 
         Raises:
-            GraphError: the server refused a value; nothing was run.
-            RunError: a node failed, someone interrupted, or it took too long.
-            ServerError: the server does not answer or went away.
+            GraphError: the server rejected a value; nothing was run.
+            RunError: a node failed, the run was interrupted, or it took too long.
+            ServerError: the server does not answer, or the connection was lost.
         """
         client = uuid.uuid4().hex
         end = time.monotonic() + timeout if timeout else None
@@ -256,17 +256,17 @@ class Server:
 
     def _queue(self, graph: Graph, client: str) -> str:
         answer = self._ask("POST", "/prompt", accept=(400,), json={"prompt": graph.prompt, "client_id": client})
-        told = answer.json()
-        if answer.status_code != 200 or told["node_errors"]:  # it may have queued those outputs that are in order
-            if "prompt_id" in told:
-                self._cancel(told["prompt_id"])
+        reply = answer.json()
+        if answer.status_code != 200 or reply["node_errors"]:  # it may have queued the valid outputs
+            if "prompt_id" in reply:
+                self._cancel(reply["prompt_id"])
             complaints = [
                 f"{graph.title(node)}: {complaint}"
-                for node, about in told["node_errors"].items()
+                for node, about in reply["node_errors"].items()
                 for complaint in _complaints(about["errors"])
             ]
-            raise GraphError(_one_line("; ".join(complaints or [told["error"]["message"]])))
-        return told["prompt_id"]
+            raise GraphError(_one_line("; ".join(complaints or [reply["error"]["message"]])))
+        return reply["prompt_id"]
 
     def _result(self, graph: Graph, entry: dict) -> Result:
         status = entry["status"]
@@ -285,7 +285,7 @@ class Server:
             self._ask("POST", "/queue", json={"delete": [prompt_id]})
             self._ask("POST", "/interrupt", json={"prompt_id": prompt_id})
         except ServerError:
-            pass  # what is being told already says why
+            pass  # the error being raised already gives the reason
 
     def _get(self, path: str, **query: str) -> requests.Response:
         return self._ask("GET", path, params=query)
@@ -301,32 +301,32 @@ class Server:
 
 
 def _follow(channel: websocket.WebSocket, prompt_id: str, lines: "_Lines", end: float | None) -> None:
-    """Until `executing` with node null: `execution_success` comes before there is a history entry."""
+    """Wait for `executing` with node null: `execution_success` comes before the history entry exists."""
     while True:
         if end and time.monotonic() > end:
-            raise RunError("the graph did not end in time and was cancelled.")
+            raise RunError("the run did not end in time and was cancelled.")
         try:
             message = channel.recv()
         except websocket.WebSocketTimeoutException:
             continue
         except (OSError, websocket.WebSocketException) as error:
-            raise ServerError(f"the server ended before the graph did: {error}") from error
+            raise ServerError(f"the connection to the server was lost before the run ended: {error}") from error
         if isinstance(message, bytes):
             continue  # a preview
         event = json.loads(message)
-        told = event["data"]
-        if told.get("prompt_id") != prompt_id:
+        data = event["data"]
+        if data.get("prompt_id") != prompt_id:
             continue
         if event["type"] == "executing":
-            if told["node"] is None:
+            if data["node"] is None:
                 return
-            lines.begin(told["node"])
+            lines.begin(data["node"])
         elif event["type"] == "progress":
-            lines.step(told["node"], told["value"], told["max"])
+            lines.step(data["node"], data["value"], data["max"])
 
 
 class _Lines:
-    """Turns the server's events into lines, not too many of them."""
+    """Turns the server's events into lines of text, at a limited rate."""
 
     def __init__(self, graph: Graph, tell: Callable[[str], None]) -> None:
         self._graph = graph
@@ -335,12 +335,12 @@ class _Lines:
         self._last_line = 0.0
 
     def begin(self, node: str) -> None:
-        """A node starts."""
+        """Report that a node starts."""
         self._begun += 1
         self._say(f"{self._begun} of {len(self._graph.prompt)}: {self._graph.title(node)}")
 
     def step(self, node: str, value: float, maximum: float) -> None:
-        """A node says how far it is."""
+        """Report the progress of a node."""
         if time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
             self._say(f"   {self._graph.title(node)}: {value:g} of {maximum:g}")
 
@@ -350,7 +350,7 @@ class _Lines:
 
 
 def _complaints(errors: list[dict]) -> list[str]:
-    """The texts of a node's errors, each once: what a node says of its inputs together comes once for each of them."""
+    """The texts of a node's errors, without repeats: an error about several inputs arrives once for each of them."""
     texts: dict[str, str] = {}
     for error in errors:
         whole = error["details"] or error["message"]

@@ -1,12 +1,12 @@
 """
-Runs a graph without the page, on a ComfyUI that is running: for scripts, render farms and build servers.
+Runs a graph on a running ComfyUI server, without the page: for scripts, render farms and build servers.
 
     python pipelines/render.py workflows/quickstart.json \
         --set "First keyframe=shots/010_a.png" --set "Last keyframe=shots/010_b.png" \
         --set "Keyframes.frame_count=49" --output renders
 
-Exit codes: 0 made; 1 a node failed; 2 the graph, a name or a value is wrong; 3 the server does not answer; 130 and 143
-ended by Ctrl-C and SIGTERM, in which case the run is cancelled on the server, too. Progress and errors go to stderr.
+Exit codes: 0 success; 1 a node failed; 2 the graph, a name or a value is wrong; 3 the server does not answer; 130 or
+143 ended by Ctrl-C or SIGTERM, which also cancels the run on the server. Progress and errors go to stderr.
 """
 
 import argparse
@@ -21,24 +21,24 @@ MADE, FAILED, WRONG, NO_SERVER, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options."""
+    """The command-line options."""
     what, _, rest = (__doc__ or "").strip().partition("\n")
     options = argparse.ArgumentParser(description=what, epilog=rest, formatter_class=argparse.RawTextHelpFormatter)
-    options.add_argument("graph", type=Path, help="as the page saves it, or as it exports it for the API")
-    options.add_argument("--url", default="http://127.0.0.1:8188", help="of the server (default: %(default)s)")
+    options.add_argument("graph", type=Path, help="a file that the page saved or exported for the API")
+    options.add_argument("--url", default="http://127.0.0.1:8188", help="address of the server (default: %(default)s)")
     options.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="replace a value; may be given many times"
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="set a value; repeat for more values"
     )
-    options.add_argument("--output", type=Path, metavar="FOLDER", help="fetch the files that were saved into it")
-    options.add_argument("--timeout", type=float, metavar="SECONDS", help="longest time; then the run is cancelled")
-    options.add_argument("--json", action="store_true", help="tell files and texts as one line of JSON")
-    options.add_argument("--list", action="store_true", help="show the names and values that --set knows, and end")
-    options.add_argument("--write", type=Path, metavar="FILE", help="write the graph for the API (comfy-cli), and end")
+    options.add_argument("--output", type=Path, metavar="FOLDER", help="fetch the saved files into this folder")
+    options.add_argument("--timeout", type=float, metavar="SECONDS", help="cancel the run after this time")
+    options.add_argument("--json", action="store_true", help="print files and texts as one line of JSON")
+    options.add_argument("--list", action="store_true", help="show the names and values for --set, and exit")
+    options.add_argument("--write", type=Path, metavar="FILE", help="write the graph for the API (comfy-cli), and exit")
     return options
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Does what the command line says; the exit code."""
+    """Runs the command line; returns the exit code."""
     options = parser().parse_args(arguments)
     try:
         return _render(options)
@@ -85,7 +85,7 @@ def _show(result: Result, options: argparse.Namespace) -> None:
 
 
 def _names(result: Result) -> list[str]:
-    """As the server's output folder has them."""
+    """Paths relative to the server's output folder."""
     return ["/".join(filter(None, (file["subfolder"], file["filename"]))) for file in result.files]
 
 
