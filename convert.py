@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="semfi.ckpt, or the same as .safetensors; with --base, a fine-tuned SVD (the file or the authors' folder)",
     )
-    parser.add_argument("--base", type=Path, help="the model that the SVD was tuned from: svd.safetensors or a diffusers folder")
+    parser.add_argument("--base", type=Path, help="the model the SVD was tuned from: a file or diffusers folder")
     parser.add_argument("-o", "--output", type=Path, help="folder for the new files (default: next to the input)")
     parser.add_argument("-f", "--frames", type=int, nargs="+", metavar="N", help="experts to write (default: all)")
     parser.add_argument("--type", choices=TYPES, default="keep", help="number type to write (default: as in the input)")

@@ -55,7 +55,7 @@ def serve(workplace: Workplace, port: int, in_browser: bool = False) -> int:
         except KeyboardInterrupt:
             say("stopping ComfyUI")
             return 0
-        raise DevError(f"ComfyUI ended by itself with code {server.process.returncode}. Its log: {server.log}")
+        raise DevError(f"ComfyUI stopped unexpectedly with code {server.process.returncode}. Its log: {server.log}")
 
 
 def open_page(url: str) -> None:

@@ -91,7 +91,7 @@ def apply_audio(
     samples = latent["samples"]
     if samples.ndim != 5 or samples.shape[1] != kind.latent_channels:
         raise InbetweenError(
-            f"the latent has shape {tuple(samples.shape)}, which is no video of {kind.name}; connect that of Wan "
+            f"the latent has shape {tuple(samples.shape)}, which is not a video of {kind.name}; connect that of Wan "
             "Keyframe Conditioning."
         )
     latent_frames = samples.shape[2]

@@ -195,5 +195,5 @@ def _checked(motion: ReverseMotion) -> ReverseMotion:
             if tensor.ndim != 2 or tensor.shape[0] != tensor.shape[1]:
                 raise InbetweenError(f"{motion.name}: {layer} is of shape {tuple(tensor.shape)}, no square matrix.")
             if not torch.isfinite(tensor.float()).all():
-                raise InbetweenError(f"{motion.name}: {layer} holds values that are no numbers; get the file again.")
+                raise InbetweenError(f"{motion.name}: {layer} has NaN or infinite values; download the file again.")
     return motion

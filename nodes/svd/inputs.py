@@ -50,7 +50,7 @@ def picture_inputs() -> list[io.Input]:
             min=0,
             max=2**64 - 1,
             advanced=True,
-            tooltip="Of the noise on the pictures.",
+            tooltip="Seed of the noise added to the pictures.",
         ),
         io.DynamicCombo.Input(
             "preparation",

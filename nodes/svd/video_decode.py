@@ -10,7 +10,7 @@ from .inputs import chunk_input
 
 
 class InbetweenVideoDecode(InbetweenNode):
-    """Decodes a video so many frames at a time."""
+    """Decodes a video in chunks of a fixed number of frames."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -18,7 +18,7 @@ class InbetweenVideoDecode(InbetweenNode):
             node_id="InbetweenVideoDecode",
             display_name="Decode Video in Chunks",
             category="in-between/svd",
-            description="Decode a video of SVD so many frames at a time. VAE Decode cuts it by the memory that happens "
+            description="Decode an SVD video in chunks of a fixed size. VAE Decode cuts it by the memory that happens "
             "to be free, which changes the frames.",
             search_aliases=["vae decode", "svd decode", "decode chunk size", "video decode"],
             inputs=[

@@ -60,8 +60,8 @@ class InbetweenAudioView(InbetweenNode):
                     tooltip="The adapter whose windows are drawn. Without one, the windows of StableAvatar and "
                     "FantasyTalking are drawn.",
                 ),
-                io.Int.Input("width", default=1400, min=480, max=8192, tooltip="Of the picture in pixels."),
-                io.Int.Input("height", default=620, min=360, max=8192, tooltip="Of the picture in pixels."),
+                io.Int.Input("width", default=1400, min=480, max=8192, tooltip="Width of the picture in pixels."),
+                io.Int.Input("height", default=620, min=360, max=8192, tooltip="Height of the picture in pixels."),
             ],
             outputs=[
                 io.Image.Output(display_name="image", tooltip="The picture, also shown on the node."),

@@ -38,10 +38,10 @@ class InbetweenWanConditioning(InbetweenNode):
                 io.Model.Input(
                     "model",
                     tooltip="The Wan model, to see what kind it is. Connect it before its LoRAs, so that a changed "
-                    "LoRA does not encode the pictures anew; after Apply Mixture of LoRA, auto sees SemFi.",
+                    "LoRA does not encode the pictures again; after Apply Mixture of LoRA, auto sees SemFi.",
                 ),
                 io.Conditioning.Input("positive", tooltip="What the clip shows and how it moves."),
-                io.Conditioning.Input("negative", tooltip="What it shall not show."),
+                io.Conditioning.Input("negative", tooltip="Negative prompt."),
                 io.Vae.Input("vae", tooltip="wan_2.1_vae; for TI2V-5B wan2.2_vae."),
                 Keyframes.Input(
                     "keyframes",

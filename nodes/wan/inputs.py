@@ -30,7 +30,7 @@ def other_lengths_input() -> io.Combo.Input:
         "other_lengths",
         options=list(OTHER_LENGTHS),
         default="refuse",
-        tooltip="Of a length that is not 4n+1. snap up makes up to three frames more, which repeat the last keyframe, "
+        tooltip="What to do if the length is not 4n+1. snap up adds up to three frames that repeat the last keyframe, "
         "and Finish Frames trims them.",
     )
 

@@ -31,7 +31,7 @@ class InbetweenLoraMixture(InbetweenNode):
             display_name="Apply Mixture of LoRA",
             category="in-between/wan",
             description="Put the universal LoRA and the expert for the length of the clip on a Wan model. The expert "
-            "changes with the length by itself.",
+            "changes with the length automatically.",
             search_aliases=["semfi", "mixture of lora", "mol", "lora by frame count", "apply lora"],
             inputs=[
                 io.Model.Input(
@@ -54,8 +54,8 @@ class InbetweenLoraMixture(InbetweenNode):
                     tooltip="nearest: the expert whose frame count is nearest, as published. two nearest: those on "
                     "both sides, mixed by distance, which goes beyond the paper. fixed: always the same.",
                 ),
-                io.Float.Input("strength_universal", tooltip="Of the LoRA that is used for every length.", **strength),
-                io.Float.Input("strength_expert", tooltip="Of the expert.", **strength),
+                io.Float.Input("strength_universal", tooltip="Strength of the universal LoRA.", **strength),
+                io.Float.Input("strength_expert", tooltip="Strength of the expert.", **strength),
                 io.Combo.Input(
                     "method",
                     options=list(METHODS),

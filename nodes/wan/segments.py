@@ -45,7 +45,7 @@ class InbetweenSegments(InbetweenNode):
                     default="",
                     tooltip="One line for each segment, or one line for all.",
                 ),
-                io.String.Input("negative", multiline=True, default="", tooltip="What no segment shall show."),
+                io.String.Input("negative", multiline=True, default="", tooltip="Negative prompt, for every segment."),
                 cut_input(),
                 context_frames_input(),
                 *seed_inputs(),

@@ -72,7 +72,7 @@ def test_two_inputs_of_a_node_do_not_get_one_name(english, texts):
             assert len({each["name"] for each in about[part].values()}) == len(original), node
 
 
-def test_what_is_missing_or_stale_would_be_seen():
+def test_what_is_missing_or_stale_would_be_seen(host):
     from locale_file import leaves, translated, unused
 
     definitions = {"A": {"inputs": {"x": {"name": "image7", "tooltip": "One."}, "y": {"name": "end"}}}}
@@ -81,7 +81,7 @@ def test_what_is_missing_or_stale_would_be_seen():
     assert unused(definitions, texts) == {"Gone."}
 
 
-def test_translations_follow_reworded_texts():
+def test_translations_follow_reworded_texts(host):
     from locale_file import rekeyed
 
     before = {"A": {"inputs": {"x": {"tooltip": "Old."}, "y": {"tooltip": "Same."}, "z": {"tooltip": "Old."}}}}

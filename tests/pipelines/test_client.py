@@ -161,7 +161,7 @@ def test_another_file_of_the_same_name_does_not_replace_the_first(quickstart, se
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("Keyframe", 1, '"Keyframe": no node has that title; there are .*First keyframe.*Keyframes'),
+        ("Keyframe", 1, '"Keyframe": no node has that title; the titles are .*First keyframe.*Keyframes'),
         ("Keyframes.frames", 1, '"Keyframes.frames": Keyframes has no value "frames"; it has frame_count, '),
         ("Keyframes.images.image0", 1, 'Keyframes has no value "images.image0"'),
         ("Create Video.images", 1, 'Create Video has no value "images"; it has fps'),

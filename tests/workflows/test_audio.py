@@ -297,7 +297,7 @@ def with_another_length():
         (
             with_another_latent(),
             "InbetweenAudioAdapter",
-            "the latent has shape (1, 4, 4, 4), which is no video of Wan2.1",
+            "the latent has shape (1, 4, 4, 4), which is not a video of Wan2.1",
         ),
         (with_another_length(), "SamplerCustomAdvanced", "given a latent of 5 latent frames, but 3 are sampled"),
         (

@@ -174,12 +174,15 @@ def test_reports(apply, changes, told):
     ("changes", "told"),
     [
         ({"frames": 1}, "the clip has 1 frame; audio adapters need 5 or more"),
-        ({"start_seconds": 2.0}, "hears 2 to 2.36 s of the audio, which lasts 1 s; change start_seconds"),
-        ({"offset_ms": 400}, "hears -0.4 to -0.04 s"),
+        ({"start_seconds": 2.0}, "covers 2 to 2.36 s of the audio, which lasts 1 s; change start_seconds"),
+        ({"offset_ms": 400}, "covers -0.4 to -0.04 s"),
         ({"region_FHW": torch.full((9, 8, 8), torch.nan)}, "the region is empty or holds NaN"),
         ({"region_FHW": torch.ones(9, 0, 8)}, "the region is empty or holds NaN"),
         ({"region_FHW": torch.ones(3, 8, 8)}, "the region has 3 masks; give 1 for the whole clip, or 9"),
-        ({"latent": {"samples": torch.zeros(1, 4, 8, 8)}}, r"the latent has shape \(1, 4, 8, 8\), which is no video"),
+        (
+            {"latent": {"samples": torch.zeros(1, 4, 8, 8)}},
+            r"the latent has shape \(1, 4, 8, 8\), which is not a video",
+        ),
         ({"file": "bbf.safetensors"}, "BBF looks at how the ends of the clip differ; connect keyframes and vae, too"),
         (
             {"audio": {"waveform": torch.zeros(1, 1, 0), "sample_rate": 16000}},

@@ -194,7 +194,7 @@ def test_values_that_are_no_numbers_are_refused(files, weights, tmp_path):
     broken = load_file(tuned)
     broken[f"{LAYER}.{TO_V}"][0, 0] = torch.nan
     write_weights(broken, tuned)
-    with pytest.raises(InbetweenError, match="holds values that are no numbers"):
+    with pytest.raises(InbetweenError, match="has NaN or infinite values"):
         read_tuned(tuned, base)
 
 
@@ -290,7 +290,7 @@ def test_nothing_is_replaced_unasked(downloaded, tmp_path, capsys):
     arguments = [*downloaded[:1], "--base", downloaded[1], "--output", tmp_path]
     assert converted(*arguments) == 1
     assert file.read_text() == "mine"
-    assert "is there already; give --overwrite" in capsys.readouterr().err
+    assert "already exists; add --overwrite" in capsys.readouterr().err
     assert converted(*arguments, "--overwrite") == 0
 
 
@@ -299,7 +299,7 @@ def test_nothing_is_replaced_unasked(downloaded, tmp_path, capsys):
     [
         (["{folder}"], "cannot be opened: Is a directory"),
         (["{folder}", "--base", "{folder}/unet"], "are alike, so nothing was learned"),
-        (["{folder}", "--base", "{base}", "--frames", "5"], "--frames is for a Mixture of LoRA"),
+        (["{folder}", "--base", "{base}", "--frames", "5"], "--frames works only for a Mixture of LoRA"),
         (["{folder}/..", "--base", "{base}"], "there is no unet/diffusion_pytorch_model.safetensors"),
         (["{folder}", "--base", "{base}", "--output", "{base}"], "cannot be written to"),
         (["nothing.safetensors", "--base", "{base}"], "nothing.safetensors cannot be opened"),

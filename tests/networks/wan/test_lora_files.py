@@ -354,7 +354,7 @@ def test_conversion_replaces_nothing_unasked(tmp_path, capsys):
     kept.write_bytes(b"mine")
     assert converted(source) == 1
     assert capsys.readouterr().err == (
-        "error: semfi_081_frames.safetensors is there already; give --overwrite or another --output.\n"
+        "error: semfi_081_frames.safetensors already exists; add --overwrite or choose another --output.\n"
     )
     assert kept.read_bytes() == b"mine"
     assert converted(source, "--overwrite") == 0
