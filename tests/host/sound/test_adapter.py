@@ -181,7 +181,7 @@ def test_reports(apply, changes, told):
         ({"region_FHW": torch.ones(3, 8, 8)}, "the region has 3 masks; give 1 for the whole clip, or 9"),
         (
             {"latent": {"samples": torch.zeros(1, 4, 8, 8)}},
-            r"the latent has shape \(1, 4, 8, 8\), which is not a video",
+            r"has shape \(1, 4, 8, 8\), which is not a video",
         ),
         ({"file": "bbf.safetensors"}, "BBF looks at how the ends of the clip differ; connect keyframes and vae, too"),
         (
