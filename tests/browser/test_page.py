@@ -106,7 +106,7 @@ def test_a_node_is_found_and_added_by_search(page):
     search = page.page.get_by_role("search")
     search.wait_for()
     page.page.keyboard.type("first last frame", delay=20)
-    search.get_by_role("option").filter(has_text="Put images at their frames on a time line").click()
+    search.get_by_role("option").filter(has_text="Place images at frames on a timeline").click()
     page.page.mouse.click(EMPTY_PLACE[0], EMPTY_PLACE[1] - 200)
     assert page.node_types() == ["InbetweenKeyframes"]
 

@@ -41,14 +41,18 @@ def test_a_saved_graph_opens_as_it_was(timeline, page):
     assert page.saved()["nodes"] == saved["nodes"]
 
 
-def test_the_page_is_loaded_anew(timeline, page):
-    timeline.drag(1, 11)  # in no other test, so that a draft which an earlier one left is not taken for this one's
+def test_the_page_is_loaded_again(browser, server, renderer):
+    page = browser.another_page(renderer, server)  # which tab opens again depends on all tabs that were ever open
+    page.load(three_keyframes())
+    Timeline(page).drag(1, 11)
     page.reload()
     again = Timeline(page)
     assert again.text == "0, 11, -1"
     assert again.frames == [0, 11, 24]
     again.drag(1, 7)
     assert again.text == "0, 7, -1"
+    assert page.errors == []
+    page.page.context.close()
 
 
 def test_a_copy_has_a_timeline_of_its_own(timeline, page):

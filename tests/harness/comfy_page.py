@@ -27,7 +27,7 @@ CHROMIUM_FLAGS = (
 )
 FILE_TYPES = {".json": "application/json", ".mp4": "video/mp4", ".jpg": "image/jpeg"}
 # So long that only a page that hangs gets there, however busy the machine is.
-LOAD_MS = 600_000
+LOAD_MS = 240_000
 RUN_MS = 1_200_000
 DRAFT_MS = 1500  # the page keeps a draft of what is open some time after each change
 
