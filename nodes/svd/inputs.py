@@ -79,12 +79,10 @@ def direction_inputs() -> list[io.Input]:
     first_cfg = io.Float.Input(
         "first_cfg",
         default=1.0,
-        tooltip="Guidance scale at the keyframe where a direction starts; 1 as published.",
+        tooltip="Guidance scale at the keyframe where a direction starts.",
         **scale,
     )
-    last_cfg = io.Float.Input(
-        "last_cfg", default=3.0, tooltip="Guidance scale at the other end of the clip; 3 as published.", **scale
-    )
+    last_cfg = io.Float.Input("last_cfg", default=3.0, tooltip="Guidance scale at the other end of the clip.", **scale)
     scales: dict[Fusion, list[io.Input]] = {"average": [cfg], "linear by frame": [first_cfg, last_cfg]}
     return [
         io.Combo.Input(
@@ -129,8 +127,8 @@ def renoise_inputs() -> list[io.Input]:
             min=0,
             max=10,
             tooltip="How many extra times to repeat each early step, with new noise; 5 as published. Repeats help the "
-            "two directions agree, but take most of the time: with ratio 0.5, a run takes about 3.5 times as long "
-            "with 5 repeats and twice as long with 2 as with 0.",
+            "two directions agree, but take time: with ratio 0.5, 5 repeats take about 3.5 times as long as none, and "
+            "2 take twice as long.",
         ),
         io.Float.Input(
             "ratio",
