@@ -12,7 +12,7 @@ class Connected:
     """The inputs of a node that may be connected.
 
     values: by name, None where nothing is connected. links: where the values come from, in the format of a prompt.
-    From a link, but not from a value, the host can tell that nothing has changed.
+    From a link the host can tell that nothing has changed; from a value it cannot.
     """
 
     values: Mapping[str, Any]

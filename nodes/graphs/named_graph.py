@@ -41,7 +41,7 @@ class PlacedNode:
         """Set inputs.
 
         Raises:
-            InbetweenError: the node has no input of one of the names.
+            InbetweenError: the node has no input with one of these names.
         """
         _check_inputs(self._node.class_type, self._sockets, inputs)
         for name, value in inputs.items():
@@ -66,7 +66,7 @@ class NamedGraph:
         return self._place(node_class.GET_SCHEMA().node_id, node_class, name, inputs)
 
     def add_host(self, node_id: str, name: str, **inputs: Any) -> PlacedNode:
-        """Place one of the host's nodes. An output without a name goes by its type.
+        """Place one of the host's nodes. An output without a name is looked up by its type.
 
         Raises:
             InbetweenError: the host has no such node.

@@ -1,4 +1,4 @@
-"""A clip of many keyframes, generated segment by segment: the part that is the same for every model."""
+"""A clip through many keyframes, generated segment by segment: what all models have in common."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from ..clips.segment import InbetweenSegment
 from .expansion import Connected, widgets
 from .named_graph import Link, NamedGraph, PlacedNode
 
-FADE_FRAMES = 8  # after a seam, until the matched colours have faded to the segment's own
+FADE_FRAMES = 8  # from a seam until the segment has its own colours again
 
 MakeSegment = Callable[[int, Segment, Link], Link]
 
@@ -103,7 +103,7 @@ def segments_graph(connected: Connected, wanted: TimeLine, engine: SegmentEngine
 
 
 def _trimmed(graph: NamedGraph, number: int, frames: Link, keyframes: Link) -> PlacedNode:
-    """The frames of a segment, trimmed to the length of its timeline."""
+    """The frames of a segment, trimmed to the length of its timeline, without other changes."""
     unchanged = {"put_back": "off", "match_colour": False, "loop": False}
     return graph.add(InbetweenFinish, f"trim {number}", images=frames, keyframes=keyframes, **unchanged)
 

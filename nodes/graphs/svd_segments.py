@@ -20,7 +20,7 @@ from .segments import MakeSegment
 
 @dataclass(frozen=True, eq=False)
 class SVDSegments:
-    """SVD, from each keyframe to the next.
+    """SVD, set up for each segment: from one keyframe to the next.
 
     connected: the inputs model, clip_vision and vae, and reverse_motion if it is connected. renoising: widgets of
     Re-noising Sampler. pictures: widgets of SVD Keyframe Conditioning. directions: widgets of Dual-Direction Guider.

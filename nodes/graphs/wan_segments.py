@@ -17,7 +17,7 @@ from .segments import MakeSegment
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to sample each segment. high_noise_steps counts only with a second model, for low noise."""
+    """How to sample each segment. high_noise_steps is used only with a second, low-noise model."""
 
     steps: int
     cfg: float

@@ -1,1 +1,1 @@
-"""Nodes for ComfyUI's SVD."""
+"""Nodes for SVD models in ComfyUI."""

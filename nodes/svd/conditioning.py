@@ -1,4 +1,4 @@
-"""SVD Keyframe Conditioning: a first and a last keyframe, told to Stable Video Diffusion."""
+"""SVD Keyframe Conditioning: conditions Stable Video Diffusion on a first and a last keyframe."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from .inputs import picture_inputs, svd_settings
 
 
 class InbetweenSVDConditioning(InbetweenNode):
-    """Conditions both directions of an SVD."""
+    """Encodes the first and the last keyframe for the two directions."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -21,23 +21,25 @@ class InbetweenSVDConditioning(InbetweenNode):
             node_id="InbetweenSVDConditioning",
             display_name="SVD Keyframe Conditioning",
             category="in-between/svd",
-            description="Tell Stable Video Diffusion where a clip begins and where it ends.",
+            description="Condition Stable Video Diffusion on the first and the last frame of a clip.",
             search_aliases=["svd img2vid", "generative inbetweening", "first last frame", "stable video diffusion"],
             inputs=[
                 io.ClipVision.Input("clip_vision", tooltip="From Image Only Checkpoint Loader."),
                 io.Vae.Input("vae", tooltip="From Image Only Checkpoint Loader."),
                 Keyframes.Input(
                     "keyframes",
-                    tooltip="A first and a last one. 25 frames of 1024x576 are what SVD-XT was trained on, 14 SVD; the "
-                    "size must be divisible by 8.",
+                    tooltip="One keyframe at the first frame and one at the last. SVD-XT was trained on 25 frames of "
+                    "1024x576, SVD on 14. Width and height must be divisible by 8.",
                 ),
                 *picture_inputs(),
             ],
             outputs=[
                 io.Conditioning.Output(display_name="start", tooltip="For Dual-Direction Guider."),
                 io.Conditioning.Output(display_name="end", tooltip="For Dual-Direction Guider."),
-                io.Latent.Output(display_name="latent", tooltip="Empty, of the length and size of the keyframes."),
-                io.String.Output(display_name="report", tooltip="What is made, and what deserves attention."),
+                io.Latent.Output(
+                    display_name="latent", tooltip="An empty latent with the length and size of the keyframes."
+                ),
+                io.String.Output(display_name="report", tooltip="Length and size of the clip, and warnings."),
             ],
         )
 

@@ -1,4 +1,4 @@
-"""Dual-Direction Guider: a clip from its first and from its last keyframe at once."""
+"""Dual-Direction Guider: denoises a clip from its first and its last keyframe at the same time."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from .inputs import direction_inputs, direction_settings
 
 
 class InbetweenDualDirectionGuider(InbetweenNode):
-    """Guides the sampler by both directions of an SVD."""
+    """Guides the sampler by the predictions of both directions."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -20,8 +20,9 @@ class InbetweenDualDirectionGuider(InbetweenNode):
             node_id="InbetweenDualDirectionGuider",
             display_name="Dual-Direction Guider",
             category="in-between/svd",
-            description="Generative Inbetweening: one SVD denoises the clip from its first keyframe on and from its "
-            "last one back, and the backward direction follows the attention of the forward one, turned around.",
+            description="Generate the frames between two keyframes with Generative Inbetweening: SVD denoises the "
+            "clip forward from the first keyframe and backward from the last at the same time. The backward direction "
+            "uses the attention of the forward direction, reversed in time.",
             search_aliases=["generative inbetweening", "svd keyframe interpolation", "trf", "time reversal fusion"],
             inputs=[
                 io.Model.Input("model", tooltip="SVD-XT or SVD, from Image Only Checkpoint Loader."),

@@ -1,4 +1,4 @@
-"""Re-noising Sampler: Euler steps that are taken several times."""
+"""Re-noising Sampler: Euler's method with repeated early steps."""
 
 from comfy_api.latest import io
 
@@ -9,7 +9,7 @@ from .inputs import renoise_inputs
 
 
 class InbetweenRenoiseSampler(InbetweenNode):
-    """A sampler that goes back and takes its first steps again."""
+    """Creates a sampler that repeats its early steps."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -17,13 +17,14 @@ class InbetweenRenoiseSampler(InbetweenNode):
             node_id="InbetweenRenoiseSampler",
             display_name="Re-noising Sampler",
             category="in-between/svd",
-            description="Euler, with the first steps taken several times: noise is added to go back, and the step is "
-            "taken once more. What two directions disagree on has more chances to settle.",
+            description="An Euler sampler that repeats its early steps: it adds noise to go back, then takes the step "
+            "again. This gives the two directions more chances to agree.",
             search_aliases=["noise injection", "time travel", "recurrence", "resample", "generative inbetweening"],
             inputs=renoise_inputs(),
             outputs=[
                 io.Sampler.Output(
-                    display_name="sampler", tooltip="For Sampler Custom Advanced; its progress counts evaluations."
+                    display_name="sampler",
+                    tooltip="For Sampler Custom Advanced. The progress bar counts repeats as steps.",
                 )
             ],
         )

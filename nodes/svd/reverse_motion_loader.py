@@ -1,4 +1,4 @@
-"""Load Reverse Motion: what an SVD learned for the direction from the last frame to the first."""
+"""Load Reverse Motion: loads what SVD learned for the direction from the last frame to the first."""
 
 from typing import Any
 
@@ -15,32 +15,34 @@ FROM_TUNED, FROM_CHANGE = "tuned UNet and its base", "change alone"
 
 
 class InbetweenReverseMotionLoader(InbetweenNode):
-    """Opens the files of Generative Inbetweening."""
+    """Loads the files of Generative Inbetweening."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         tuned = io.Combo.Input(
             "tuned",
             options=TUNED.names(),
-            tooltip="The fine-tuned UNet, in models/diffusion_models: svd_reverse_motion_with_attnflip/unet/"
-            "diffusion_pytorch_model.safetensors of the authors, or another in the same or in ComfyUI's layout.",
+            tooltip="The fine-tuned UNet, in models/diffusion_models: the authors' "
+            "svd_reverse_motion_with_attnflip/unet/diffusion_pytorch_model.safetensors, or another one with the same "
+            "tensor names or ComfyUI's.",
         )
         base = io.Combo.Input(
             "base",
             options=BASES.names(),
-            tooltip="What it was tuned from, in models/checkpoints: svd.safetensors, the 14-frame model, not SVD-XT.",
+            tooltip="The model it was tuned from, in models/checkpoints: svd.safetensors, the 14-frame model, not "
+            "SVD-XT.",
         )
         change = io.Combo.Input(
             "file",
             options=CHANGES.names(),
-            tooltip="What python -m comfyui_inbetween.convert wrote, in models/model_patches.",
+            tooltip="A file written by python -m comfyui_inbetween.convert, in models/model_patches.",
         )
         return io.Schema(
             node_id="InbetweenReverseMotionLoader",
             display_name="Load Reverse Motion",
             category="in-between/svd",
-            description="Open what Generative Inbetweening taught Stable Video Diffusion: motion from the last frame "
-            "back to the first. Only the 48 tensors needed are read of each file.",
+            description="Load what Stable Video Diffusion learned for Generative Inbetweening: motion from the last "
+            "frame back to the first. Only the weights that are needed are read from the files.",
             search_aliases=["generative inbetweening", "svd keyframe interpolation", "backward motion", "svd reverse"],
             inputs=[
                 io.DynamicCombo.Input(
@@ -49,19 +51,19 @@ class InbetweenReverseMotionLoader(InbetweenNode):
                         io.DynamicCombo.Option(FROM_TUNED, [tuned, base]),
                         io.DynamicCombo.Option(FROM_CHANGE, [change]),
                     ],
-                    tooltip="tuned UNet and its base: the files as they are downloaded; the change is the one minus "
-                    "the other. change alone: one small file that was made of them once.",
+                    tooltip="tuned UNet and its base: the two files as downloaded; the node uses the difference "
+                    "between them. change alone: one small file with that difference, converted from the two.",
                 )
             ],
             outputs=[
                 ReverseMotion.Output(display_name="reverse_motion", tooltip="For Dual-Direction Guider."),
-                io.String.Output(display_name="report", tooltip="What was read, and what deserves attention."),
+                io.String.Output(display_name="report", tooltip="What was loaded, and warnings."),
             ],
         )
 
     @classmethod
     def validate_inputs(cls, **given: Any) -> bool | str:
-        # With **given the host passes on what is dynamic with its values, and checks none itself.
+        # With **given, the host passes dynamic inputs with their values, and does not check them itself.
         chosen = given["source"]
 
         def check() -> None:

@@ -1,4 +1,4 @@
-"""Segments (SVD): a clip of many keyframes, from each to the next with SVD."""
+"""Segments (SVD): generates a clip through many keyframes with SVD, one segment per gap."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from .inputs import chunk_input, direction_inputs, picture_inputs, renoise_input
 
 
 class InbetweenSVDSegments(InbetweenNode):
-    """Makes all segments of a keyframe set with SVD and joins them."""
+    """Generates all segments of a keyframe set with SVD and joins them."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -24,9 +24,9 @@ class InbetweenSVDSegments(InbetweenNode):
             node_id="InbetweenSVDSegments",
             display_name="Segments (SVD)",
             category="in-between/svd",
-            description="Make a clip of more than two keyframes with Generative Inbetweening: from each keyframe to "
-            "the next one segment with its own seed, joined to exactly the length asked for. After a change only the "
-            "segments it concerns are made again.",
+            description="Create a clip through more than two keyframes with Generative Inbetweening. Each segment "
+            "runs from one keyframe to the next, with its own seed, and all are joined to exactly the length of the "
+            "timeline. After a change, only the affected segments are generated again.",
             search_aliases=["keyframe sequence", "multi keyframe", "long video", "generative inbetweening", "svd"],
             enable_expand=True,
             hidden=[io.Hidden.unique_id, io.Hidden.dynprompt],
@@ -36,8 +36,9 @@ class InbetweenSVDSegments(InbetweenNode):
                 io.Vae.Input("vae", tooltip="From Image Only Checkpoint Loader."),
                 Keyframes.Input(
                     "keyframes",
-                    tooltip="The whole time line, with keyframes at its first and last frame; best 24 frames apart for "
-                    "SVD-XT and 13 for SVD, so that a segment has 25 or 14 with both ends.",
+                    tooltip="The whole timeline, with keyframes at its first and last frame. Space them 24 frames "
+                    "apart for SVD-XT or 13 for SVD, so that each segment has the 25 or 14 frames the model was "
+                    "trained on.",
                 ),
                 ReverseMotion.Input(
                     "reverse_motion", optional=True, tooltip="From Load Reverse Motion, for generative inbetweening."

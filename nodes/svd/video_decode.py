@@ -1,4 +1,4 @@
-"""Decode Video in Chunks: the same frames whatever memory is free."""
+"""Decode Video in Chunks: gives the same frames however much memory is free."""
 
 from typing import Any
 
@@ -18,15 +18,15 @@ class InbetweenVideoDecode(InbetweenNode):
             node_id="InbetweenVideoDecode",
             display_name="Decode Video in Chunks",
             category="in-between/svd",
-            description="Decode an SVD video in chunks of a fixed size. VAE Decode cuts it by the memory that happens "
-            "to be free, which changes the frames.",
+            description="Decode an SVD video in chunks of a fixed size. VAE Decode chooses the chunk size by the free "
+            "memory, so its frames can differ from run to run.",
             search_aliases=["vae decode", "svd decode", "decode chunk size", "video decode"],
             inputs=[
                 io.Latent.Input("samples", tooltip="From the sampler."),
                 io.Vae.Input("vae", tooltip="From Image Only Checkpoint Loader."),
                 chunk_input(),
             ],
-            outputs=[io.Image.Output(display_name="frames", tooltip="As many as the latent has.")],
+            outputs=[io.Image.Output(display_name="frames", tooltip="As many frames as the latent has.")],
         )
 
     @classmethod

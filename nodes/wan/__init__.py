@@ -1,1 +1,1 @@
-"""Nodes for ComfyUI's Wan."""
+"""Nodes for Wan models in ComfyUI."""

@@ -1,4 +1,4 @@
-"""Wan Keyframe Conditioning: keyframes at any frames, told to a Wan image-to-video model."""
+"""Wan Keyframe Conditioning: conditions a Wan image-to-video model on keyframes at any frames."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from .inputs import clip_images_input, low_noise_strength_input, other_lengths_i
 
 
 class InbetweenWanConditioning(InbetweenNode):
-    """Conditions a Wan model on keyframes."""
+    """Conditions a Wan image-to-video model on keyframes."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -23,8 +23,8 @@ class InbetweenWanConditioning(InbetweenNode):
             node_id="InbetweenWanConditioning",
             display_name="Wan Keyframe Conditioning",
             category="in-between/wan",
-            description="Tell a Wan image-to-video model where the keyframes stand: the first, the last, and any "
-            "between, each at its exact frame. For Wan2.1 I2V, FLF2V, Fun-InP, SemFi and Wan2.2.",
+            description="Condition a Wan image-to-video model on keyframes at any frames: the first, the last, and "
+            "any between. For Wan2.1 I2V, FLF2V, Fun-InP, SemFi and Wan2.2.",
             search_aliases=[
                 "first last frame",
                 "flf2v",
@@ -37,21 +37,22 @@ class InbetweenWanConditioning(InbetweenNode):
             inputs=[
                 io.Model.Input(
                     "model",
-                    tooltip="The Wan model, to see what kind it is. Connect it before its LoRAs, so that a changed "
-                    "LoRA does not encode the pictures again; after Apply Mixture of LoRA, auto sees SemFi.",
+                    tooltip="The Wan model, used only to detect its kind. Connect it from before any LoRA nodes, so "
+                    "that changing a LoRA does not encode the pictures again. Connect it from Apply Mixture of LoRA "
+                    "if you use SemFi, so that auto recognises it.",
                 ),
-                io.Conditioning.Input("positive", tooltip="What the clip shows and how it moves."),
+                io.Conditioning.Input("positive", tooltip="Prompt: what the clip shows and how it moves."),
                 io.Conditioning.Input("negative", tooltip="Negative prompt."),
-                io.Vae.Input("vae", tooltip="wan_2.1_vae; for TI2V-5B wan2.2_vae."),
+                io.Vae.Input("vae", tooltip="wan_2.1_vae, or wan2.2_vae for TI2V-5B."),
                 Keyframes.Input(
                     "keyframes",
-                    tooltip="From Keyframes, of a size that is a multiple of 16 and a length of 4n+1. Strengths count: "
-                    "24:0.8 holds the picture at frame 24 less firmly.",
+                    tooltip="From Keyframes. Width and height must be multiples of 16, and the length 4n+1. Strengths "
+                    "apply: 24:0.8 holds the picture at frame 24 less firmly.",
                 ),
                 io.ClipVision.Input(
                     "clip_vision",
                     optional=True,
-                    tooltip="clip_vision_h, for every Wan2.1 model; Wan2.2 has no use for it.",
+                    tooltip="clip_vision_h, for every Wan2.1 model. Wan2.2 does not use it.",
                 ),
                 clip_images_input(),
                 other_lengths_input(),
@@ -62,27 +63,27 @@ class InbetweenWanConditioning(InbetweenNode):
                     min=1,
                     max=4096,
                     advanced=True,
-                    tooltip="How many clips to make at once, each from its own noise.",
+                    tooltip="How many clips to generate in one run, each from its own noise.",
                 ),
             ],
             outputs=[
                 io.Conditioning.Output(
-                    display_name="positive", tooltip="For the sampler; in Wan2.2 the high-noise one."
+                    display_name="positive", tooltip="For the sampler. With Wan2.2, for the high-noise sampler."
                 ),
                 io.Conditioning.Output(
-                    display_name="negative", tooltip="For the sampler; in Wan2.2 the high-noise one."
+                    display_name="negative", tooltip="For the sampler. With Wan2.2, for the high-noise sampler."
                 ),
-                io.Latent.Output(display_name="latent", tooltip="Empty, of the length that is made."),
+                io.Latent.Output(display_name="latent", tooltip="The latent to sample, with the length to generate."),
                 io.Conditioning.Output(
                     display_name="positive_low",
-                    tooltip="For the low-noise sampler of Wan2.2, where low_noise_strength is below 1.",
+                    tooltip="For the low-noise sampler of Wan2.2, if low_noise_strength is below 1.",
                 ),
                 io.Conditioning.Output(
                     display_name="negative_low",
-                    tooltip="For the low-noise sampler of Wan2.2, where low_noise_strength is below 1.",
+                    tooltip="For the low-noise sampler of Wan2.2, if low_noise_strength is below 1.",
                 ),
                 io.String.Output(
-                    display_name="report", tooltip="The kind of model, the frames made, and what deserves attention."
+                    display_name="report", tooltip="The kind of model, the number of frames to generate, and warnings."
                 ),
             ],
         )

@@ -1,4 +1,4 @@
-"""Inputs that several nodes for Wan share, so that they read alike."""
+"""Inputs shared by the Wan nodes, so that they read alike."""
 
 from comfy_api.latest import io
 
@@ -14,13 +14,13 @@ def clip_images_input() -> io.DynamicCombo.Input:
         min=0.0,
         max=1.0,
         step=0.05,
-        tooltip="How much of the last picture: 0 is the first alone, 0.5 both alike, 1 the last alone.",
+        tooltip="Share of the last picture: 0 uses only the first, 0.5 both equally, 1 only the last.",
     )
     return io.DynamicCombo.Input(
         "clip_images",
         options=[io.DynamicCombo.Option(mode, [end_share] if mode == "blend" else []) for mode in CLIP_IMAGES],
-        tooltip="Which pictures CLIP shows the model. auto: both side by side for FLF2V, their sum for I2V with a "
-        "mixture such as SemFi, else the first.",
+        tooltip="Which pictures CLIP shows the model. auto chooses by model: the first and last side by side for "
+        "FLF2V, their sum for I2V with a mixture such as SemFi, otherwise the first.",
     )
 
 
@@ -30,8 +30,8 @@ def other_lengths_input() -> io.Combo.Input:
         "other_lengths",
         options=list(OTHER_LENGTHS),
         default="refuse",
-        tooltip="What to do if the length is not 4n+1. snap up adds up to three frames that repeat the last keyframe, "
-        "and Finish Frames trims them.",
+        tooltip="What to do if the length is not 4n+1. refuse stops with an error. snap up adds up to three frames "
+        "that repeat the last keyframe; Finish Frames trims them.",
     )
 
 
@@ -43,6 +43,6 @@ def low_noise_strength_input() -> io.Float.Input:
         min=0.0,
         max=1.0,
         step=0.05,
-        tooltip="For Wan2.2: how firmly the low-noise model holds keyframes between the first and the last, times "
-        "their own strength. 0 to 0.2 against flashes there.",
+        tooltip="For Wan2.2: how firmly the low-noise model holds keyframes between the first and the last, "
+        "multiplied by their own strength. Try 0 to 0.2 if they flash.",
     )

@@ -1,4 +1,4 @@
-"""Apply Mixture of LoRA: the expert for the length of the clip."""
+"""Apply Mixture of LoRA: applies the expert for the clip length."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..types import Keyframes, LoraMixture
 
 
 class InbetweenLoraMixture(InbetweenNode):
-    """Puts the right expert of a mixture on a model."""
+    """Applies the universal LoRA and an expert to a model."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -23,19 +23,20 @@ class InbetweenLoraMixture(InbetweenNode):
             default=81,
             min=1,
             max=100000,
-            tooltip="The expert for exactly this number of frames, however long the clip is.",
+            tooltip="Use the expert trained on exactly this number of frames, however long the clip is.",
         )
         strength = {"default": 1.0, "min": -10.0, "max": 10.0, "step": 0.05}
         return io.Schema(
             node_id="InbetweenLoraMixture",
             display_name="Apply Mixture of LoRA",
             category="in-between/wan",
-            description="Put the universal LoRA and the expert for the length of the clip on a Wan model. The expert "
-            "changes with the length automatically.",
+            description="Apply the universal LoRA and the expert for the clip length to a Wan model. When the length "
+            "changes, the expert changes automatically.",
             search_aliases=["semfi", "mixture of lora", "mol", "lora by frame count", "apply lora"],
             inputs=[
                 io.Model.Input(
-                    "model", tooltip="The Wan model that the mixture was trained on; other LoRAs may stand before."
+                    "model",
+                    tooltip="The Wan model that the mixture was trained on. You can apply other LoRAs before it.",
                 ),
                 LoraMixture.Input("mixture", tooltip="From Load or Extend Mixture of LoRA."),
                 io.Int.Input(
@@ -43,7 +44,7 @@ class InbetweenLoraMixture(InbetweenNode):
                     default=81,
                     min=5,
                     max=100000,
-                    tooltip="Length of the clip in frames. Not used where keyframes are connected.",
+                    tooltip="Length of the clip in frames. Ignored if keyframes are connected.",
                 ),
                 io.DynamicCombo.Input(
                     "expert",
@@ -51,8 +52,9 @@ class InbetweenLoraMixture(InbetweenNode):
                         io.DynamicCombo.Option(choice, [trained_frames] if choice == "fixed" else [])
                         for choice in EXPERT_CHOICES
                     ],
-                    tooltip="nearest: the expert whose frame count is nearest, as published. two nearest: those on "
-                    "both sides, mixed by distance, which goes beyond the paper. fixed: always the same.",
+                    tooltip="nearest uses the expert with the nearest frame count, as published. two nearest mixes "
+                    "the experts on both sides by distance, which goes beyond the paper. fixed always uses the same "
+                    "one.",
                 ),
                 io.Float.Input("strength_universal", tooltip="Strength of the universal LoRA.", **strength),
                 io.Float.Input("strength_expert", tooltip="Strength of the expert.", **strength),
@@ -61,18 +63,21 @@ class InbetweenLoraMixture(InbetweenNode):
                     options=list(METHODS),
                     default="auto",
                     advanced=True,
-                    tooltip="merge changes the weights; bypass adds the LoRA beside them, which is closer for models "
-                    "in 8 bits and fewer. auto bypasses those and merges all others.",
+                    tooltip="merge adds the LoRA to the model's weights. bypass computes it separately, which is more "
+                    "accurate for models of 8 bits or fewer. auto uses bypass for those and merge for all others.",
                 ),
-                Keyframes.Input("keyframes", optional=True, tooltip="Their length chooses the expert."),
+                Keyframes.Input("keyframes", optional=True, tooltip="Their length determines the expert."),
             ],
             outputs=[
-                io.Model.Output(display_name="model", tooltip="With the universal LoRA and the expert."),
+                io.Model.Output(
+                    display_name="model", tooltip="The model with the universal LoRA and the expert applied."
+                ),
                 io.Int.Output(
                     display_name="expert", tooltip="The number of frames that the chosen expert was trained on."
                 ),
                 io.String.Output(
-                    display_name="report", tooltip="Which expert, how many layers fit the model, and which do not."
+                    display_name="report",
+                    tooltip="Which expert was used, how many LoRA layers match the model, and which do not.",
                 ),
             ],
         )

@@ -1,4 +1,4 @@
-"""Extend Mixture of LoRA: one LoRA file more, as an expert for a length or for all lengths."""
+"""Extend Mixture of LoRA: adds a LoRA file, as the expert for one length or as the universal LoRA."""
 
 from typing import Any
 
@@ -21,14 +21,14 @@ class InbetweenLoraMixtureAdd(InbetweenNode):
             default=33,
             min=1,
             max=100000,
-            tooltip="The number of frames of the clips it was trained on, both ends included.",
+            tooltip="Length of the clips that the LoRA was trained on, in frames, both ends included.",
         )
         return io.Schema(
             node_id="InbetweenLoraMixtureAdd",
             display_name="Extend Mixture of LoRA",
             category="in-between/wan",
-            description="Add a LoRA file to a mixture: as the expert for clips of a length, or as the universal LoRA, "
-            "which is used for every length. Without a mixture it begins a new one.",
+            description="Add a LoRA file to a mixture, either as the expert for one clip length or as the universal "
+            "LoRA for all lengths. If no mixture is connected, this starts a new one.",
             search_aliases=["mixture of lora", "lora expert", "lora by length", "add lora", "lora stack"],
             inputs=[
                 io.Combo.Input(
@@ -43,12 +43,14 @@ class InbetweenLoraMixtureAdd(InbetweenNode):
                         io.DynamicCombo.Option("expert", [trained_frames]),
                         io.DynamicCombo.Option("universal", []),
                     ],
-                    tooltip="expert: used where its number of frames is the nearest. universal: always used beside the "
-                    "expert.",
+                    tooltip="expert: used when its frame count is the nearest to the clip length. universal: always "
+                    "used, together with the expert.",
                 ),
-                LoraMixture.Input("mixture", optional=True, tooltip="What to add to; nothing begins a new mixture."),
+                LoraMixture.Input(
+                    "mixture", optional=True, tooltip="The mixture to extend. Leave unconnected to start a new one."
+                ),
             ],
-            outputs=[LoraMixture.Output(display_name="mixture", tooltip="With the file added.")],
+            outputs=[LoraMixture.Output(display_name="mixture", tooltip="The mixture with the file added.")],
         )
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Load Mixture of LoRA: a published file that holds all experts."""
+"""Load Mixture of LoRA: loads a published file with all experts."""
 
 from comfy_api.latest import io
 
@@ -9,7 +9,7 @@ from ..validation import verdict
 
 
 class InbetweenLoraMixtureLoader(InbetweenNode):
-    """Opens a mixture that is one file."""
+    """Loads a mixture from one file."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -17,14 +17,14 @@ class InbetweenLoraMixtureLoader(InbetweenNode):
             node_id="InbetweenLoraMixtureLoader",
             display_name="Load Mixture of LoRA",
             category="in-between/wan",
-            description="Open SemFi: one file with a universal LoRA and six experts, for clips of 5, 9, 17, 33, 65 and "
-            "81 frames.",
+            description="Load SemFi: one file with a universal LoRA and six experts, for clips of 5, 9, 17, 33, 65 "
+            "and 81 frames.",
             search_aliases=["semfi", "mixture of lora", "mol", "lora experts", "load lora"],
             inputs=[
                 io.Combo.Input(
                     "file",
                     options=MIXTURES.names(),
-                    tooltip="semfi.ckpt or the same as .safetensors, in models/loras. For LoRAs in files of their own "
+                    tooltip="semfi.ckpt, or the same as .safetensors, in models/loras. For LoRAs in separate files, "
                     "use Extend Mixture of LoRA.",
                 )
             ],

@@ -1,4 +1,4 @@
-"""Segments: a long clip, segment by segment, each with its own seed and prompt."""
+"""Segments: generates a long clip segment by segment, each with its own seed and prompt."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from .inputs import clip_images_input, low_noise_strength_input, other_lengths_i
 
 
 class InbetweenSegments(InbetweenNode):
-    """Makes all segments of a keyframe set and joins them."""
+    """Generates all segments of a keyframe set and joins them."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -26,24 +26,22 @@ class InbetweenSegments(InbetweenNode):
             node_id="InbetweenSegments",
             display_name="Segments",
             category="in-between/wan",
-            description="Make a clip that is longer than a Wan model can: segment by segment, each with its own seed "
-            "and prompt, joined to exactly the length asked for. After a change only the segments it concerns are "
-            "made again.",
+            description="Create a clip that is longer than a Wan model allows. It is generated segment by segment, "
+            "each with its own seed and prompt, and joined to exactly the length of the timeline. After a change, "
+            "only the affected segments are generated again.",
             search_aliases=["long video", "extend video", "sections", "chunks", "multi prompt", "keyframe sequence"],
             enable_expand=True,
             hidden=[io.Hidden.unique_id, io.Hidden.dynprompt],
             inputs=[
-                io.Model.Input("model", tooltip="The Wan model; for Wan2.2 the high-noise one."),
+                io.Model.Input("model", tooltip="The Wan model. For Wan2.2, the high-noise model."),
                 io.Clip.Input("clip", tooltip="The text encoder, for the prompts."),
                 io.Vae.Input("vae", tooltip="wan_2.1_vae."),
-                Keyframes.Input(
-                    "keyframes", tooltip="The whole time line, with keyframes at its first and last frame."
-                ),
+                Keyframes.Input("keyframes", tooltip="The whole timeline, with keyframes at its first and last frame."),
                 io.String.Input(
                     "prompts",
                     multiline=True,
                     default="",
-                    tooltip="One line for each segment, or one line for all.",
+                    tooltip="Prompts: one line for each segment, or one line for all.",
                 ),
                 io.String.Input("negative", multiline=True, default="", tooltip="Negative prompt, for every segment."),
                 cut_input(),
@@ -55,7 +53,7 @@ class InbetweenSegments(InbetweenNode):
                     min=0.0,
                     max=100.0,
                     step=0.1,
-                    tooltip="How closely the prompt is followed; 1 with LoRAs for few steps.",
+                    tooltip="How closely to follow the prompt. Use 1 with few-step LoRAs.",
                 ),
                 io.Combo.Input("sampler_name", options=list(SAMPLERS), default="euler", tooltip="As in KSampler."),
                 io.Combo.Input("scheduler", options=list(SCHEDULERS), default="simple", tooltip="As in KSampler."),
@@ -63,9 +61,11 @@ class InbetweenSegments(InbetweenNode):
                 other_lengths_input(),
                 match_colour_input(),
                 io.ClipVision.Input("clip_vision", optional=True, tooltip="clip_vision_h, for every Wan2.1 model."),
-                LoraMixture.Input("mixture", optional=True, tooltip="Each segment takes the expert for its length."),
+                LoraMixture.Input(
+                    "mixture", optional=True, tooltip="A Mixture of LoRA. Each segment uses the expert for its length."
+                ),
                 io.Model.Input("model_low", optional=True, tooltip="The low-noise model of Wan2.2."),
-                LoraMixture.Input("mixture_low", optional=True, tooltip="The mixture for the low-noise model."),
+                LoraMixture.Input("mixture_low", optional=True, tooltip="A Mixture of LoRA for the low-noise model."),
                 io.Int.Input(
                     "high_noise_steps",
                     default=10,
@@ -73,7 +73,7 @@ class InbetweenSegments(InbetweenNode):
                     max=10000,
                     optional=True,
                     advanced=True,
-                    tooltip="For Wan2.2: how many of the steps the high-noise model does.",
+                    tooltip="For Wan2.2: how many of the steps run on the high-noise model.",
                 ),
                 low_noise_strength_input(),
             ],
