@@ -24,7 +24,7 @@ from ..latent_grids import grid_of_model
 from ..types import Conditioning
 from ..wan.kind import WanKind, wan_kind
 from .branch import AudioBranch
-from .features import BY_ADAPTER, Source, hear
+from .features import BY_ADAPTER, AudioSource, windows_of_source
 
 ATTACHMENT = "inbetween_audio"
 GuidanceForm: TypeAlias = Literal["as trained"] | Guidance
@@ -73,7 +73,7 @@ def apply_audio(
     positive: Conditioning,
     negative: Conditioning,
     latent: Mapping[str, Any],
-    source: Source,
+    source: AudioSource,
     settings: AudioSettings,
     keyframes: KeyframeSet | None = None,
     vae: VAE | None = None,
@@ -107,10 +107,10 @@ def apply_audio(
     span = span_of_clip(frame_count, settings.fps, settings.start_seconds, settings.offset_ms, grid)
     region = _region(settings.region_FHW, span)
     _check_ends(adapter, keyframes, vae)
-    windows, warnings = hear(source, adapter, span)
+    windows, warnings = windows_of_source(source, adapter, span)
     warnings += tuple(_warnings(adapter.config, settings, span))
-    looks_at_ends = adapter.projector.looks_at_ends
-    difference = _end_difference(model, keyframes, vae) if looks_at_ends and keyframes and vae else None
+    uses_end_difference = adapter.projector.uses_end_difference
+    difference = _end_difference(model, keyframes, vae) if uses_end_difference and keyframes and vae else None
 
     patched = model.clone()
     branches = (model.get_attachment(ATTACHMENT) or 0) + 1
@@ -187,10 +187,10 @@ def _size(channels: int) -> str:
 
 
 def _check_ends(adapter: AudioAdapter, keyframes: KeyframeSet | None, vae: VAE | None) -> None:
-    if adapter.projector.looks_at_ends and (keyframes is None or vae is None):
+    if adapter.projector.uses_end_difference and (keyframes is None or vae is None):
         missing = " and ".join(name for name, given in (("keyframes", keyframes), ("vae", vae)) if given is None)
         raise InbetweenError(f"{adapter.config.name} compares the first and the last keyframe; connect {missing}.")
-    if adapter.projector.looks_at_ends and keyframes and min(keyframes.width, keyframes.height) < SMALLEST_SIDE:
+    if adapter.projector.uses_end_difference and keyframes and min(keyframes.width, keyframes.height) < SMALLEST_SIDE:
         raise InbetweenError(
             f"the keyframes are {keyframes.width}x{keyframes.height}, too small for the VAE; use at least "
             f"{SMALLEST_SIDE} pixels on each side."

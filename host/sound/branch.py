@@ -90,7 +90,7 @@ class AudioBranch:
         _, height, width = network.patch_size
         rows, columns = -(-x.shape[-2] // height), -(-x.shape[-1] // width)
         time_BC = None
-        if self.adapter.projector.looks_at_model:
+        if self.adapter.projector.uses_model_state:
             sine = sinusoidal_embedding_1d(network.freq_dim, timestep.flatten())
             time_BC = network.time_embedding(sine.to(x.dtype))
         return ModelCall(

@@ -32,7 +32,7 @@ _NOT_LEVELLED = (
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class AudioSource:
     """Audio for an adapter: AUDIO and an encoder, or audio that AudioEncoderEncode has already encoded.
 
     audio: the host's AUDIO.
@@ -50,7 +50,7 @@ class Source:
     encoded: Mapping[str, Any] | None = None
 
 
-def hear(source: Source, adapter: AudioAdapter, span: Span) -> tuple[AudioWindows, tuple[str, ...]]:
+def windows_of_source(source: AudioSource, adapter: AudioAdapter, span: Span) -> tuple[AudioWindows, tuple[str, ...]]:
     """The audio features that each latent frame of a clip uses, and warnings.
 
     Raises:
@@ -59,7 +59,7 @@ def hear(source: Source, adapter: AudioAdapter, span: Span) -> tuple[AudioWindow
     """
     config = adapter.config
     if source.encoded is not None:
-        windows = heard_encoded(source.encoded, span, config, adapter.projector.feature_width)
+        windows = windows_of_encoded(source.encoded, span, config, adapter.projector.feature_width)
         return windows, (_NOT_LEVELLED,) if config.level == "zero mean, unit variance" else ()
     if source.audio is None or source.encoder is None:
         missing = "audio" if source.audio is None else "audio_encoder"
@@ -69,7 +69,7 @@ def hear(source: Source, adapter: AudioAdapter, span: Span) -> tuple[AudioWindow
     context_seconds = exact(source.context_seconds, "context_seconds", positive=False)
     sound = sound_of(source.audio)
     warnings = clip_warnings(sound, span)
-    return heard_sound(sound, source.encoder, span, config, level, context_seconds), warnings
+    return windows_of_sound(sound, source.encoder, span, config, level, context_seconds), warnings
 
 
 def check_encoder(encoder: AudioEncoderModel, config: AdapterConfig, feature_width: int) -> None:
@@ -83,7 +83,7 @@ def check_encoder(encoder: AudioEncoderModel, config: AdapterConfig, feature_wid
         raise _other_width(config, feature_width, width)
 
 
-def heard_sound(
+def windows_of_sound(
     sound: Sound,
     encoder: AudioEncoderModel,
     span: Span,
@@ -107,7 +107,9 @@ def heard_sound(
     return config.windows.hear(features[excerpt.lead :], span)
 
 
-def heard_encoded(output: Mapping[str, Any], span: Span, config: AdapterConfig, feature_width: int) -> AudioWindows:
+def windows_of_encoded(
+    output: Mapping[str, Any], span: Span, config: AdapterConfig, feature_width: int
+) -> AudioWindows:
     """The features that each latent frame uses, from audio encoded by AudioEncoderEncode.
 
     Args:

@@ -71,7 +71,7 @@ class DifferenceEmbedding(nn.Module):
 class BBFProjector(VocalProjector):
     """The projector that the module docstring describes."""
 
-    looks_at_ends: ClassVar[bool] = True
+    uses_end_difference: ClassVar[bool] = True
 
     def __init__(
         self, features: int, tokens: int, channels: int, heads: int = HEADS, operations: ModuleType | Any = nn

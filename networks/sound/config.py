@@ -27,7 +27,7 @@ class AdapterConfig:
     features: which layers of the audio encoder it uses: the last, the mean of all, or all after the first, separately.
     windows: which features each latent frame uses.
     masks_padding: whether attention skips the empty slots of a window; if not, they are tokens of zeros.
-    silence: what replaces the sound in the conditions of guidance without sound.
+    silence: what replaces the sound in conditions without sound.
     level: how the waveform is levelled.
     guidance: the conditions compared in the published code.
     text_scale, audio_scale: the published scales for them.

@@ -9,7 +9,7 @@ from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.timing.frame_counts import exact
 from ...host.runtime import show_report
 from ...host.sound.adapter import GUIDANCE_FORMS, AudioSettings, GuidanceForm, apply_audio
-from ...host.sound.features import LEVELS, Source
+from ...host.sound.features import LEVELS, AudioSource
 from ..checked_node import InbetweenNode
 from ..types import Keyframes, ModelPatch
 from ..validation import verdict
@@ -150,9 +150,9 @@ class InbetweenAudioAdapter(InbetweenNode):
         vae: Any = None,
     ) -> io.NodeOutput:
         if sound["sound"] == FROM_ENCODED:
-            source = Source(encoded=sound["encoded_audio"])
+            source = AudioSource(encoded=sound["encoded_audio"])
         else:
-            source = Source(sound["audio"], sound["audio_encoder"], sound["level"], sound["context_seconds"])
+            source = AudioSource(sound["audio"], sound["audio_encoder"], sound["level"], sound["context_seconds"])
         settings = AudioSettings(fps, start_seconds, offset_ms, scale, region, guidance)
         done = apply_audio(model, audio_adapter, positive, negative, latent, source, settings, keyframes, vae)
         show_report(done.report)
