@@ -10,6 +10,22 @@
 
 The file may be a checkpoint of a whole model, with any prefix, or wrapped as trainers save it. Only the adapter's
 tensors are read.
+
+Format 1 of `inbetween_audio_adapter`, for BBF, is a safetensors file:
+
+| tensors | shape |
+|---|---|
+| `audio_adapter.proj_model.{proj.weight, norm.*}` | tokens x 768 |
+| `audio_adapter.blocks.{0,1}.*`, `audio_adapter.final_head.*` | as `vocal_projector` of StableAvatar |
+| `audio_adapter.offset.{0,2}.*` | 256 to tokens to tokens; the last layer is zero before training |
+| `audio_adapter.diff.patch.*` | 64 to 512 |
+| `audio_adapter.diff.mlp.{0,2}.*` | 1027 to tokens to 6 x tokens; the last layer is zero before training |
+| `audio_adapter.time.*` | model width to tokens; only if they differ |
+| `blocks.N.cross_attn.{k,v}_audio.{weight,bias}`, `norm_k_audio.weight` | bias and norm optional; `v` is zero before training |
+
+Its metadata are `format` = `inbetween_audio_adapter`, `format_version` = `1`, and `adapter`: a JSON object with any of
+`fps`, `heads`, `features` (`last` or `mean of layers`), `windows` (`centred` or `two a frame`), `masks_padding`,
+`silence` (`no branch`, `zero tokens` or `zero features`) and `sequential`; see `AdapterConfig`.
 """  # noqa: E501 - a table
 
 import json
