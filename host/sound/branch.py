@@ -114,18 +114,18 @@ class _ModelHooks:
 
     def as_injection(self) -> PatcherInjection:
         """The hooks in the host's form."""
-        return PatcherInjection(inject=self._put_on, eject=self._take_off)
+        return PatcherInjection(inject=self._inject, eject=self._eject)
 
-    def _put_on(self, patcher: ModelPatcher) -> None:
+    def _inject(self, patcher: ModelPatcher) -> None:
         blocks = patcher.model.diffusion_model.blocks
         self._handles.append(blocks[0].register_forward_pre_hook(self._refine, with_kwargs=True))
         for number, block in enumerate(blocks):
             if self._sequential:
-                self._handles += SequenceHooks(self._name).put_on(block)
+                self._handles += SequenceHooks(self._name).add_to(block)
             else:
-                self._handles += _AttentionHooks(self._name, number).put_on(block.cross_attn)
+                self._handles += _AttentionHooks(self._name, number).add_to(block.cross_attn)
 
-    def _take_off(self, _: ModelPatcher) -> None:
+    def _eject(self, _: ModelPatcher) -> None:
         while self._handles:
             self._handles.pop().remove()
 
@@ -144,7 +144,7 @@ class _AttentionHooks:
         self._evaluation: AudioEvaluation | None = None
         self._query_BSC: Tensor | None = None
 
-    def put_on(self, attention: Any) -> Iterator[RemovableHandle]:
+    def add_to(self, attention: Any) -> Iterator[RemovableHandle]:
         """Add the hooks; yields their handles."""
         yield attention.register_forward_pre_hook(self._begin, with_kwargs=True)
         yield attention.norm_q.register_forward_hook(self._take_query)

@@ -56,17 +56,17 @@ class SequenceHooks:
         self._name = name
         self._options: dict[str, Any] | None = None
 
-    def put_on(self, block: Any) -> Iterator[RemovableHandle]:
+    def add_to(self, block: Any) -> Iterator[RemovableHandle]:
         """Add the hooks to a block; yields their handles."""
         yield block.register_forward_pre_hook(self._begin, with_kwargs=True)
-        yield block.norm3.register_forward_pre_hook(self._remember)
+        yield block.norm3.register_forward_pre_hook(self._keep_hidden)
         yield block.register_forward_hook(self._end, always_call=True)
 
     def _begin(self, _: nn.Module, __: Any, kwargs: dict[str, Any]) -> None:
         options = kwargs["transformer_options"]
         self._options = options if options.get(self._name) is not None else None
 
-    def _remember(self, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    def _keep_hidden(self, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         if self._options is not None:  # keep the first input: the norm runs again after the text
             self._options.setdefault(_residual_key(self._name), inputs[0])
 

@@ -46,5 +46,5 @@ class AudioAdapter(nn.Module):
             case "zero features":
                 return self.projector(windows.silenced())
             case "zero tokens":
-                made = self.projector(windows)
-                return Tokens(torch.zeros_like(made.tokens_FLD), made.heard_FL)
+                tokens = self.projector(windows)
+                return Tokens(torch.zeros_like(tokens.tokens_FLD), tokens.heard_FL)

@@ -64,8 +64,8 @@ class DifferenceEmbedding(nn.Module):
         scalars = torch.stack(
             [difference_CHW.mean(), difference_CHW.square().mean().sqrt(), difference_CHW.abs().amax()]
         )
-        known = torch.cat([embedded.mean(dim=0), embedded.std(dim=0, correction=0), scalars])
-        return self.mlp(known).unflatten(-1, (6, -1))[None]
+        summary = torch.cat([embedded.mean(dim=0), embedded.std(dim=0, correction=0), scalars])
+        return self.mlp(summary).unflatten(-1, (6, -1))[None]
 
 
 class BBFProjector(VocalProjector):
@@ -84,9 +84,9 @@ class BBFProjector(VocalProjector):
 
     def forward(self, windows: AudioWindows) -> Tokens:
         """Tokens with their offset embedding; they do not depend on the video model."""
-        made = super().forward(windows)
-        offsets_FLD = self.offset.embed(windows.delays_FW, windows.positions_F, made.tokens_FLD.dtype)
-        return Tokens(made.tokens_FLD + offsets_FLD * made.heard_FL[..., None].to(offsets_FLD), made.heard_FL)
+        tokens = super().forward(windows)
+        offsets_FLD = self.offset.embed(windows.delays_FW, windows.positions_F, tokens.tokens_FLD.dtype)
+        return Tokens(tokens.tokens_FLD + offsets_FLD * tokens.heard_FL[..., None].to(offsets_FLD), tokens.heard_FL)
 
     def refined(self, tokens_FLD: Tensor, state: ModelState) -> Tensor:
         """As in VocalProjector, but with the difference between the ends added to the modulation, if it is given."""

@@ -55,9 +55,9 @@ def attend_to_audio(
         none_heard = ~mask.any(dim=-1, keepdim=True)
         mask = mask | none_heard
     tokens = keys_BFLC.shape[2]
-    seen = nn.functional.scaled_dot_product_attention(
+    attended = nn.functional.scaled_dot_product_attention(
         split(query_BSC, places), split(keys_BFLC, tokens), split(values_BFLC, tokens), attn_mask=mask
     )
     if none_heard is not None:
-        seen = torch.where(none_heard, seen.new_zeros(()), seen)
-    return seen.transpose(1, 2).reshape(query_BSC.shape)
+        attended = torch.where(none_heard, attended.new_zeros(()), attended)
+    return attended.transpose(1, 2).reshape(query_BSC.shape)

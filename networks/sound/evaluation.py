@@ -119,15 +119,15 @@ class AudioEvaluation:
         if difference_CHW is not None:
             difference_CHW = difference_CHW.to(self._call.device, self._call.dtype)
         distinct, group_of = self._distinct_rows(places_BSC)
-        made, heard = [], []
+        refined, heard = [], []
         for row in distinct:
             one = slice(row, row + 1)
             state = ModelState(places_BSC[one], modulation_B6C[one], self._call.time_BC[one], difference_CHW)
             tokens = self._table.of_frames(self._frames_BF[row])
-            made.append(self._adapter.projector.refined(tokens.tokens_FLD, state)[0])
+            refined.append(self._adapter.projector.refined(tokens.tokens_FLD, state)[0])
             heard.append(tokens.heard_FL)
         silent = self._table.silent
-        self._tokens = Tokens(torch.cat([*made, silent.tokens_FLD]), torch.cat([*heard, silent.heard_FL]))
+        self._tokens = Tokens(torch.cat([*refined, silent.tokens_FLD]), torch.cat([*heard, silent.heard_FL]))
         self._entries_RF, self._refined = self._refined_entries(len(distinct), group_of), True
 
     def add(self, x_BSC: Tensor, query_BSC: Tensor, block: int) -> Tensor:
@@ -169,13 +169,13 @@ class AudioEvaluation:
         masks = self._adapter.config.masks_padding and not self._table.all_heard
         heard_RFL = self._tokens.heard_FL[self._entries_RF] if masks else None
         query_RSC = (query_BSC if len(self.rows) == len(query_BSC) else query_BSC[self.rows])[:, self._call.places]
-        found_RSC = attend_to_audio(
+        attended_RSC = attend_to_audio(
             query_RSC, keys_ELC[self._entries_RF], values_ELC[self._entries_RF], self._call.heads, heard_RFL
         )
         if self._settings.scale != 1:
-            found_RSC = found_RSC * self._settings.scale
+            attended_RSC = attended_RSC * self._settings.scale
         region_RS1 = self._region()
-        return found_RSC if region_RS1 is None else found_RSC * region_RS1
+        return attended_RSC if region_RS1 is None else attended_RSC * region_RS1
 
     def _keys_values(self, block: int) -> tuple[Tensor, Tensor]:
         """Keys and values of all tokens. They are cached for the run, unless the tokens were refined."""

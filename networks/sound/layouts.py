@@ -131,7 +131,7 @@ def read_adapter(path: Path, operations: ModuleType | Any = nn) -> AudioAdapter:
         tokens = shapes["blocks.0.k.weight"][-1]
         if tokens % heads:
             raise InbetweenError(
-                f"{name} declares {heads} heads, which do not divide its {tokens} channels; correct heads."
+                f"{name} declares {heads} heads, which do not divide {tokens} channels; save it with another number."
             )
     try:
         with torch.device("meta"):
@@ -224,9 +224,9 @@ def _built(
     """An adapter without weights, with the sizes from a file."""
     channels, tokens = shapes["blocks.0.k.weight"]
     bias, norms = "blocks.0.k.bias" in shapes, "blocks.0.norm_k.weight" in shapes
-    made = projector.of_sizes(ProjectorSizes(shapes, tokens, channels, heads), operations)
+    built = projector.of_sizes(ProjectorSizes(shapes, tokens, channels, heads), operations)
     blocks = (AudioKeysValues(tokens, channels, bias, norms, operations) for _ in range(depth))
-    return AudioAdapter(config, made, blocks, channels)
+    return AudioAdapter(config, built, blocks, channels)
 
 
 def _declared(metadata: Mapping[str, str], name: str) -> tuple[AdapterConfig, int]:

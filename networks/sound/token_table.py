@@ -30,17 +30,17 @@ class TokenTable:
     @classmethod
     def of_clip(cls, adapter: AudioAdapter, windows: AudioWindows) -> "TokenTable":
         """The tokens of a clip, before `Projector.refined`."""
-        made, silent = adapter.tokens(windows), adapter.silence(windows)
+        sound, silent = adapter.tokens(windows), adapter.silence(windows)
         if silent is None:
-            return cls(made, len(made.tokens_FLD), None, bool(made.heard_FL.all()))
-        both_FN = torch.cat([silent.tokens_FLD.flatten(1), silent.heard_FL.to(silent.tokens_FLD.dtype)], dim=1)
-        kinds, kind_F = both_FN.unique(dim=0, return_inverse=True)
-        first_of_kind = [int((kind_F == kind).nonzero()[0, 0]) for kind in range(len(kinds))]
+            return cls(sound, len(sound.tokens_FLD), None, bool(sound.heard_FL.all()))
+        keys_FN = torch.cat([silent.tokens_FLD.flatten(1), silent.heard_FL.to(silent.tokens_FLD.dtype)], dim=1)
+        distinct, kind_F = keys_FN.unique(dim=0, return_inverse=True)
+        first_of_kind = [int((kind_F == kind).nonzero()[0, 0]) for kind in range(len(distinct))]
         tokens = Tokens(
-            torch.cat([made.tokens_FLD, silent.tokens_FLD[first_of_kind]]),
-            torch.cat([made.heard_FL, silent.heard_FL[first_of_kind]]),
+            torch.cat([sound.tokens_FLD, silent.tokens_FLD[first_of_kind]]),
+            torch.cat([sound.heard_FL, silent.heard_FL[first_of_kind]]),
         )
-        sound_entries = len(made.tokens_FLD)
+        sound_entries = len(sound.tokens_FLD)
         return cls(tokens, sound_entries, sound_entries + kind_F, bool(tokens.heard_FL.all()))
 
     @property

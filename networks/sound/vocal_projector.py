@@ -35,8 +35,8 @@ class VocalCrossAttention(nn.Module):
             return x.reshape(len(x) * frames, x.shape[1] // frames, self._heads, -1).transpose(1, 2)
 
         query, key = self.norm_q(self.q(tokens_BTD)), self.norm_k(self.k(places_BSC))
-        seen = nn.functional.scaled_dot_product_attention(split(query), split(key), split(self.v(places_BSC)))
-        return self.o(seen.transpose(1, 2).reshape(tokens_BTD.shape))
+        attended = nn.functional.scaled_dot_product_attention(split(query), split(key), split(self.v(places_BSC)))
+        return self.o(attended.transpose(1, 2).reshape(tokens_BTD.shape))
 
 
 class VocalAttentionBlock(nn.Module):

@@ -167,7 +167,7 @@ def without(layout, *parts):
         ),
         (lambda path: write(path, {"colour": 1}), "declares settings"),
         (lambda path: write(path, {"fps": 0}), "declares settings"),
-        (lambda path: write(path, {"heads": 7}), "declares 7 heads, which do not divide its 128 channels; correct"),
+        (lambda path: write(path, {"heads": 7}), "declares 7 heads, which do not divide 128 channels; save it"),
         (lambda path: write(path, {"features": "all layers"}), "declares settings"),
         (lambda path: write(path, {"windows": "neighbours"}), "declares settings"),
         (lambda path: write(path, {"windows": ["centred"]}), "declares settings"),
