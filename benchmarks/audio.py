@@ -277,7 +277,7 @@ def added_operations(adapter: Any, x: Tensor, e: Tensor) -> tuple[float, int]:
     tokens = torch.empty(LATENT_FRAMES, slots, width, dtype=torch.bfloat16, device="meta")
     keys = torch.empty(1, LATENT_FRAMES, slots, WIDTH, dtype=torch.bfloat16, device="meta")
     added = DEPTH * counted(lambda: attend_to_audio(x, keys, keys, HEADS))
-    if adapter.projector.looks_at_model:
+    if adapter.projector.uses_model_state:
         state = ModelState(x, e, e[:, 0])
         added += counted(lambda: adapter.projector.refined(tokens, state))
         added += DEPTH * counted(lambda: adapter.blocks[0](tokens))

@@ -1,1 +1,1 @@
-"""Audio adapters on the host's Wan."""
+"""Audio adapters for the host's Wan models."""

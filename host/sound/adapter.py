@@ -1,4 +1,4 @@
-"""An audio adapter on a MODEL of the host, and the conditioning that goes with it."""
+"""Applies an audio adapter to a MODEL of the host, and prepares the conditioning for it."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,20 +24,27 @@ from ..latent_grids import grid_of_model
 from ..types import Conditioning
 from ..wan.kind import WanKind, wan_kind
 from .branch import AudioBranch
-from .features import BY_ADAPTER, Source, hear
+from .features import BY_ADAPTER, AudioSource, windows_of_source
 
 ATTACHMENT = "inbetween_audio"
 GuidanceForm: TypeAlias = Literal["as trained"] | Guidance
 GUIDANCE_FORMS: tuple[GuidanceForm, ...] = (BY_ADAPTER, *GUIDANCES)
 
-SMALLEST_SIDE = 16  # of a picture that Wan's VAE encodes, in pixels
-_RATE_OFF = Fraction(1, 10)  # of the rate an adapter was trained at, from which it is worth telling
+SMALLEST_SIDE = 16  # pixels; Wan's VAE cannot encode smaller images
+_RATE_TOLERANCE = Fraction(1, 10)  # share of the trained frame rate; a larger difference causes a warning
 
 
 @dataclass(frozen=True, eq=False)
 class AudioSettings:
-    """fps: of the clip. start_seconds: where in the audio frame 0 stands. offset_ms: by which the sound comes later.
-    scale: times what the adapter adds. region_FHW: 0 to 1, where it is added, or None everywhere. guidance: its form.
+    """Settings of a clip and of the adapter's effect on it.
+
+    fps: frame rate of the clip.
+    start_seconds: time in the audio at which frame 0 starts.
+    offset_ms: delay of the audio; negative to advance it.
+    scale: factor for what the adapter adds.
+    region_FHW: mask, 0 to 1, of the area that the audio affects; one frame, or one for each frame of the clip. None
+        for the whole picture.
+    guidance: which conditions to compare.
     """
 
     fps: float
@@ -50,7 +57,7 @@ class AudioSettings:
 
 @dataclass(frozen=True, eq=False)
 class AudioApplied:
-    """The model, and conditioning for Dual CFG Guider: its cond1, cond2 and negative."""
+    """The patched model, and the conditioning for cond1, cond2 and negative of Dual CFG Guider."""
 
     model: ModelPatcher
     positive: Conditioning
@@ -66,33 +73,33 @@ def apply_audio(
     positive: Conditioning,
     negative: Conditioning,
     latent: Mapping[str, Any],
-    source: Source,
+    source: AudioSource,
     settings: AudioSettings,
     keyframes: KeyframeSet | None = None,
     vae: VAE | None = None,
 ) -> AudioApplied:
-    """Let a Wan model hear sound; what is given stays as it is.
+    """Drive a Wan model with audio.
 
     Args:
-        model: a Wan image-to-video model with an image branch.
-        patch: from `load_adapter`.
-        positive, negative: conditioning of the model.
-        latent: what will be sampled; its length says how long the clip is.
-        source: of the sound.
-        settings: see there.
-        keyframes, vae: for an adapter that wants to know how the last frame differs from the first.
+        model: a Wan image-to-video model with an image branch; not modified.
+        patch: an adapter from `load_adapter`.
+        positive, negative: conditioning for the model; not modified.
+        latent: the latent that will be sampled; it sets the length of the clip.
+        source: the audio.
+        settings: see `AudioSettings`.
+        keyframes, vae: needed by an adapter that uses the difference between the first and the last frame.
 
     Raises:
-        InbetweenError: a model or adapter of another kind, sound that there is not, an encoder of another width, or
-            anything else that does not go together. It comes before anything is encoded.
+        InbetweenError: the model or the adapter is of the wrong kind, the two do not match, audio is missing, the
+            audio encoder does not match the adapter, or a setting is invalid. All checks run before any encoding.
     """
     adapter = checked_adapter(patch)
     kind = _check_model(model, adapter)
     samples = latent["samples"]
     if samples.ndim != 5 or samples.shape[1] != kind.latent_channels:
         raise InbetweenError(
-            f"the latent has shape {tuple(samples.shape)}, which is not a video of {kind.name}; connect that of Wan "
-            "Keyframe Conditioning."
+            f"the latent has shape {tuple(samples.shape)}, which is not a video of {kind.name}; connect the "
+            "latent of Wan Keyframe Conditioning."
         )
     latent_frames = samples.shape[2]
     grid = grid_of_model(model) or WAN
@@ -100,10 +107,10 @@ def apply_audio(
     span = span_of_clip(frame_count, settings.fps, settings.start_seconds, settings.offset_ms, grid)
     region = _region(settings.region_FHW, span)
     _check_ends(adapter, keyframes, vae)
-    windows, warnings = hear(source, adapter, span)
+    windows, warnings = windows_of_source(source, adapter, span)
     warnings += tuple(_warnings(adapter.config, settings, span))
-    looks_at_ends = adapter.projector.looks_at_ends
-    difference = _end_difference(model, keyframes, vae) if looks_at_ends and keyframes and vae else None
+    uses_end_difference = adapter.projector.uses_end_difference
+    difference = _end_difference(model, keyframes, vae) if uses_end_difference and keyframes and vae else None
 
     patched = model.clone()
     branches = (model.get_attachment(ATTACHMENT) or 0) + 1
@@ -120,9 +127,9 @@ def apply_audio(
     }[guidance]
     first, second, third = (_with_frame_ids(condition, name, ids_12F11) for condition, ids_12F11 in conditions)
     lines = [
-        f"{adapter.config.name} on {kind.name}: {span.frame_count} frames at {float(span.fps):g} fps hear "
-        f"{_time(span.start)} to {_time(span.start + span.seconds)} s.",
-        _recipe(adapter.config, guidance),
+        f"{adapter.config.name} on {kind.name}: {span.frame_count} frames at {float(span.fps):g} fps use "
+        f"{_time(span.start)} to {_time(span.start + span.seconds)} s of the audio.",
+        _guider_settings(adapter.config, guidance),
     ]
     return AudioApplied(patched, first, second, third, report_text(lines, warnings), warnings)
 
@@ -134,14 +141,14 @@ def view_audio(
     keyframes: Collection[int],
     size: tuple[int, int],
 ) -> tuple[Tensor, str]:
-    """A picture of what a clip hears, and a report; see `describe_audio`.
+    """Draw the audio over the frames of a clip, and report on it; see `describe_audio`.
 
     Args:
-        audio: AUDIO.
-        span: of the clip in it.
-        patch: whose windows are drawn; None for StableAvatar's.
-        keyframes: frames to mark.
-        size: width and height of the picture.
+        audio: the host's AUDIO.
+        span: the clip's stretch of the audio.
+        patch: the adapter whose windows to draw; None for the windows of StableAvatar.
+        keyframes: frame numbers to mark.
+        size: width and height of the picture in pixels.
     """
     config = STABLE_AVATAR if patch is None else checked_adapter(patch).config
     return describe_audio(audio, span, config.windows, config.name, keyframes, size)
@@ -151,11 +158,11 @@ def checked_adapter(patch: ModelPatcher) -> AudioAdapter:
     """The adapter in a model patch.
 
     Raises:
-        InbetweenError: it holds something else.
+        InbetweenError: the patch is not an audio adapter.
     """
     adapter = getattr(patch, "model", None)
     if not isinstance(adapter, AudioAdapter):
-        raise InbetweenError("the model patch is no audio adapter; connect the one of Load Audio Adapter.")
+        raise InbetweenError("the model patch is not an audio adapter; connect Load Audio Adapter to audio_adapter.")
     return adapter
 
 
@@ -164,44 +171,44 @@ def _check_model(model: ModelPatcher, adapter: AudioAdapter) -> WanKind:
     network, name = model.model.diffusion_model, adapter.config.name
     if not kind.sees_images:
         raise InbetweenError(
-            f"{kind.name} has no image branch, beside which audio adapters stand; connect Wan2.1 I2V, FLF2V or Fun-InP."
+            f"{kind.name} has no image branch, which audio adapters need; connect Wan2.1 I2V, FLF2V or Fun-InP."
         )
     found, trained = (network.dim, len(network.blocks)), (adapter.channels, adapter.model_depth)
     if found != trained:
         raise InbetweenError(
-            f"{name} belongs to a Wan of {trained[1]} blocks and {trained[0]} channels ({_size(trained[0])}), but "
-            f"{kind.name} has {found[1]} and {found[0]}; connect the model that it was trained on."
+            f"{name} needs a Wan model with {trained[1]} blocks and {trained[0]} channels{_size(trained[0])}, but "
+            f"{kind.name} has {found[1]} and {found[0]}; connect the model that the adapter was trained on."
         )
     return kind
 
 
 def _size(channels: int) -> str:
-    return {1536: "1.3B", 5120: "14B"}.get(channels, "of another size")
+    return {1536: " (1.3B)", 5120: " (14B)"}.get(channels, "")
 
 
 def _check_ends(adapter: AudioAdapter, keyframes: KeyframeSet | None, vae: VAE | None) -> None:
-    if adapter.projector.looks_at_ends and (keyframes is None or vae is None):
+    if adapter.projector.uses_end_difference and (keyframes is None or vae is None):
         missing = " and ".join(name for name, given in (("keyframes", keyframes), ("vae", vae)) if given is None)
-        raise InbetweenError(f"{adapter.config.name} looks at how the ends of the clip differ; connect {missing}, too.")
-    if adapter.projector.looks_at_ends and keyframes and min(keyframes.width, keyframes.height) < SMALLEST_SIDE:
+        raise InbetweenError(f"{adapter.config.name} compares the first and the last keyframe; connect {missing}.")
+    if adapter.projector.uses_end_difference and keyframes and min(keyframes.width, keyframes.height) < SMALLEST_SIDE:
         raise InbetweenError(
-            f"the keyframes are {keyframes.width}x{keyframes.height}, too small to encode; give {SMALLEST_SIDE} pixels "
-            "or more on each side."
+            f"the keyframes are {keyframes.width}x{keyframes.height}, too small for the VAE; use at least "
+            f"{SMALLEST_SIDE} pixels on each side."
         )
 
 
 def _region(region_FHW: Tensor | None, span: Span) -> Tensor | None:
-    """A mask for every latent frame, or one for all."""
+    """One mask for each latent frame, or one for the whole clip; shape (masks, 1, H, W)."""
     if region_FHW is None:
         return None
     if region_FHW.ndim != 3 or len(region_FHW) not in (1, span.frame_count):
         raise InbetweenError(
-            f"the region has {len(region_FHW)} masks; give 1 for the whole clip, or {span.frame_count}, one for each "
-            "frame."
+            f"the region has {len(region_FHW)} masks; connect 1 for the whole clip, or {span.frame_count}, one for "
+            "each frame."
         )
     masks_FHW = region_FHW if region_FHW.is_floating_point() else region_FHW.float()
     if not masks_FHW.numel() or not torch.isfinite(masks_FHW).all():
-        raise InbetweenError("the region is empty or holds NaN or infinite values; look at the node that made it.")
+        raise InbetweenError("the region is empty or has NaN or infinite values; check the node it comes from.")
     masks_FHW = masks_FHW.clamp(0, 1)
     if len(masks_FHW) > 1:
         of_latent_frames = (span.grid.frames_of(latent_frame) for latent_frame in range(span.latent_frames))
@@ -210,16 +217,16 @@ def _region(region_FHW: Tensor | None, span: Span) -> Tensor | None:
 
 
 def _warnings(config: AdapterConfig, settings: AudioSettings, span: Span) -> Iterator[str]:
-    if abs(span.fps / Fraction(config.fps) - 1) > _RATE_OFF:
-        clip = f"this is {float(span.fps):g}; lips may follow less well."
+    if abs(span.fps / Fraction(config.fps) - 1) > _RATE_TOLERANCE:
+        clip = f"but this clip has {float(span.fps):g}, so lip-sync may be less accurate."
         yield f"{config.name} was trained at {config.fps:g} fps, {clip}"
     if not settings.scale:
-        yield "scale is 0, so the audio does nothing."
+        yield "scale is 0, so the audio has no effect."
 
 
 @torch.no_grad()
 def _end_difference(model: ModelPatcher, keyframes: KeyframeSet, vae: VAE) -> Tensor:
-    """The end latent minus the start latent, each of its picture alone, as the model sees latents."""
+    """The latent of the last keyframe minus the latent of the first, each encoded separately, at the model's scale."""
     latent_format = model.get_model_object("latent_format")
     first, last = (
         latent_format.process_in(vae.encode(keyframe.image_HWC[None]))[0, :, 0]
@@ -229,7 +236,7 @@ def _end_difference(model: ModelPatcher, keyframes: KeyframeSet, vae: VAE) -> Te
 
 
 def _with_frame_ids(condition: Conditioning, name: str, ids_12F11: Tensor) -> Conditioning:
-    """Conditioning that carries frame ids; what other nodes have put there stays."""
+    """A copy of conditioning with frame ids added; values from other nodes stay in it."""
     ids = comfy.conds.CONDRegular(ids_12F11)
     return [
         [text, {**values, "model_conds": {**values.get("model_conds", {}), name: ids}}, *others]
@@ -237,19 +244,18 @@ def _with_frame_ids(condition: Conditioning, name: str, ids_12F11: Tensor) -> Co
     ]
 
 
-def _recipe(config: AdapterConfig, guidance: Guidance) -> str:
-    """How the three conditions are used."""
+def _guider_settings(config: AdapterConfig, guidance: Guidance) -> str:
+    """How to set Dual CFG Guider."""
     text, audio = config.text_scale, config.audio_scale
     match guidance:
         case "text, then audio":
-            scales = f"cfg_conds is that of audio, {audio:g} as published, cfg_cond2_negative that of text, {text:g}"
+            scales = f"cfg_conds (audio) to {audio:g} and cfg_cond2_negative (text) to {text:g}"
         case "audio, then text":
-            scales = f"cfg_conds is that of text, {text:g} as published, cfg_cond2_negative that of audio, {audio:g}"
+            scales = f"cfg_conds (text) to {text:g} and cfg_cond2_negative (audio) to {audio:g}"
         case "audio only":
-            scales = f"cfg_conds is that of audio, {audio:g} as published, cfg_cond2_negative 1"
-    if guidance != config.guidance:
-        scales = scales.replace(" as published", " to begin with")
-    return f"Dual CFG Guider, regular: {scales}."
+            scales = f"cfg_conds (audio) to {audio:g} and cfg_cond2_negative to 1"
+    origin = ", as published" if guidance == config.guidance else " to start with"
+    return f"Dual CFG Guider, style regular: set {scales}{origin}."
 
 
 def _time(seconds: Fraction) -> str:

@@ -7,12 +7,12 @@ from comfy.model_patcher import CoreModelPatcher, ModelPatcher
 from ...networks.sound import WANTED, read_adapter
 from ..model_files import ModelFolder
 
-# The second folder holds whole models that brought their adapter along.
+# The second folder contains whole models whose files include an adapter.
 ADAPTERS = ModelFolder(("model_patches", "diffusion_models"), WANTED)
 
 
 def load_adapter(file: str) -> ModelPatcher:
-    """An adapter as a model patch of the host's, which moves and counts its memory; see `read_adapter`."""
+    """Load an adapter as a MODEL_PATCH, so that the host manages its memory; see `read_adapter`."""
     return CoreModelPatcher(
         read_adapter(ADAPTERS.path(file), comfy.ops.manual_cast),
         load_device=model_management.get_torch_device(),

@@ -1,13 +1,16 @@
-"""The audio branch on the host's Wan: in every block sound is added beside text and images.
+"""Attaches an audio branch to the host's Wan models: every block attends to sound as well as to text and images.
 
-Hooks stand on a block's cross-attention while the model is loaded. One takes the query; one adds what the query finds
-in the sound to what goes into the output projection. `forward` and the attention function stay as they are, so whatever
-other nodes have put into their places acts as before. What one evaluation of the network is to add travels with it, in
-`transformer_options`: conditioning carries frame ids, which the host batches, splits and cuts into context windows like
-a latent, and a wrapper of the network makes an `AudioEvaluation` of them. Without frame ids nothing is added.
+Hooks sit on the cross-attention of each block while the model is loaded. One hook keeps the query. Another attends to
+the audio with it and adds the result to the input of the output projection. `forward` and the attention function stay
+as they are, so replacements from other nodes keep working.
 
-Each application of an adapter has a numbered name. The host leaves a model as it is loaded when another clone of it has
-hooks of the same names, so hooks keep nothing of their clone: they look up what travels under their name.
+The hooks get their data from `transformer_options`. Conditioning carries frame ids, which the host batches, splits and
+cuts into context windows like a latent. For each evaluation of the network, a wrapper turns them into an
+`AudioEvaluation`. Without frame ids, nothing is added.
+
+Each application of an adapter has its own numbered name. If two clones of a model have hooks with the same names, the
+host may switch from one to the other without reloading hooks. So hooks store nothing about their clone: they look up
+their data by name.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,7 +30,7 @@ PREFIX = "diffusion_model"
 
 
 class AudioBranch:
-    """One adapter on one model for one clip; `attach` puts it there."""
+    """One adapter for one model and one clip; `attach` adds it to the model."""
 
     def __init__(self, name: str, patch: ModelPatcher, settings: BranchSettings) -> None:
         self.name, self.patch, self.settings = name, patch, settings
@@ -35,11 +38,11 @@ class AudioBranch:
 
     @property
     def adapter(self) -> AudioAdapter:
-        """Its network, wherever the host keeps it at the moment."""
+        """The network; the host may move it between devices."""
         return self.patch.model
 
     def attach(self, patched: ModelPatcher) -> None:
-        """Put it on a clone of a model that may be changed; the layers are untouched until the host loads it."""
+        """Add the branch to a clone of a model. The layers do not change until the host loads the clone."""
         patched.set_additional_models(self.name, [self.patch])
         patched.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, self.name, self._sample)
         patched.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, self.name, self._evaluate)
@@ -51,7 +54,7 @@ class AudioBranch:
                 patched.add_object_patch(f"{PREFIX}.blocks.{number}.cross_attn.forward", forward)
 
     def _sample(self, executor: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Around a run of the sampler."""
+        """Wrap a run of the sampler."""
         self._cache = RunCache()
         try:
             return executor(*args, **kwargs)
@@ -69,7 +72,7 @@ class AudioBranch:
         transformer_options: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> Tensor:
-        """Around one evaluation of the network."""
+        """Wrap one evaluation of the network."""
         options = dict(transformer_options or {})
         frame_ids_B2F11 = kwargs.pop(self.name, None)
         if frame_ids_B2F11 is not None and self.settings.scale:
@@ -83,11 +86,11 @@ class AudioBranch:
     def _call(
         self, network: Any, x: Tensor, timestep: Tensor, frame_ids_B2F11: Tensor, has_reference: bool
     ) -> ModelCall:
-        """What a branch must know of an evaluation of the host's Wan, which pads x to whole patches."""
+        """Describe an evaluation of the host's Wan model, which pads x to whole patches."""
         _, height, width = network.patch_size
         rows, columns = -(-x.shape[-2] // height), -(-x.shape[-1] // width)
         time_BC = None
-        if self.adapter.projector.looks_at_model:
+        if self.adapter.projector.uses_model_state:
             sine = sinusoidal_embedding_1d(network.freq_dim, timestep.flatten())
             time_BC = network.time_embedding(sine.to(x.dtype))
         return ModelCall(
@@ -103,46 +106,46 @@ class AudioBranch:
 
 
 class _ModelHooks:
-    """Puts the hooks on when the host loads the model, and takes them off again."""
+    """Adds the hooks when the host loads the model, and removes them when it unloads it."""
 
     def __init__(self, name: str, sequential: bool) -> None:
         self._name, self._sequential = name, sequential
         self._handles: list[RemovableHandle] = []
 
     def as_injection(self) -> PatcherInjection:
-        """In the host's form."""
-        return PatcherInjection(inject=self._put_on, eject=self._take_off)
+        """The hooks in the host's form."""
+        return PatcherInjection(inject=self._inject, eject=self._eject)
 
-    def _put_on(self, patcher: ModelPatcher) -> None:
+    def _inject(self, patcher: ModelPatcher) -> None:
         blocks = patcher.model.diffusion_model.blocks
         self._handles.append(blocks[0].register_forward_pre_hook(self._refine, with_kwargs=True))
         for number, block in enumerate(blocks):
             if self._sequential:
-                self._handles += SequenceHooks(self._name).put_on(block)
+                self._handles += SequenceHooks(self._name).add_to(block)
             else:
-                self._handles += _AttentionHooks(self._name, number).put_on(block.cross_attn)
+                self._handles += _AttentionHooks(self._name, number).add_to(block.cross_attn)
 
-    def _take_off(self, _: ModelPatcher) -> None:
+    def _eject(self, _: ModelPatcher) -> None:
         while self._handles:
             self._handles.pop().remove()
 
     def _refine(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Before the first block: its tokens, and the modulation of all blocks."""
+        """Runs before the first block, whose arguments are the embedded patches and the modulation of all blocks."""
         evaluation: AudioEvaluation | None = kwargs["transformer_options"].get(self._name)
         if evaluation is not None:
             evaluation.refine(args[0], kwargs["e"].squeeze(1))
 
 
 class _AttentionHooks:
-    """The hooks of one cross-attention; evaluation and query are known from its beginning to its end."""
+    """The hooks of one cross-attention. They store evaluation and query only while it runs."""
 
     def __init__(self, name: str, number: int) -> None:
         self._name, self._number = name, number
         self._evaluation: AudioEvaluation | None = None
         self._query_BSC: Tensor | None = None
 
-    def put_on(self, attention: Any) -> Iterator[RemovableHandle]:
-        """Put the hooks on; yields their handles."""
+    def add_to(self, attention: Any) -> Iterator[RemovableHandle]:
+        """Add the hooks; yields their handles."""
         yield attention.register_forward_pre_hook(self._begin, with_kwargs=True)
         yield attention.norm_q.register_forward_hook(self._take_query)
         yield attention.o.register_forward_pre_hook(self._add)

@@ -1,4 +1,4 @@
-"""Sound as features of the host's wav2vec2, for exactly the time of a clip."""
+"""Encodes exactly the audio of a clip with the host's wav2vec2."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,20 +23,24 @@ WaveformLevel: TypeAlias = Literal["as trained"] | Level
 LEVELS: tuple[WaveformLevel, ...] = (BY_ADAPTER, *get_args(Level))
 
 WANTED_ENCODER = "wav2vec2-base (wav2vec2-base-960h, or chinese-wav2vec2-base for EchoMimicV3 flash)"
-_VARIANCE_FLOOR = 1e-7  # as the host's wav2vec2 has it
+_VARIANCE_FLOOR = 1e-7  # as in the host's wav2vec2
 
 _NOT_LEVELLED = (
-    "AudioEncoderEncode does not level the audio as the adapter was trained, so quiet audio may move the mouth "
-    "less; set sound to audio for that."
+    "AudioEncoderEncode does not level the audio as in the adapter's training, so quiet speech may move the mouth "
+    "less; to level it, set sound to audio."
 )
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
-    """Where sound comes from: AUDIO with an encoder, or what AudioEncoderEncode made of it.
+class AudioSource:
+    """Audio for an adapter: AUDIO and an encoder, or audio that AudioEncoderEncode has already encoded.
 
-    level: of the waveform. context_seconds: of sound before and after the clip that the encoder listens to as well, so
-    that the clip begins and ends in the middle of speech.
+    audio: the host's AUDIO.
+    encoder: the audio encoder to run.
+    level: how to level the waveform.
+    context_seconds: how much audio before and after the clip to encode with it, for a clip that starts or ends in the
+        middle of speech.
+    encoded: the host's AUDIO_ENCODER_OUTPUT, instead of audio and encoder.
     """
 
     audio: Mapping[str, Any] | None = None
@@ -46,16 +50,16 @@ class Source:
     encoded: Mapping[str, Any] | None = None
 
 
-def hear(source: Source, adapter: AudioAdapter, span: Span) -> tuple[AudioWindows, tuple[str, ...]]:
-    """What each latent frame of a clip hears, and what deserves attention.
+def windows_of_source(source: AudioSource, adapter: AudioAdapter, span: Span) -> tuple[AudioWindows, tuple[str, ...]]:
+    """The audio features that each latent frame of a clip uses, and warnings.
 
     Raises:
-        InbetweenError: sound that there is not, or an encoder that does not fit the adapter. It comes before anything
-            is encoded.
+        InbetweenError: audio is missing, or the encoder does not match the adapter. All checks run before any
+            encoding.
     """
     config = adapter.config
     if source.encoded is not None:
-        windows = heard_encoded(source.encoded, span, config, adapter.projector.feature_width)
+        windows = windows_of_encoded(source.encoded, span, config, adapter.projector.feature_width)
         return windows, (_NOT_LEVELLED,) if config.level == "zero mean, unit variance" else ()
     if source.audio is None or source.encoder is None:
         missing = "audio" if source.audio is None else "audio_encoder"
@@ -65,11 +69,11 @@ def hear(source: Source, adapter: AudioAdapter, span: Span) -> tuple[AudioWindow
     context_seconds = exact(source.context_seconds, "context_seconds", positive=False)
     sound = sound_of(source.audio)
     warnings = clip_warnings(sound, span)
-    return heard_sound(sound, source.encoder, span, config, level, context_seconds), warnings
+    return windows_of_sound(sound, source.encoder, span, config, level, context_seconds), warnings
 
 
 def check_encoder(encoder: AudioEncoderModel, config: AdapterConfig, feature_width: int) -> None:
-    """Raise InbetweenError unless an encoder makes the features that an adapter was trained on."""
+    """Raise InbetweenError if an encoder does not match an adapter."""
     if not isinstance(encoder.model, Wav2Vec2Model):
         raise InbetweenError(
             f"the audio encoder is {type(encoder.model).__name__}, but {config.name} needs {WANTED_ENCODER}."
@@ -79,7 +83,7 @@ def check_encoder(encoder: AudioEncoderModel, config: AdapterConfig, feature_wid
         raise _other_width(config, feature_width, width)
 
 
-def heard_sound(
+def windows_of_sound(
     sound: Sound,
     encoder: AudioEncoderModel,
     span: Span,
@@ -87,15 +91,15 @@ def heard_sound(
     level: Level,
     context_seconds: Fraction = Fraction(0),
 ) -> AudioWindows:
-    """What each latent frame hears of a sound; where the sound does not reach, there is silence.
+    """The features of a sound that each latent frame uses; silence fills up where the sound is too short.
 
     Args:
-        sound: that the span is in.
-        encoder: see `check_encoder`.
-        span: of the clip.
-        config: of the adapter.
-        level: of the waveform.
-        context_seconds: see `Source`.
+        sound: the sound that contains the span.
+        encoder: an encoder that passed `check_encoder`.
+        span: the clip's stretch of the sound.
+        config: configuration of the adapter.
+        level: how to level the waveform.
+        context_seconds: see `AudioSource`.
     """
     excerpt = config.windows.excerpt(span, sound.seconds, context_seconds)
     waveform_T = for_encoder(sound, excerpt.start, excerpt.samples, level)
@@ -103,22 +107,25 @@ def heard_sound(
     return config.windows.hear(features[excerpt.lead :], span)
 
 
-def heard_encoded(output: Mapping[str, Any], span: Span, config: AdapterConfig, feature_width: int) -> AudioWindows:
-    """What each latent frame hears of features that AudioEncoderEncode made.
+def windows_of_encoded(
+    output: Mapping[str, Any], span: Span, config: AdapterConfig, feature_width: int
+) -> AudioWindows:
+    """The features that each latent frame uses, from audio encoded by AudioEncoderEncode.
 
     Args:
-        output: AUDIO_ENCODER_OUTPUT, of the audio that the span is in.
-        span: of the clip.
-        config: of the adapter.
-        feature_width: of the adapter.
+        output: AUDIO_ENCODER_OUTPUT for the audio that contains the span.
+        span: the clip's stretch of the audio.
+        config: configuration of the adapter.
+        feature_width: number of channels that the adapter expects.
 
     Raises:
-        InbetweenError: features of another width, of too short an audio, or made where flash needs its own.
+        InbetweenError: the features have the wrong width, the audio is too short, or the adapter resamples features
+            inside the encoder.
     """
     if config.windows.inside_encoder:
         raise InbetweenError(
-            f"{config.name} wants one feature for each frame, made inside of the encoder; set sound to audio, and "
-            "connect audio and audio_encoder."
+            f"{config.name} needs one feature per frame, computed inside the encoder; set sound to audio, and connect "
+            "audio and audio_encoder."
         )
     layers_BLD = (*output.get("encoded_audio_all_layers", ())[:-1], output["encoded_audio"])
     features_LD = config.features_of([layer_BLD[0] for layer_BLD in layers_BLD])
@@ -127,27 +134,27 @@ def heard_encoded(output: Mapping[str, Any], span: Span, config: AdapterConfig, 
         raise _other_width(config, feature_width, width)
     wanted = config.windows.wanted(span)
     first = round(span.start * FEATURES_PER_SECOND)
-    if first < 0 or first + wanted > count + 1:  # the last one may hear the end of the audio
+    if first < 0 or first + wanted > count + 1:  # the last feature may reach beyond the end of the audio
         has, needs = (number / FEATURES_PER_SECOND for number in (count, first + wanted))
         raise InbetweenError(
-            f"the encoded audio lasts {has:g} s, but these frames need it from {first / FEATURES_PER_SECOND:g} to "
-            f"{needs:g} s; encode a longer one, or set sound to audio, where silence fills up."
+            f"the encoded audio lasts {has:g} s, but the clip needs {first / FEATURES_PER_SECOND:g} to {needs:g} s of "
+            "it; encode longer audio, or set sound to audio, which fills up with silence."
         )
     return config.windows.hear(features_LD[first : first + wanted].float().cpu(), span)
 
 
 @torch.no_grad()
 def _encoded(encoder: AudioEncoderModel, waveform_T: Tensor, frames: int | None) -> list[Tensor]:
-    """All layers of the encoder, from what goes into its first block to its output.
+    """Run the encoder and keep all layers, from the input of its first block to its output.
 
     Args:
-        encoder: see `check_encoder`.
-        waveform_T: at 16 kHz.
-        frames: how many features are made of it: what comes out of the encoder's convolutions is brought to this number
-            before it goes on. None for as many as come out.
+        encoder: an encoder that passed `check_encoder`.
+        waveform_T: the waveform at 16 kHz.
+        frames: number of features to compute; the output of the encoder's convolutions is resampled to it. None for
+            the encoder's own number.
 
     Returns:
-        Each of shape (features, channels), float32 on the CPU.
+        One tensor per layer, of shape (features, channels), float32 on the CPU.
     """
     model_management.load_model_gpu(encoder.patcher)
     model, waveform_BT = encoder.model, waveform_T[None].to(encoder.load_device)
@@ -164,6 +171,5 @@ def _encoded(encoder: AudioEncoderModel, waveform_T: Tensor, frames: int | None)
 
 def _other_width(config: AdapterConfig, needed: int, found: int) -> InbetweenError:
     return InbetweenError(
-        f"the audio encoder makes features of {found} channels, but {config.name} takes {needed}; load "
-        f"{WANTED_ENCODER}."
+        f"the audio encoder has features of {found} channels, but {config.name} needs {needed}; load {WANTED_ENCODER}."
     )

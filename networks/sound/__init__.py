@@ -1,7 +1,7 @@
-"""Audio for Wan's image-to-video models: one branch beside the image branch, and what makes tokens of sound for it.
+"""Audio adapters for Wan's image-to-video models: an audio branch next to the image branch, and its audio tokens.
 
-Written from the shapes and names of the published tensors and from what the published code was measured to do; see
-`layouts.py` for whose files are read.
+Written from the shapes and names of the published tensors, and from measurements of what the published code does. For
+the supported files, see `layouts.py`.
 """
 
 from .adapter import AudioAdapter

@@ -1,4 +1,4 @@
-"""An audio adapter: what makes tokens of sound, and the keys and values of each block."""
+"""An audio adapter: the projector that computes audio tokens, and keys and values for each block."""
 
 from collections.abc import Iterable
 
@@ -12,10 +12,12 @@ from .projectors import Projector, Tokens
 
 
 class AudioAdapter(nn.Module):
-    """One adapter, as it was trained.
+    """An adapter as it was trained.
 
-    config: how it is to be used. projector: from what is heard to tokens. blocks: keys and values of tokens for each
-    block of the model it belongs to. channels: of that model.
+    config: how to use it.
+    projector: computes tokens from audio features.
+    blocks: keys and values of the tokens, for each block of the video model.
+    channels: width of the video model.
     """
 
     def __init__(
@@ -29,20 +31,20 @@ class AudioAdapter(nn.Module):
 
     @property
     def model_depth(self) -> int:
-        """Blocks of the model it belongs to."""
+        """The number of blocks of the video model."""
         return len(self.blocks)
 
     def tokens(self, windows: AudioWindows) -> Tokens:
-        """Tokens of all latent frames, before the model is known."""
+        """The tokens of all latent frames, before `Projector.refined`."""
         return self.projector(windows)
 
     def silence(self, windows: AudioWindows) -> Tokens | None:
-        """The tokens that stand for no sound; None where nothing is added without sound."""
+        """The tokens for silence; None if the adapter adds nothing in silence."""
         match self.config.silence:
             case "no branch":
                 return None
             case "zero features":
                 return self.projector(windows.silenced())
             case "zero tokens":
-                made = self.projector(windows)
-                return Tokens(torch.zeros_like(made.tokens_FLD), made.heard_FL)
+                tokens = self.projector(windows)
+                return Tokens(torch.zeros_like(tokens.tokens_FLD), tokens.heard_FL)

@@ -1,4 +1,4 @@
-"""What each public audio adapter was trained with, where they differ."""
+"""Configurations of the public audio adapters: everything in which their training differs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,15 +20,18 @@ SILENCES: tuple[Silence, ...] = get_args(Silence)
 
 @dataclass(frozen=True)
 class AdapterConfig:
-    """How an adapter was trained, and so how it is to be used.
+    """How an adapter was trained, and therefore how to use it.
 
-    name: for reports. fps: frames per second it was trained at.
-    features: of the audio encoder: its last layer, the mean of all layers, or all layers after the first by themselves.
-    windows: which of the features each latent frame hears.
-    masks_padding: slots of a window without sound are left out; else they are looked at as zeros.
-    silence: what takes the place of sound where guidance wants none.
-    level: of the waveform. guidance: the published form of it, with its scales for text and audio.
-    sequential: image and audio look after the text has been added, not beside it.
+    name: its name in reports and errors.
+    fps: frame rate it was trained at.
+    features: which layers of the audio encoder it uses: the last, the mean of all, or all after the first, separately.
+    windows: which features each latent frame uses.
+    masks_padding: whether attention skips the empty slots of a window; if not, they are tokens of zeros.
+    silence: what replaces the sound in conditions without sound.
+    level: how the waveform is levelled.
+    guidance: the conditions compared in the published code.
+    text_scale, audio_scale: the published scales for them.
+    sequential: whether images and audio are attended to after the text, instead of together with it.
     """
 
     name: str
@@ -44,13 +47,14 @@ class AdapterConfig:
     sequential: bool = False
 
     def features_of(self, layers: Sequence[Tensor]) -> Tensor:
-        """The features that the adapter takes.
+        """The features that the adapter uses.
 
         Args:
-            layers: of the encoder, from what goes into its first block to its output, each (features, channels).
+            layers: layers of the encoder, from the input of its first block to its output, each of shape
+                (features, channels).
 
         Returns:
-            Shape (features, channels), or (features, layers, channels) of all layers.
+            Shape (features, channels), or (features, layers, channels) for "all layers".
         """
         match self.features:
             case "last":
@@ -122,6 +126,6 @@ BBF = AdapterConfig(
     audio_scale=5,
 )
 
-# What format 1 of our files can declare: those of one feature at a time, as the projector of BBF takes them.
+# Values that format 1 of our files may declare. BBF's projector takes one feature at a time, which excludes the others.
 DECLARED_FEATURES: tuple[Features, ...] = ("last", "mean of layers")
 DECLARED_WINDOWS: Mapping[str, WindowRule] = {"centred": CentredWindows(), "two a frame": TwoPerFrameWindows()}

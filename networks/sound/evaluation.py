@@ -1,7 +1,7 @@
-"""What the rows of one evaluation of a video model hear, and what that adds to each block.
+"""Audio in one evaluation of a video model: the tokens of each row of the batch, and their effect on each block.
 
-A row is one member of the batch: a condition of guidance, or a part of the clip. Each carries frame ids, which say
-which latent frames of the clip it holds, and whether it hears sound or silence.
+A row is one member of the batch: one condition, or one part of the clip. Each row has frame ids, which give its latent
+frames within the clip, and whether it gets sound or silence.
 """
 
 from dataclasses import dataclass, field
@@ -20,11 +20,11 @@ SOUND, SILENCE = 1, 0
 
 
 def frame_ids(latent_frames: int, with_sound: bool) -> Tensor:
-    """What conditioning carries: the number of each latent frame, and whether it is to hear sound or silence.
+    """The frame ids for conditioning: the number of each latent frame, and whether it gets sound or silence.
 
     Returns:
-        int32 of shape (1, 2, latent frames, 1, 1): the host batches, splits and cuts it like a latent, and leaves whole
-        numbers in their type whatever the model computes in.
+        int32 of shape (1, 2, latent frames, 1, 1). The host batches, splits and cuts it like a latent, and never
+        converts integers to the dtype of the model.
     """
     numbers = torch.arange(latent_frames, dtype=torch.int32)
     sounds = torch.full_like(numbers, SOUND if with_sound else SILENCE)
@@ -33,11 +33,13 @@ def frame_ids(latent_frames: int, with_sound: bool) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class BranchSettings:
-    """What an adapter hears in a clip, and how that is added.
+    """The audio of a clip, and how to add it.
 
-    windows: of all latent frames. scale: times what is added. region_F1HW: 0 to 1, where it is added, of any size, one
-    for all latent frames or one for each; None everywhere. end_difference_CHW: the end latent minus the start latent,
-    for an adapter that looks at the ends.
+    windows: the features of all latent frames.
+    scale: factor for the result.
+    region_F1HW: mask, 0 to 1, of the area that the audio affects, at any resolution; one for all latent frames or one
+        for each. None for the whole picture.
+    end_difference_CHW: the end latent minus the start latent, for an adapter that uses it.
     """
 
     windows: AudioWindows
@@ -48,7 +50,7 @@ class BranchSettings:
 
 @dataclass(eq=False)
 class RunCache:
-    """What stays the same from step to step of a run: tokens, their keys and values by block, regions by grid."""
+    """Results that all steps of a run share: tokens, their keys and values by block, and regions by grid."""
 
     table: TokenTable | None = None
     keys_values: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
@@ -57,12 +59,15 @@ class RunCache:
 
 @dataclass(frozen=True, eq=False)
 class ModelCall:
-    """One evaluation of a video model, as far as the branch must know it.
+    """One evaluation of a video model. A place is the position of one patch in the model's sequence.
 
-    frame_ids_B2F11: see `frame_ids`, one of them for each row. latent_frames: that are evaluated. grid: rows and
-    columns of places in a latent frame. first_place: of the clip among the model's places; those before it, and those
-    behind the clip, are of references. heads: of the model's attention. time_BC: the embedded time, for an adapter that
-    looks at the model. dtype, device: of the model's computation.
+    frame_ids_B2F11: the frame ids of each row; see `frame_ids`.
+    latent_frames: number of latent frames evaluated.
+    grid: rows and columns of places in a latent frame.
+    first_place: the first place of the clip; places before and after the clip belong to reference images.
+    heads: number of attention heads of the model.
+    time_BC: the time embedding, for an adapter that uses the model's state.
+    dtype, device: where and in which dtype the model computes.
     """
 
     frame_ids_B2F11: Tensor
@@ -82,7 +87,7 @@ class ModelCall:
 
 
 class AudioEvaluation:
-    """What the rows of a call hear. `rows` are those to which something is added."""
+    """The audio of all rows of a call. `rows` are the rows to which the branch adds something."""
 
     def __init__(self, adapter: AudioAdapter, settings: BranchSettings, cache: RunCache, call: ModelCall) -> None:
         self._adapter, self._settings, self._cache, self._call = adapter, settings, cache, call
@@ -100,13 +105,13 @@ class AudioEvaluation:
         self._tokens, self._refined = self._table.tokens, False
 
     def refine(self, places_BSC: Tensor, modulation_B6C: Tensor) -> None:
-        """Let tokens look at what the model holds before its first block, where the adapter wants that.
+        """Let the tokens attend to the input of the model's first block, if the adapter does that.
 
         Args:
-            places_BSC: all places of the model, embedded.
-            modulation_B6C: of its blocks.
+            places_BSC: embedded patches at all places of the model.
+            modulation_B6C: modulation of its blocks.
         """
-        if not self._adapter.projector.looks_at_model:
+        if not self._adapter.projector.uses_model_state:
             return
         assert self._call.time_BC is not None
         places_BSC = places_BSC[:, self._call.places]
@@ -114,24 +119,24 @@ class AudioEvaluation:
         if difference_CHW is not None:
             difference_CHW = difference_CHW.to(self._call.device, self._call.dtype)
         distinct, group_of = self._distinct_rows(places_BSC)
-        made, heard = [], []
+        refined, heard = [], []
         for row in distinct:
             one = slice(row, row + 1)
             state = ModelState(places_BSC[one], modulation_B6C[one], self._call.time_BC[one], difference_CHW)
             tokens = self._table.of_frames(self._frames_BF[row])
-            made.append(self._adapter.projector.refined(tokens.tokens_FLD, state)[0])
+            refined.append(self._adapter.projector.refined(tokens.tokens_FLD, state)[0])
             heard.append(tokens.heard_FL)
         silent = self._table.silent
-        self._tokens = Tokens(torch.cat([*made, silent.tokens_FLD]), torch.cat([*heard, silent.heard_FL]))
+        self._tokens = Tokens(torch.cat([*refined, silent.tokens_FLD]), torch.cat([*heard, silent.heard_FL]))
         self._entries_RF, self._refined = self._refined_entries(len(distinct), group_of), True
 
     def add(self, x_BSC: Tensor, query_BSC: Tensor, block: int) -> Tensor:
-        """What goes into a block's output projection, with what its query finds in the sound added.
+        """Add the attention to the audio to the input of a block's output projection.
 
         Args:
-            x_BSC: what goes in without sound.
-            query_BSC: of the block's cross-attention, normed.
-            block: its number.
+            x_BSC: the input of the projection without audio.
+            query_BSC: normalised query of the block's cross-attention.
+            block: number of the block.
         """
         added_RSC = self._attended(query_BSC, block)
         if len(self.rows) == len(x_BSC) and added_RSC.shape == x_BSC.shape:
@@ -144,12 +149,12 @@ class AudioEvaluation:
         given = len(self._settings.windows.heard_FW)
         if self._frames_BF.shape[1] != self._call.latent_frames or int(self._frames_BF.max()) >= given:
             raise InbetweenError(
-                f"Apply Audio Adapter was given a latent of {given} latent frames, but {self._call.latent_frames} are "
-                "sampled; connect one and the same latent to both."
+                f"Apply Audio Adapter has a latent of {given} latent frames, but {self._call.latent_frames} are "
+                "sampled; connect the same latent to the node and to the sampler."
             )
 
     def _windows(self) -> AudioWindows:
-        """What is heard, where and as the model computes."""
+        """The windows, on the device and in the dtype of the model."""
         windows, device = self._settings.windows, self._call.device
         return AudioWindows(
             windows.features_FWD.to(device, self._call.dtype),
@@ -159,21 +164,21 @@ class AudioEvaluation:
         )
 
     def _attended(self, query_BSC: Tensor, block: int) -> Tensor:
-        """What a block finds in the sound, for each of `rows` at the places of the clip."""
+        """The attention of a block to the audio, for each of `rows` at the places of the clip."""
         keys_ELC, values_ELC = self._keys_values(block)
         masks = self._adapter.config.masks_padding and not self._table.all_heard
         heard_RFL = self._tokens.heard_FL[self._entries_RF] if masks else None
         query_RSC = (query_BSC if len(self.rows) == len(query_BSC) else query_BSC[self.rows])[:, self._call.places]
-        found_RSC = attend_to_audio(
+        attended_RSC = attend_to_audio(
             query_RSC, keys_ELC[self._entries_RF], values_ELC[self._entries_RF], self._call.heads, heard_RFL
         )
         if self._settings.scale != 1:
-            found_RSC = found_RSC * self._settings.scale
+            attended_RSC = attended_RSC * self._settings.scale
         region_RS1 = self._region()
-        return found_RSC if region_RS1 is None else found_RSC * region_RS1
+        return attended_RSC if region_RS1 is None else attended_RSC * region_RS1
 
     def _keys_values(self, block: int) -> tuple[Tensor, Tensor]:
-        """Keys and values of all tokens, which last for the run unless the tokens were refined."""
+        """Keys and values of all tokens. They are cached for the run, unless the tokens were refined."""
         layer = self._adapter.blocks[block]
         if self._refined:
             return layer(self._tokens.tokens_FLD)
@@ -182,10 +187,10 @@ class AudioEvaluation:
         return self._cache.keys_values[block]
 
     def _distinct_rows(self, places_BSC: Tensor) -> tuple[list[int], dict[int, int]]:
-        """Rows whose tokens must be refined: of rows with the same frames and the same places one is enough.
+        """Group the rows with sound, so that rows with the same latent frames and patches are refined only once.
 
         Returns:
-            The first row of each group of such rows, and for each row with sound the number of its group.
+            The first row of each group, and for each row with sound the number of its group.
         """
         distinct: list[int] = []
         group_of: dict[int, int] = {}
@@ -201,7 +206,7 @@ class AudioEvaluation:
         return distinct, group_of
 
     def _refined_entries(self, groups: int, group_of: dict[int, int]) -> Tensor:
-        """As `_entries_RF`, where the entries are those of each group's latent frames, then those of silence."""
+        """As `_entries_RF`, for a table with the latent frames of each group, followed by the entries for silence."""
         frames = self._call.latent_frames
         here_F = torch.arange(frames, device=self._call.device)
         entries = []
@@ -209,11 +214,11 @@ class AudioEvaluation:
             if row in group_of:
                 entries.append(group_of[row] * frames + here_F)
             else:
-                entries.append(self._entries_RF[number] - self._table.sounding + groups * frames)
+                entries.append(self._entries_RF[number] - self._table.sound_entries + groups * frames)
         return torch.stack(entries)
 
     def _region(self) -> Tensor | None:
-        """How much of the sound each place of each row gets, of shape (rows, places, 1)."""
+        """The region mask at each place of each row, shape (rows, places, 1)."""
         region_F1HW, grid = self._settings.region_F1HW, self._call.grid
         if region_F1HW is None:
             return None

@@ -1,6 +1,6 @@
-"""Files with audio adapters: whose they are, and their tensors by our names.
+"""Audio adapter files: recognising them, and renaming their tensors to our names.
 
-| whose | key that tells | of every block |
+| adapter | identifying tensor | tensors of each block |
 |---|---|---|
 | FantasyTalking (Fantasy-AMAP/fantasy-talking at 8c2d0c9) | `proj_model.proj.weight` | `audio_processor.blocks.N.cross_attn.processor.{k,v}_proj` |
 | StableAvatar 1.3B (Francis-Rings/StableAvatar at 46c0492) | `vocal_projector.proj_model.proj.weight` | `blocks.N.cross_attn.{k,v}_vocal` |
@@ -8,7 +8,24 @@
 | EchoMimicV3 flash (the same) | `audio_injection.proj1.weight` | the same, with biases |
 | BBF, our format 1 | `audio_adapter.proj_model.proj.weight` | as EchoMimicV3, biases and norm optional |
 
-All may stand in a whole model's checkpoint, under any prefix, and wrapped as trainers do; nothing else of it is read.
+The file may be a checkpoint of a whole model, with any prefix, or wrapped as trainers save it. Only the adapter's
+tensors are read.
+
+Format 1 of `inbetween_audio_adapter`, for BBF, is a safetensors file:
+
+| tensors | shape |
+|---|---|
+| `audio_adapter.proj_model.{proj.weight, norm.*}` | tokens x 768 |
+| `audio_adapter.blocks.{0,1}.*`, `audio_adapter.final_head.*` | as `vocal_projector` of StableAvatar |
+| `audio_adapter.offset.{0,2}.*` | 256 to tokens to tokens; the last layer is zero before training |
+| `audio_adapter.diff.patch.*` | 64 to 512 |
+| `audio_adapter.diff.mlp.{0,2}.*` | 1027 to tokens to 6 x tokens; the last layer is zero before training |
+| `audio_adapter.time.*` | model width to tokens; only if they differ |
+| `blocks.N.cross_attn.{k,v}_audio.{weight,bias}`, `norm_k_audio.weight` | bias and norm optional; `v` is zero before training |
+
+Its metadata are `format` = `inbetween_audio_adapter`, `format_version` = `1`, and `adapter`: a JSON object with any of
+`fps`, `heads`, `features` (`last` or `mean of layers`), `windows` (`centred` or `two a frame`), `masks_padding`,
+`silence` (`no branch`, `zero tokens` or `zero features`) and `sequential`; see `AdapterConfig`.
 """  # noqa: E501 - a table
 
 import json
@@ -53,8 +70,13 @@ _BLOCK = r"blocks\.(\d+)\.cross_attn\."
 
 @dataclass(frozen=True)
 class _Layout:
-    """config: of its adapters. projector: its class. key: the tensor that files of this layout alone have. prefix: what
-    the names of its projector begin with. block: a pattern of the names of a block: number, part, and the rest.
+    """The tensor names of one kind of adapter.
+
+    config: configuration of the adapter.
+    projector: class of its projector.
+    key: the tensor that identifies the layout.
+    prefix: prefix of the projector's tensor names.
+    block: pattern for the tensor names of a block; its groups are number, layer, and weight or bias.
     """
 
     config: AdapterConfig
@@ -84,19 +106,19 @@ _LAYOUTS = (
     _Layout(ECHOMIMIC_FLASH, NeighbourProjector, "audio_injection.proj1.weight", "audio_injection.", _ECHO_BLOCK),
     _Layout(BBF, BBFProjector, "audio_adapter.proj_model.proj.weight", "audio_adapter.", _ECHO_BLOCK),
 )
-# FantasyTalking's key is the end of StableAvatar's and of ours.
+# Longest first: FantasyTalking's key is also the end of StableAvatar's key and of ours.
 _BY_LENGTH = sorted(_LAYOUTS, key=lambda layout: -len(layout.key))
 
 
 def read_adapter(path: Path, operations: ModuleType | Any = nn) -> AudioAdapter:
-    """The audio adapter in a file, in the type it is stored in, on the CPU.
+    """Read the audio adapter in a file, to the CPU and in the dtype of the file.
 
     Args:
-        path: .safetensors, or .ckpt, .pt, .pth, .bin as torch saves them.
-        operations: where linear layers and norms are taken from.
+        path: a .safetensors file, or a .ckpt, .pt, .pth or .bin file saved by torch.
+        operations: provides the classes of linear layers and norms.
 
     Raises:
-        InbetweenError: the file cannot be read, is of no known layout, or is not whole.
+        InbetweenError: the file cannot be read, contains no known adapter, or is incomplete.
     """
     name, file = path.name, TensorFile(path, WANTED)
     layout, prefix = _layout_of(file, name)
@@ -109,7 +131,7 @@ def read_adapter(path: Path, operations: ModuleType | Any = nn) -> AudioAdapter:
         tokens = shapes["blocks.0.k.weight"][-1]
         if tokens % heads:
             raise InbetweenError(
-                f"{name} declares {heads} heads, which do not divide {tokens} channels; save it again."
+                f"{name} declares {heads} heads, which do not divide {tokens} channels; save it with another number."
             )
     try:
         with torch.device("meta"):
@@ -118,20 +140,20 @@ def read_adapter(path: Path, operations: ModuleType | Any = nn) -> AudioAdapter:
             {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}, strict=True, assign=True
         )
     except (KeyError, RuntimeError) as error:
-        raise InbetweenError(f"{name} looks like {layout.config.name} but {_misfit(error)}; use {WANTED}.") from None
+        raise InbetweenError(f"{name} looks like {layout.config.name} but {_mismatch(error)}; use {WANTED}.") from None
     stored = file.read(names)
     adapter.load_state_dict({ours: stored[published] for published, ours in names.items()}, strict=True, assign=True)
     return adapter.requires_grad_(False).eval()
 
 
 def save_bbf_adapter(adapter: AudioAdapter, path: Path) -> Path:
-    """Write format 1: tensors by the names of the table above, what else must be known in the file's metadata.
+    """Save a BBF adapter in format 1: tensors named as in the table above, and the configuration as metadata.
 
     Raises:
-        InbetweenError: the adapter has another projector than BBF's.
+        InbetweenError: the adapter is not a BBF adapter.
     """
     if not isinstance(adapter.projector, BBFProjector):
-        raise InbetweenError(f"{adapter.config.name} is not BBF's adapter; only that has a format of ours.")
+        raise InbetweenError(f"{adapter.config.name} is not a BBF adapter; only BBF adapters can be saved.")
     tensors = {}
     for name, tensor in adapter.state_dict().items():
         block = re.match(r"blocks\.(\d+)\.(k|v|norm_k)\.(weight|bias)$", name)
@@ -155,16 +177,16 @@ def save_bbf_adapter(adapter: AudioAdapter, path: Path) -> Path:
 
 
 def _layout_of(file: TensorFile, name: str) -> tuple[_Layout, str]:
-    """Whose file it is, and what all its names begin with."""
+    """The layout of a file, and the prefix of all its tensor names."""
     for layout in _BY_LENGTH:
         for stored in file.shapes:
             if stored == layout.key or stored.endswith(f".{layout.key}"):
                 return layout, stored.removesuffix(layout.key)
-    raise InbetweenError(f"{name} holds no audio adapter of a known layout; use {WANTED}.")
+    raise InbetweenError(f"{name} contains no known audio adapter; use {WANTED}.")
 
 
 def _our_names(layout: _Layout, prefix: str, stored_names: Mapping[str, Any]) -> dict[str, str]:
-    """Our name for each stored one that belongs to the adapter."""
+    """Our name for each stored tensor of the adapter."""
     names = {}
     for stored in stored_names:
         if not stored.startswith(prefix):
@@ -179,15 +201,15 @@ def _our_names(layout: _Layout, prefix: str, stored_names: Mapping[str, Any]) ->
 
 
 def _depth(shapes: Mapping[str, tuple[int, ...]], name: str) -> int:
-    """How many blocks there are.
+    """The number of blocks.
 
     Raises:
-        InbetweenError: none, or not all.
+        InbetweenError: blocks are missing.
     """
     numbers = {int(part[1]) for part in (re.match(r"blocks\.(\d+)\.k\.weight$", each) for each in shapes) if part}
     missing = sorted(set(range(max(numbers, default=0) + 1)) - numbers)
     if missing:
-        raise InbetweenError(f"{name} has no audio keys for block {missing[0]}; get it again: {WANTED}.")
+        raise InbetweenError(f"{name} has no audio keys for block {missing[0]}; download it again, or use {WANTED}.")
     return len(numbers)
 
 
@@ -199,24 +221,24 @@ def _built(
     heads: int,
     operations: ModuleType | Any,
 ) -> AudioAdapter:
-    """An adapter without weights, of the sizes of a file."""
+    """An adapter without weights, with the sizes from a file."""
     channels, tokens = shapes["blocks.0.k.weight"]
     bias, norms = "blocks.0.k.bias" in shapes, "blocks.0.norm_k.weight" in shapes
-    made = projector.of_sizes(ProjectorSizes(shapes, tokens, channels, heads), operations)
+    built = projector.of_sizes(ProjectorSizes(shapes, tokens, channels, heads), operations)
     blocks = (AudioKeysValues(tokens, channels, bias, norms, operations) for _ in range(depth))
-    return AudioAdapter(config, made, blocks, channels)
+    return AudioAdapter(config, built, blocks, channels)
 
 
 def _declared(metadata: Mapping[str, str], name: str) -> tuple[AdapterConfig, int]:
-    """The configuration and heads that a BBF file declares; what it does not declare is as in BBF.
+    """The configuration and number of heads that a BBF file declares, with the values of `BBF` as defaults.
 
     Raises:
-        InbetweenError: another format or version, or a value that there is not.
+        InbetweenError: the file has another format or version, or declares an invalid setting.
     """
     if metadata.get("format", FORMAT) != FORMAT or metadata.get("format_version", VERSION) != VERSION:
         raise InbetweenError(
-            f"{name} is {metadata.get('format')} {metadata.get('format_version')}, but {FORMAT} {VERSION} is what this "
-            "version reads; update ComfyUI-Inbetween."
+            f"{name} has format {metadata.get('format')} {metadata.get('format_version')}, but this version reads "
+            f"{FORMAT} {VERSION}; update ComfyUI-Inbetween."
         )
     try:
         declared = dict(json.loads(metadata.get("adapter", "{}")))
@@ -229,12 +251,12 @@ def _declared(metadata: Mapping[str, str], name: str) -> tuple[AdapterConfig, in
     except (ValueError, TypeError, KeyError):
         fits = False
     if not fits:
-        raise InbetweenError(f"{name} declares settings that {FORMAT} {VERSION} does not have; save it again.")
+        raise InbetweenError(f"{name} declares settings that are invalid in {FORMAT} {VERSION}; save it again.")
     return config, heads
 
 
-def _misfit(error: Exception) -> str:
-    """What torch says of tensors that do not fit, in short."""
+def _mismatch(error: Exception) -> str:
+    """A short form of torch's message about tensors that do not match."""
     if isinstance(error, KeyError):
         return f"lacks {error.args[0]}"
     lines = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]

@@ -1,8 +1,8 @@
-"""From features of an audio encoder to the tokens that the blocks look at.
+"""Projectors: they turn features of an audio encoder into tokens that the blocks attend to.
 
-FantasyTalking and EchoMimicV3's preview project each feature by itself (AudioProjModel of their model.py and
-wan_transformer3d_audio.py); EchoMimicV3's flash makes 32 tokens of all features of a latent frame (AudioProjModel of
-wan_transformer3d_audio_2512.py). Names of tensors are theirs.
+FantasyTalking and EchoMimicV3 preview project each feature separately (AudioProjModel in their model.py and
+wan_transformer3d_audio.py). EchoMimicV3 flash computes 32 tokens from all features of a latent frame (AudioProjModel in
+wan_transformer3d_audio_2512.py). Tensor names are as published.
 """
 
 from abc import ABC, abstractmethod
@@ -17,14 +17,18 @@ from torch import Tensor, nn
 from ...core.sound.windows import AudioWindows, NeighbourWindows
 from ...core.wan.layout import WAN
 
-LAYERS = 12  # of wav2vec2-base, that flash looks at
+LAYERS = 12  # layers of wav2vec2-base that flash uses
 CONTEXT_TOKENS = 32
-FIRST_SLOTS, LATER_SLOTS = (NeighbourWindows().slots(frames) for frames in (WAN.first, WAN.step))  # of flash: 5, 8
+FIRST_SLOTS, LATER_SLOTS = (NeighbourWindows().slots(frames) for frames in (WAN.first, WAN.step))  # flash: 5, 8
 
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
-    """tokens_FLD: L for each latent frame. heard_FL: bool, False for those of slots without sound."""
+    """Audio tokens.
+
+    tokens_FLD: L tokens for each latent frame.
+    heard_FL: mask, bool; False for tokens of empty slots.
+    """
 
     tokens_FLD: Tensor
     heard_FL: Tensor
@@ -32,11 +36,12 @@ class Tokens:
 
 @dataclass(frozen=True, eq=False)
 class ModelState:
-    """What a projector can look at besides sound, in one evaluation of a video model.
+    """What a projector can use besides sound, in one evaluation of a video model.
 
-    places_BSC: embedded patches before the first block, latent frame by latent frame. modulation_B6C: of the blocks by
-    time. time_BC: the embedded time. end_difference_CHW: the end latent minus the start latent of the clip, for the
-    model's eyes; None where it is not known.
+    places_BSC: embedded patches before the first block, one latent frame after another.
+    modulation_B6C: modulation of the blocks by time.
+    time_BC: the time embedding.
+    end_difference_CHW: the end latent minus the start latent of the clip, at the model's scale; None if unknown.
     """
 
     places_BSC: Tensor
@@ -47,10 +52,12 @@ class ModelState:
 
 @dataclass(frozen=True)
 class ProjectorSizes:
-    """What is known of a projector from a file.
+    """The sizes of a projector, from a file.
 
-    shapes: of the adapter's tensors by our names. tokens: their width. channels: of the video model. heads: of
-    attention to it.
+    shapes: shapes of the adapter's tensors, by our names.
+    tokens: width of the tokens.
+    channels: width of the video model.
+    heads: number of heads of the attention to the video model.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
@@ -60,14 +67,15 @@ class ProjectorSizes:
 
 
 class Projector(nn.Module, ABC):
-    """From the features that each latent frame hears to tokens.
+    """Computes tokens from the features of each latent frame.
 
-    feature_width: channels of the features. looks_at_model: `refined` makes other tokens of them in every evaluation of
-    the video model. looks_at_ends: it wants to know how the last frame of the clip differs from the first.
+    feature_width: number of channels of the features.
+    uses_model_state: whether `refined` changes the tokens in every evaluation of the video model.
+    uses_end_difference: whether it uses the difference between the first and the last frame of the clip.
     """
 
-    looks_at_model: ClassVar[bool] = False
-    looks_at_ends: ClassVar[bool] = False
+    uses_model_state: ClassVar[bool] = False
+    uses_end_difference: ClassVar[bool] = False
 
     def __init__(self, feature_width: int) -> None:
         super().__init__()
@@ -76,22 +84,22 @@ class Projector(nn.Module, ABC):
     @classmethod
     @abstractmethod
     def of_sizes(cls, sizes: ProjectorSizes, operations: ModuleType | Any = nn) -> "Projector":
-        """A projector for the tensors of a file, without weights.
+        """A projector without weights, with the sizes of a file.
 
         Raises:
-            KeyError: a tensor that says how large it is, is not in the file.
+            KeyError: a tensor needed to find its size is not in the file.
         """
 
     @abstractmethod
     def forward(self, windows: AudioWindows) -> Tokens:
-        """Tokens of all latent frames, before the model is known."""
+        """The tokens of all latent frames, before `refined`."""
 
     def refined(self, tokens_FLD: Tensor, state: ModelState) -> Tensor:
-        """Tokens for one evaluation of a model.
+        """The tokens for one evaluation of a video model.
 
         Args:
-            tokens_FLD: those of `forward`, of the latent frames that are evaluated.
-            state: of the model, for a batch of B.
+            tokens_FLD: tokens from `forward` for the latent frames evaluated.
+            state: state of the model, for a batch of B.
 
         Returns:
             Shape (B, F, L, D).
@@ -100,7 +108,7 @@ class Projector(nn.Module, ABC):
 
 
 class TokenProjector(Projector):
-    """A token for each feature; zeros where there is none."""
+    """One token per feature; zeros for empty slots."""
 
     def __init__(self, features: int, tokens: int, operations: ModuleType | Any = nn) -> None:
         super().__init__(features)
@@ -113,13 +121,13 @@ class TokenProjector(Projector):
         return cls(sizes.shapes["projector.proj.weight"][1], sizes.tokens, operations)
 
     def forward(self, windows: AudioWindows) -> Tokens:
-        """As many tokens as slots."""
+        """One token per slot."""
         tokens_FLD = self.norm(self.proj(windows.features_FWD))
         return Tokens(tokens_FLD * windows.heard_FW[..., None].to(tokens_FLD), windows.heard_FW)
 
 
 class NeighbourProjector(Projector):
-    """32 tokens of all layers of the features of a latent frame."""
+    """32 tokens from all features of a latent frame, in all layers."""
 
     def __init__(self, features: int, inner: int, tokens: int, operations: ModuleType | Any = nn) -> None:
         super().__init__(features)
@@ -136,7 +144,7 @@ class NeighbourProjector(Projector):
         return cls(inputs // (FIRST_SLOTS * LAYERS), inner, sizes.tokens, operations)
 
     def forward(self, windows: AudioWindows) -> Tokens:
-        """Features of shape (latent frames, 8, 12, channels), of which the first latent frame has 5."""
+        """Takes features of shape (latent frames, 8, 12, channels); the first latent frame uses 5 of the 8 slots."""
         first, later = windows.features_FWD[:1, :FIRST_SLOTS], windows.features_FWD[1:]
         inner = torch.cat([self.proj1(first.flatten(1)), self.proj1_vf(later.flatten(1))]).relu()
         tokens_FLD = self.norm(self.proj3(self.proj2(inner).relu()).unflatten(-1, (CONTEXT_TOKENS, -1)))

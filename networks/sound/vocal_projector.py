@@ -1,7 +1,7 @@
-"""StableAvatar's projector: tokens of sound that look at what the video model sees, under its time modulation.
+"""StableAvatar's projector: audio tokens attend to the input of the video model, with its time modulation.
 
-arXiv 2508.08248; names of tensors and what is computed are those of vocal_projector_fantasy_1B.py in
-Francis-Rings/StableAvatar at commit 46c0492. A block has no self-attention, though its modulation has a place for one.
+arXiv 2508.08248. Tensor names and computation follow vocal_projector_fantasy_1B.py in Francis-Rings/StableAvatar at
+commit 46c0492. A block has no self-attention, although its modulation has values for one.
 """
 
 from types import ModuleType
@@ -14,12 +14,12 @@ from ...core.sound.windows import AudioWindows
 from .branch import EPS
 from .projectors import ModelState, Projector, ProjectorSizes, TokenProjector, Tokens
 
-HEADS = 8  # as published; shapes do not say
+HEADS = 8  # as published; cannot be read from the shapes
 BLOCKS = 2
 
 
 class VocalCrossAttention(nn.Module):
-    """Tokens of a latent frame look at the places of that latent frame."""
+    """The tokens of each latent frame attend to the places of the same latent frame."""
 
     def __init__(self, tokens: int, channels: int, heads: int, operations: ModuleType | Any = nn) -> None:
         super().__init__()
@@ -29,18 +29,18 @@ class VocalCrossAttention(nn.Module):
         self.norm_q, self.norm_k = operations.RMSNorm(tokens, eps=EPS), operations.RMSNorm(tokens, eps=EPS)
 
     def forward(self, tokens_BTD: Tensor, places_BSC: Tensor, frames: int) -> Tensor:
-        """Both go latent frame by latent frame; the result has the shape of the tokens."""
+        """Attend; tokens and places both run one latent frame after another. Returns the shape of the tokens."""
 
         def split(x: Tensor) -> Tensor:
             return x.reshape(len(x) * frames, x.shape[1] // frames, self._heads, -1).transpose(1, 2)
 
         query, key = self.norm_q(self.q(tokens_BTD)), self.norm_k(self.k(places_BSC))
-        seen = nn.functional.scaled_dot_product_attention(split(query), split(key), split(self.v(places_BSC)))
-        return self.o(seen.transpose(1, 2).reshape(tokens_BTD.shape))
+        attended = nn.functional.scaled_dot_product_attention(split(query), split(key), split(self.v(places_BSC)))
+        return self.o(attended.transpose(1, 2).reshape(tokens_BTD.shape))
 
 
 class VocalAttentionBlock(nn.Module):
-    """Modulated tokens, cross-attention, modulated feed-forward layer."""
+    """A block of modulation, cross-attention and a modulated feed-forward layer."""
 
     def __init__(self, tokens: int, channels: int, heads: int, operations: ModuleType | Any = nn) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class VocalAttentionBlock(nn.Module):
         self.modulation = nn.Parameter(torch.empty(1, 6, tokens))
 
     def forward(self, tokens_BTD: Tensor, modulation_B6D: Tensor, places_BSC: Tensor, frames: int) -> Tensor:
-        """Shape (B, T, D) to the same."""
+        """From shape (B, T, D) to the same shape."""
         shift, scale, gate, ffn_shift, ffn_scale, ffn_gate = (
             self.modulation.to(modulation_B6D) + modulation_B6D
         ).chunk(6, dim=1)
@@ -64,7 +64,7 @@ class VocalAttentionBlock(nn.Module):
 
 
 class FinalHead(nn.Module):
-    """The tokens as the model's blocks look at them."""
+    """The last layer: a modulated projection to the tokens that the model's blocks attend to."""
 
     def __init__(self, tokens: int, operations: ModuleType | Any = nn) -> None:
         super().__init__()
@@ -73,15 +73,15 @@ class FinalHead(nn.Module):
         self.modulation = nn.Parameter(torch.empty(1, 2, tokens))
 
     def forward(self, tokens_BTD: Tensor, time_BD: Tensor) -> Tensor:
-        """Shape (B, T, D) to the same."""
+        """From shape (B, T, D) to the same shape."""
         shift, scale = (self.modulation.to(time_BD) + time_BD[:, None]).chunk(2, dim=1)
         return self.final_proj(self.norm(tokens_BTD) * (1 + scale) + shift)
 
 
 class VocalProjector(Projector):
-    """Tokens of features, refined in every evaluation of the model."""
+    """One token per feature, refined in every evaluation of the model."""
 
-    looks_at_model: ClassVar[bool] = True
+    uses_model_state: ClassVar[bool] = True
 
     def __init__(
         self, features: int, tokens: int, channels: int, heads: int = HEADS, operations: ModuleType | Any = nn
@@ -99,11 +99,11 @@ class VocalProjector(Projector):
         return cls(features, sizes.tokens, sizes.channels, sizes.heads, operations)
 
     def forward(self, windows: AudioWindows) -> Tokens:
-        """What does not depend on the model."""
+        """The tokens before `refined`, which do not depend on the model."""
         return self.proj_model(windows)
 
     def refined(self, tokens_FLD: Tensor, state: ModelState) -> Tensor:
-        """See `Projector`: the tokens look at the places of their latent frame, under the modulation of the time."""
+        """See `Projector`: the tokens attend to the places of their latent frame, with the modulation of the time."""
         frames = len(tokens_FLD)
         x = tokens_FLD.flatten(0, 1).expand(len(state.places_BSC), -1, -1)
         for block in self.blocks:

@@ -1,1 +1,1 @@
-"""Nodes that let a model hear."""
+"""Nodes that drive a clip with audio."""

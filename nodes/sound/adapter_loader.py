@@ -1,4 +1,4 @@
-"""Load Audio Adapter: what lets a Wan model hear."""
+"""Load Audio Adapter: loads a network that drives a Wan model with audio."""
 
 from comfy_api.latest import io
 
@@ -9,7 +9,7 @@ from ..validation import verdict
 
 
 class InbetweenAudioAdapterLoader(InbetweenNode):
-    """Opens an audio adapter."""
+    """Loads an audio adapter."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -17,8 +17,8 @@ class InbetweenAudioAdapterLoader(InbetweenNode):
             node_id="InbetweenAudioAdapterLoader",
             display_name="Load Audio Adapter",
             category="in-between/audio",
-            description="Open an audio adapter for Wan2.1: FantasyTalking, StableAvatar, EchoMimicV3 (preview or "
-            "flash), or BBF's. Only its own tensors are read, also out of the checkpoint of a whole model.",
+            description="Load an audio adapter for Wan2.1: FantasyTalking, StableAvatar, EchoMimicV3 (preview or "
+            "flash) or BBF. If the file also contains a whole model, only the adapter is read.",
             search_aliases=[
                 "fantasytalking",
                 "stableavatar",
@@ -32,8 +32,8 @@ class InbetweenAudioAdapterLoader(InbetweenNode):
                 io.Combo.Input(
                     "file",
                     options=ADAPTERS.names(),
-                    tooltip="A file in models/model_patches, or in models/diffusion_models if the adapter is part of a "
-                    "whole model there, as those of StableAvatar and EchoMimicV3 are.",
+                    tooltip="A file in models/model_patches or models/diffusion_models. The files of StableAvatar and "
+                    "EchoMimicV3 contain a whole model, so put them in models/diffusion_models.",
                 )
             ],
             outputs=[ModelPatch.Output(display_name="audio_adapter", tooltip="For Apply Audio Adapter.")],

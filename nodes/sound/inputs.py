@@ -1,4 +1,4 @@
-"""Inputs that several nodes for sound share, so that they read alike."""
+"""Inputs that the audio nodes share."""
 
 from comfy_api.latest import io
 
@@ -9,24 +9,24 @@ def fps_input(tooltip: str) -> io.Float.Input:
 
 
 def start_input() -> io.Float.Input:
-    """Where in the audio the clip begins."""
+    """The time in the audio at which the clip starts."""
     return io.Float.Input(
         "start_seconds",
         default=0.0,
         min=0.0,
         max=86400.0,
         step=0.001,
-        tooltip="Where in the audio frame 0 stands: audio_start of Clip Context, or 0 for the beginning.",
+        tooltip="Time in the audio, in seconds, at which frame 0 starts. 0 is the beginning. For a gap or a segment, "
+        "connect audio_start of Clip Context.",
     )
 
 
 def offset_input() -> io.Int.Input:
-    """Sound later or earlier than the pictures."""
+    """A delay of the audio."""
     return io.Int.Input(
         "offset_ms",
         default=0,
         min=-10000,
         max=10000,
-        tooltip="Milliseconds by which the sound comes later than the pictures, below 0 earlier: against lips that are "
-        "late or early.",
+        tooltip="Audio delay in milliseconds; negative values make the audio earlier. Use it to correct lip-sync.",
     )

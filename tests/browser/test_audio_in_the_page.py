@@ -22,13 +22,13 @@ def test_a_clip_follows_its_sound(page, server):
     assert page.queue()["kind"] == "execution_success"
 
     assert len(whole_clip(page, server)) == 9
-    told = page.page.get_by_text("EchoMimicV3 preview on Wan2.1 I2V: 9 frames at 25 fps hear 0 to 0.36 s.")
+    told = page.page.get_by_text("EchoMimicV3 preview on Wan2.1 I2V: 9 frames at 25 fps use 0 to 0.36 s of the audio.")
     expect(told.first).to_be_visible()
 
     page.set_widget("InbetweenAudioAdapter", "offset_ms", 40)
     assert page.queue()["kind"] == "execution_success"
 
-    expect(page.page.get_by_text("9 frames at 25 fps hear -0.04 to 0.32 s.").first).to_be_visible()
+    expect(page.page.get_by_text("9 frames at 25 fps use -0.04 to 0.32 s of the audio.").first).to_be_visible()
 
 
 @in_canvas

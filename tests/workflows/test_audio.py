@@ -114,7 +114,7 @@ def test_every_layout_follows_the_sound(server, folder, layout):
     outputs = server.run(talking(layout))
     heard = frames_of(server, outputs)
     assert len(heard) == 9
-    assert "9 frames at 25 fps hear 0 to 0.36 s." in report_of(outputs)
+    assert "9 frames at 25 fps use 0 to 0.36 s of the audio." in report_of(outputs)
     assert "Dual CFG Guider, regular: cfg_conds" in report_of(outputs)
     assert not torch.equal(heard, frames_of(server, server.run(talking(layout, start_seconds=0.8))))
 
@@ -133,7 +133,7 @@ def test_features_of_encode_audio_are_taken_as_well(server, folder):
     prompt["hear"]["inputs"] = {**inputs, "sound": "encoded audio", "sound.encoded_audio": ["encode", 0]}
     outputs = server.run(prompt)
     assert len(frames_of(server, outputs)) == 9
-    assert "does not level the audio as the adapter was trained" in report_of(outputs)
+    assert "does not level the audio as in the adapter's training" in report_of(outputs)
 
 
 def test_what_describes_the_clips_goes_into_generate_text(server):
@@ -204,8 +204,8 @@ def segment(fps=None, **gap):
     [
         ({"start_seconds": 3.0, "frame_count": 17}, "the audio is 0.44 s shorter than the clip; the rest is silent."),
         ({"start_seconds": 2.9}, "the audio is silent here"),
-        ({"fps": 16.0}, "StableAvatar was trained at 25 fps, this is 16"),
-        ({"scale": 0.0}, "scale is 0, so the audio does nothing."),
+        ({"fps": 16.0}, "StableAvatar was trained at 25 fps, but this clip has 16"),
+        ({"scale": 0.0}, "scale is 0, so the audio has no effect."),
     ],
 )
 def test_what_deserves_attention_is_reported(server, folder, changes, told):
@@ -264,42 +264,41 @@ def with_another_length():
             "InbetweenAudioAdapter",
             "this Wan is text-to-video and takes no keyframes; connect Wan2.1",
         ),
-        (talking(model="2.2"), "InbetweenAudioAdapter", "Wan2.2 I2V has no image branch, beside which audio adapters"),
+        (talking(model="2.2"), "InbetweenAudioAdapter", "Wan2.2 I2V has no image branch, which audio adapters need"),
         (
             talking("fantasy_talking", file="large.safetensors"),
             "InbetweenAudioAdapter",
-            "FantasyTalking belongs to a Wan of 2 blocks and 256 channels (of another size), but Wan2.1 I2V has 2 "
-            "and 128",
+            "FantasyTalking needs a Wan model with 2 blocks and 256 channels, but Wan2.1 I2V has 2 and 128",
         ),
         (
             talking("fantasy_talking", file="wide.safetensors"),
             "InbetweenAudioAdapter",
-            "makes features of 64 channels, but FantasyTalking takes 96; load wav2vec2-base",
+            "has features of 64 channels, but FantasyTalking needs 96; load wav2vec2-base",
         ),
         (
             talking(file=MODELS["I2V"]),
             "InbetweenAudioAdapterLoader",
-            f"{MODELS['I2V']} holds no audio adapter of a known layout; use FantasyTalking",
+            f"{MODELS['I2V']} contains no known audio adapter; use FantasyTalking",
         ),
-        (talking(start_seconds=9.0), "InbetweenAudioAdapter", "hears 9 to 9.36 s of the audio, which lasts 3."),
-        (talking(offset_ms=5000), "InbetweenAudioAdapter", "hears -5 to -4.64 s of the audio"),
+        (talking(start_seconds=9.0), "InbetweenAudioAdapter", "covers 9 to 9.36 s of the audio, which lasts 3."),
+        (talking(offset_ms=5000), "InbetweenAudioAdapter", "covers -5 to -4.64 s of the audio"),
         (
             with_masks(4),
             "InbetweenAudioAdapter",
-            "the region has 4 masks; give 1 for the whole clip, or 9, one for each",
+            "the region has 4 masks; connect 1 for the whole clip, or 9, one for each",
         ),
         (
             without_ends(),
             "InbetweenAudioAdapter",
-            "BBF looks at how the ends of the clip differ; connect keyframes, too.",
+            "BBF compares the first and the last keyframe; connect keyframes.",
         ),
-        (with_encoded_flash(), "InbetweenAudioAdapter", "EchoMimicV3 flash wants one feature for each frame"),
+        (with_encoded_flash(), "InbetweenAudioAdapter", "EchoMimicV3 flash needs one feature per frame"),
         (
             with_another_latent(),
             "InbetweenAudioAdapter",
             "the latent has shape (1, 4, 4, 4), which is not a video of Wan2.1",
         ),
-        (with_another_length(), "SamplerCustomAdvanced", "given a latent of 5 latent frames, but 3 are sampled"),
+        (with_another_length(), "SamplerCustomAdvanced", "has a latent of 5 latent frames, but 3 are sampled"),
         (
             segment(fps=10.0),
             "InbetweenClipContext",

@@ -21,7 +21,7 @@ def apply(tiny_models, encoder):
     """Applies an adapter of the tiny models to the tiny Wan; 9 frames at 25 a second unless changed."""
     from comfyui_inbetween.host.sound.adapter import AudioSettings, apply_audio
     from comfyui_inbetween.host.sound.adapter_library import load_adapter
-    from comfyui_inbetween.host.sound.features import Source
+    from comfyui_inbetween.host.sound.features import AudioSource
 
     def applied(file="stable_avatar.pt", frames=9, audio=None, model=None, positive=None, fps=25.0, **settings):
         more = {name: settings.pop(name) for name in ("keyframes", "vae") if name in settings}
@@ -32,7 +32,7 @@ def apply(tiny_models, encoder):
             positive or [[torch.ones(1, 8, 4096), {}]],
             [[torch.zeros(1, 8, 4096), {}]],
             latent,
-            settings.pop("source", None) or Source(audio or speech(), encoder),
+            settings.pop("source", None) or AudioSource(audio or speech(), encoder),
             AudioSettings(fps, **settings),
             **more,
         )
@@ -56,11 +56,15 @@ SILENT_NEGATIVE, SILENT, SPOKEN, SPOKEN_NEGATIVE = (False, False), (False, True)
         (
             "fantasy_talking.ckpt",
             (SPOKEN, SILENT, SILENT_NEGATIVE),
-            "that of audio, 5 as published, .* that of text, 5",
+            r"\(audio\) to 5 and cfg_cond2_negative \(text\) to 5, as published",
         ),
-        ("echomimic_preview.safetensors", (SPOKEN, SILENT, SILENT_NEGATIVE), "that of audio, 2.9 as .* text, 4"),
-        ("stable_avatar.pt", (SPOKEN, SPOKEN_NEGATIVE, SILENT_NEGATIVE), "that of text, 3 as .* that of audio, 5"),
-        ("echomimic_flash.safetensors", (SPOKEN, SILENT, SILENT), "that of audio, 3 as published, .*negative 1"),
+        (
+            "echomimic_preview.safetensors",
+            (SPOKEN, SILENT, SILENT_NEGATIVE),
+            r"\(audio\) to 2.9 and .* \(text\) to 4, as",
+        ),
+        ("stable_avatar.pt", (SPOKEN, SPOKEN_NEGATIVE, SILENT_NEGATIVE), r"\(text\) to 3 and .* \(audio\) to 5, as"),
+        ("echomimic_flash.safetensors", (SPOKEN, SILENT, SILENT), r"\(audio\) to 3 and .*negative to 1, as"),
     ],
 )
 def test_guidance_is_as_each_was_published(apply, file, expected, told):
@@ -72,7 +76,7 @@ def test_guidance_is_as_each_was_published(apply, file, expected, told):
 def test_another_guidance_is_no_published_one(apply):
     done = apply("stable_avatar.pt", guidance="audio only")
     assert heard(done.negative) == SILENT
-    assert "that of audio, 5 to begin with, cfg_cond2_negative 1" in done.report
+    assert "set cfg_conds (audio) to 5 and cfg_cond2_negative to 1 to start with." in done.report
 
 
 def test_frame_ids_number_the_latent_frames(apply):
@@ -160,10 +164,10 @@ def test_bbf_is_told_the_difference_of_the_ends(apply):
             {"audio": {"waveform": torch.zeros(1, 1, 16000), "sample_rate": 16000}},
             "Warning: the audio is silent here",
         ),
-        ({"fps": 16.0}, "Warning: StableAvatar was trained at 25 fps, this is 16"),
+        ({"fps": 16.0}, "Warning: StableAvatar was trained at 25 fps, but this clip has 16, so lip-sync"),
         ({"scale": 0.0}, "Warning: scale is 0"),
-        ({"start_seconds": 0.3}, r"StableAvatar on Wan2.1 I2V: 9 frames at 25 fps hear 0.3 to 0.66 s"),
-        ({"offset_ms": 40}, r"hear -0.04 to 0.32 s"),
+        ({"start_seconds": 0.3}, r"StableAvatar on Wan2.1 I2V: 9 frames at 25 fps use 0.3 to 0.66 s of the audio"),
+        ({"offset_ms": 40}, r"use -0.04 to 0.32 s"),
     ],
 )
 def test_reports(apply, changes, told):
@@ -176,14 +180,14 @@ def test_reports(apply, changes, told):
         ({"frames": 1}, "the clip has 1 frame; audio adapters need 5 or more"),
         ({"start_seconds": 2.0}, "covers 2 to 2.36 s of the audio, which lasts 1 s; change start_seconds"),
         ({"offset_ms": 400}, "covers -0.4 to -0.04 s"),
-        ({"region_FHW": torch.full((9, 8, 8), torch.nan)}, "the region is empty or holds NaN"),
-        ({"region_FHW": torch.ones(9, 0, 8)}, "the region is empty or holds NaN"),
-        ({"region_FHW": torch.ones(3, 8, 8)}, "the region has 3 masks; give 1 for the whole clip, or 9"),
+        ({"region_FHW": torch.full((9, 8, 8), torch.nan)}, "the region is empty or has NaN"),
+        ({"region_FHW": torch.ones(9, 0, 8)}, "the region is empty or has NaN"),
+        ({"region_FHW": torch.ones(3, 8, 8)}, "the region has 3 masks; connect 1 for the whole clip, or 9"),
         (
             {"latent": {"samples": torch.zeros(1, 4, 8, 8)}},
             r"has shape \(1, 4, 8, 8\), which is not a video",
         ),
-        ({"file": "bbf.safetensors"}, "BBF looks at how the ends of the clip differ; connect keyframes and vae, too"),
+        ({"file": "bbf.safetensors"}, "BBF compares the first and the last keyframe; connect keyframes and vae."),
         (
             {"audio": {"waveform": torch.zeros(1, 1, 0), "sample_rate": 16000}},
             "the audio is empty; connect a clip that has sound",
@@ -197,9 +201,9 @@ def test_what_does_not_go_together(apply, changes, told):
 
 
 def test_sound_that_is_not_connected(apply, encoder):
-    from comfyui_inbetween.host.sound.features import Source
+    from comfyui_inbetween.host.sound.features import AudioSource
 
-    for source, missing in ((Source(None, encoder), "audio"), (Source(speech(), None), "audio_encoder")):
+    for source, missing in ((AudioSource(None, encoder), "audio"), (AudioSource(speech(), None), "audio_encoder")):
         with pytest.raises(InbetweenError, match=f"^{missing} is missing; connect it, or set sound to encoded audio"):
             apply(source=source)
 
@@ -208,9 +212,7 @@ def test_a_model_patch_of_another_kind(apply):
     from comfy.model_patcher import ModelPatcher
 
     cpu = torch.device("cpu")
-    with pytest.raises(
-        InbetweenError, match="the model patch is no audio adapter; connect the one of Load Audio Adapter"
-    ):
+    with pytest.raises(InbetweenError, match="the model patch is not an audio adapter; connect Load Audio Adapter"):
         apply(patch=ModelPatcher(torch.nn.Linear(1, 1), cpu, cpu))
 
 
@@ -253,6 +255,6 @@ def test_the_grid_is_the_models_own(apply):
     region = torch.zeros(17, 8, 8)
     region[9:13] = 1
     done = apply(model=model, region_FHW=region)
-    assert "17 frames at 25 fps hear 0 to 0.68 s" in done.report
+    assert "17 frames at 25 fps use 0 to 0.68 s" in done.report
     settings = done.model.wrappers["diffusion_model"]["inbetween_audio_1"][0].__self__.settings
     assert settings.region_F1HW[:, 0, 0, 0].tolist() == [0, 0, 0.5]

@@ -201,7 +201,7 @@ def longer(heard, count):
 def test_another_length_is_told(audio, hearing):
     text, _ = audio.texts()
     condition = audio.conditioning(text, True, latent_frames=5)
-    with pytest.raises(InbetweenError, match="given a latent of 3 latent frames, but 5 are sampled"):
+    with pytest.raises(InbetweenError, match="has a latent of 3 latent frames, but 5 are sampled"):
         audio.sampled(hearing("fantasy_talking"), condition, condition, latent_frames=5)
 
 

@@ -27,10 +27,10 @@ def encoder(host):
 @pytest.fixture(scope="module")
 def hear(encoder):
     """What is heard of a sound, as windows."""
-    from comfyui_inbetween.host.sound.features import heard_sound
+    from comfyui_inbetween.host.sound.features import windows_of_sound
 
     def heard(sound, span, config, context=0, level=LEVEL):
-        return heard_sound(sound, encoder, span, config, level, Fraction(context))
+        return windows_of_sound(sound, encoder, span, config, level, Fraction(context))
 
     return heard
 
@@ -122,14 +122,14 @@ def test_context_stops_at_the_ends_of_the_sound(hear):
 
 def test_features_of_the_hosts_node_are_cut_by_time(encoder):
     """AudioEncoderEncode encodes the whole; the clip's part of it begins at its time, to a fiftieth of a second."""
-    from comfyui_inbetween.host.sound.features import heard_encoded
+    from comfyui_inbetween.host.sound.features import windows_of_encoded
 
     config, span = CONFIGS["STABLE_AVATAR"], span_of_clip(9, 25, 0.5)
     output = encoder.encode_audio(speech().waveform_CT[None], 16000)
-    found = heard_encoded(output, span, config, 64)
+    found = windows_of_encoded(output, span, config, 64)
     expected = config.windows.cut(output["encoded_audio"][0, 25:42].float(), span)
     assert torch.equal(found.features_FWD, expected.features_FWD)
-    mean = heard_encoded(output, span, replace(config, features="mean of layers"), 64)
+    mean = windows_of_encoded(output, span, replace(config, features="mean of layers"), 64)
     layers = torch.stack(output["encoded_audio_all_layers"]).mean(dim=0)[0, 25:42].float()
     assert (mean.features_FWD - config.windows.cut(layers, span).features_FWD).abs().max() < 1e-5
 
@@ -151,11 +151,11 @@ def test_preview_at_other_rates_has_two_features_for_each_frame_as_well(hear, fp
 
 def test_encoded_audio_without_layers_has_the_last_one(encoder):
     """Other nodes may give the last layer alone."""
-    from comfyui_inbetween.host.sound.features import heard_encoded
+    from comfyui_inbetween.host.sound.features import windows_of_encoded
 
     output, span = encoder.encode_audio(speech().waveform_CT[None], 16000), span_of_clip(9, 25, 0.5)
     alone = {"encoded_audio": output["encoded_audio"]}
-    found, whole = (heard_encoded(each, span, CONFIGS["BBF"], 64) for each in (alone, output))
+    found, whole = (windows_of_encoded(each, span, CONFIGS["BBF"], 64) for each in (alone, output))
     assert torch.equal(found.features_FWD, whole.features_FWD)
 
 
@@ -175,31 +175,31 @@ def test_nothing_that_is_heard_needs_gradients(hear, encoder, name):
 @pytest.mark.parametrize(
     ("start", "told"),
     [
-        (1.9, "lasts 1.98 s, but these frames need it from 1.9 to 2.24 s; encode a longer one"),
-        (-0.2, "from -0.2 to 0.14 s"),
+        (1.9, "lasts 1.98 s, but the clip needs 1.9 to 2.24 s of it; encode longer audio"),
+        (-0.2, "needs -0.2 to 0.14 s of it"),
     ],
 )
 def test_encoded_audio_that_is_too_short_is_told(encoder, start, told):
-    from comfyui_inbetween.host.sound.features import heard_encoded
+    from comfyui_inbetween.host.sound.features import windows_of_encoded
 
     output = encoder.encode_audio(speech().waveform_CT[None], 16000)
     span = replace(span_of_clip(9, 25), start=Fraction(repr(start)))
     with pytest.raises(InbetweenError, match=told):
-        heard_encoded(output, span, CONFIGS["STABLE_AVATAR"], 64)
+        windows_of_encoded(output, span, CONFIGS["STABLE_AVATAR"], 64)
 
 
 def test_encoders_that_do_not_fit_are_told(encoder):
     from comfy.audio_encoders.audio_encoders import AudioEncoderModel
-    from comfyui_inbetween.host.sound.features import check_encoder, heard_encoded
+    from comfyui_inbetween.host.sound.features import check_encoder, windows_of_encoded
 
     check_encoder(encoder, CONFIGS["BBF"], 64)
-    with pytest.raises(InbetweenError, match=r"features of 64 channels, but BBF takes 768; load wav2vec2-base"):
+    with pytest.raises(InbetweenError, match=r"features of 64 channels, but BBF needs 768; load wav2vec2-base"):
         check_encoder(encoder, CONFIGS["BBF"], 768)
     output = encoder.encode_audio(speech().waveform_CT[None], 16000)
-    with pytest.raises(InbetweenError, match="features of 64 channels, but BBF takes 768"):
-        heard_encoded(output, span_of_clip(9, 25), CONFIGS["BBF"], 768)
-    with pytest.raises(InbetweenError, match="EchoMimicV3 flash wants one feature for each frame"):
-        heard_encoded(output, span_of_clip(9, 25), CONFIGS["ECHOMIMIC_FLASH"], 64)
+    with pytest.raises(InbetweenError, match="features of 64 channels, but BBF needs 768"):
+        windows_of_encoded(output, span_of_clip(9, 25), CONFIGS["BBF"], 768)
+    with pytest.raises(InbetweenError, match="EchoMimicV3 flash needs one feature per frame"):
+        windows_of_encoded(output, span_of_clip(9, 25), CONFIGS["ECHOMIMIC_FLASH"], 64)
 
     other = object.__new__(AudioEncoderModel)
     other.model = torch.nn.Linear(1, 1)

@@ -32,7 +32,7 @@ def test_tokens_are_as_published(audio, hearing, adapters, layout):
     heard = audio.heard_features(layout, patch)
     with torch.inference_mode():
         tokens = patch.model.tokens(heard).tokens_FLD
-    if patch.model.projector.looks_at_model:
+    if patch.model.projector.uses_model_state:
         tokens = refined_tokens(audio, hearing(layout))
     assert off(tokens[..., ::EVERY], stored_outputs()[f"{layout} tokens"]) < PART
 

@@ -51,7 +51,7 @@ def test_silence_has_one_entry_for_each_kind(adapter_of, layout):
     adapter = adapter_of(layout)
     windows = windows_of(adapter)
     table, silent = TokenTable.of_clip(adapter, windows), adapter.silence(windows)
-    assert table.sounding == 6
+    assert table.sound_entries == 6
     if silent is None:
         assert layout == "fantasy_talking"
         assert table.silence_F is None
@@ -132,5 +132,5 @@ def test_another_length_is_told(adapter_of, frames, sampled):
     adapter = adapter_of("fantasy_talking")
     evaluation = evaluation_of(adapter, [(frames, True)])
     call = replace(evaluation._call, latent_frames=sampled)
-    with pytest.raises(InbetweenError, match=f"a latent of 6 latent frames, but {sampled} are sampled"):
+    with pytest.raises(InbetweenError, match=f"a latent of 6 latent frames, but {sampled} are sampled; connect"):
         AudioEvaluation(adapter, BranchSettings(windows_of(adapter)), RunCache(), call)

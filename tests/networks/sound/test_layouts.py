@@ -53,8 +53,8 @@ def test_the_adapter_in_a_whole_model_is_read_alone(tmp_path):
     torch.save({"state_dict": tensors, "epoch": 3}, tmp_path / "transformer3d-square.pt")
     adapter = read_adapter(tmp_path / "transformer3d-square.pt")
     assert adapter.config.name == "StableAvatar"
-    assert adapter.projector.looks_at_model
-    assert not adapter.projector.looks_at_ends
+    assert adapter.projector.uses_model_state
+    assert not adapter.projector.uses_end_difference
 
 
 def test_a_type_stays_as_it_is_stored(tmp_path):
@@ -106,7 +106,7 @@ def test_what_format_1_declares_is_written_to_the_byte(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("layout", "looks_at_model", "looks_at_ends"),
+    ("layout", "uses_model_state", "uses_end_difference"),
     [
         ("fantasy_talking", False, False),
         ("stable_avatar", True, False),
@@ -115,15 +115,15 @@ def test_what_format_1_declares_is_written_to_the_byte(tmp_path):
         ("bbf", True, True),
     ],
 )
-def test_what_each_projector_looks_at(tmp_path, layout, looks_at_model, looks_at_ends):
+def test_what_each_projector_looks_at(tmp_path, layout, uses_model_state, uses_end_difference):
     """Tokens of a projector that does not look at the model stay as they are in an evaluation."""
     projector = read_adapter(write_adapter(tmp_path / "a.safetensors", layout)).projector
-    assert (projector.looks_at_model, projector.looks_at_ends) == (looks_at_model, looks_at_ends)
+    assert (projector.uses_model_state, projector.uses_end_difference) == (uses_model_state, uses_end_difference)
     tokens_FLD = torch.randn(3, 5, CHANNELS)
     state = ModelState(torch.randn(2, 12, CHANNELS), torch.randn(2, 6, CHANNELS), torch.randn(2, CHANNELS))
     refined = projector.refined(tokens_FLD, state)
     assert refined.shape == (2, 3, 5, CHANNELS)
-    assert torch.equal(refined, tokens_FLD.expand(2, -1, -1, -1)) != looks_at_model
+    assert torch.equal(refined, tokens_FLD.expand(2, -1, -1, -1)) != uses_model_state
 
 
 def test_tokens_may_have_a_width_of_their_own(tmp_path):
@@ -146,25 +146,28 @@ def without(layout, *parts):
     [
         (
             lambda path: save_file({"lora": torch.zeros(1)}, path),
-            "holds no audio adapter of a known layout; use Fantasy",
+            "contains no known audio adapter; use Fantasy",
         ),
         (lambda path: save_file(without("fantasy_talking", "blocks.1"), path), None),
-        (lambda path: save_file(without("fantasy_talking", "blocks.0"), path), "has no audio keys for block 0; get it"),
+        (
+            lambda path: save_file(without("fantasy_talking", "blocks.0"), path),
+            "has no audio keys for block 0; download",
+        ),
         (lambda path: save_file(without("stable_avatar", "blocks.0.cross_attn.v_vocal"), path), "StableAvatar but"),
         (lambda path: save_file(without("echomimic_flash", "proj1_vf"), path), "EchoMimicV3 flash but"),
         (lambda path: save_file(without("stable_avatar", "_vocal."), path), "has no audio keys for block 0"),
         (
             lambda path: write(path, {}, format="other"),
-            "is other 1, but inbetween_audio_adapter 1 is what this version",
+            "has format other 1, but this version reads inbetween_audio_adapter 1",
         ),
-        (lambda path: write(path, {}, format_version="2"), "is inbetween_audio_adapter 2, but .* update"),
+        (lambda path: write(path, {}, format_version="2"), "has format inbetween_audio_adapter 2, but .* update"),
         (
             lambda path: write(path, {"silence": "loud"}),
-            "declares settings that inbetween_audio_adapter 1 does not have",
+            "declares settings that are invalid in inbetween_audio_adapter 1",
         ),
         (lambda path: write(path, {"colour": 1}), "declares settings"),
         (lambda path: write(path, {"fps": 0}), "declares settings"),
-        (lambda path: write(path, {"heads": 7}), "declares 7 heads, which do not divide 128 channels; save it again"),
+        (lambda path: write(path, {"heads": 7}), "declares 7 heads, which do not divide 128 channels; save it"),
         (lambda path: write(path, {"features": "all layers"}), "declares settings"),
         (lambda path: write(path, {"windows": "neighbours"}), "declares settings"),
         (lambda path: write(path, {"windows": ["centred"]}), "declares settings"),
@@ -187,5 +190,5 @@ def test_a_file_that_is_none_is_told(tmp_path, make, told):
 
 def test_only_bbf_has_a_format_of_ours(tmp_path):
     adapter = read_adapter(write_adapter(tmp_path / "a.safetensors", "stable_avatar"))
-    with pytest.raises(InbetweenError, match="StableAvatar is not BBF's adapter"):
+    with pytest.raises(InbetweenError, match="StableAvatar is not a BBF adapter"):
         save_bbf_adapter(adapter, tmp_path / "b.safetensors")
