@@ -1,7 +1,7 @@
-"""The published block of EchoMimicV3's preview, with its audio branch, fetched and run as it is.
+"""The published block of EchoMimicV3 preview with its audio branch, downloaded and run unchanged.
 
-antgroup/echomimic_v3 at commit 7e89489, `src/wan_transformer3d_audio.py`. What that file imports for whole models, for
-several GPUs and for caches is not used by a block, and empty here.
+antgroup/echomimic_v3 at commit 7e89489, `src/wan_transformer3d_audio.py`. A block does not use what that file imports
+for whole models, several GPUs and caches, so those imports are replaced with empty modules.
 """
 
 import importlib
@@ -29,7 +29,7 @@ _EMPTY = {
 
 
 def published_block(**sizes: Any) -> Any:
-    """A `WanAttentionBlock` with image and audio branch."""
+    """A `WanAttentionBlock` with its image and audio branches."""
     folder = checkout(REPOSITORY, COMMIT)
     package = ModuleType("src")
     package.__path__ = [str(folder / "src")]
@@ -37,7 +37,7 @@ def published_block(**sizes: Any) -> Any:
     sys.modules["diffusers"] = ModuleType("diffusers")
     for name, members in _EMPTY.items():
         module = ModuleType(name)
-        for member in members:  # a base class, or a decorator that leaves what it decorates as it is
+        for member in members:  # an empty base class, or a decorator that changes nothing
             setattr(module, member, type(member, (), {}) if member.endswith("Mixin") else lambda given, *_: given)
         sys.modules[name] = module
     published = importlib.import_module("src.wan_transformer3d_audio")

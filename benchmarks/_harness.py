@@ -1,4 +1,4 @@
-"""The tests' harness, which benchmarks use too: seeded weights of every layout, and the host in this process."""
+"""Makes the test harness available to benchmarks: seeded weights of every layout, and the host in this process."""
 
 import sys
 import tempfile
@@ -9,7 +9,7 @@ from real_host import boot_host, comfyui_path
 
 
 def boot_host_as_on_gpus() -> None:
-    """The host on the CPU, with the attention of torch."""
+    """Start the host on the CPU, with torch's attention."""
     sys.path.insert(0, str(comfyui_path()))
     from comfy.cli_args import args
 

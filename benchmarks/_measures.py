@@ -1,4 +1,4 @@
-"""How like two pictures are: PSNR and SSIM, as they are usually measured on 8-bit frames."""
+"""Similarity of two pictures: PSNR and SSIM, as usually measured on 8-bit frames."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,7 @@ PEAK = 255.0
 
 
 def psnr(picture_HWC: np.ndarray, truth_HWC: np.ndarray) -> float:
-    """Peak signal-to-noise ratio over all channels of two uint8 pictures, in dB; 100 for equal ones."""
+    """Peak signal-to-noise ratio over all channels of two uint8 pictures, in dB; 100 if they are equal."""
     error = np.mean((picture_HWC.astype(np.float32) - truth_HWC) ** 2)
     return 100.0 if error == 0 else float(10 * np.log10(PEAK**2 / error))
 
@@ -16,7 +16,7 @@ def ssim(picture_HWC: np.ndarray, truth_HWC: np.ndarray) -> float:
     """Mean structural similarity of the luma of two uint8 pictures.
 
     Wang et al., "Image quality assessment", IEEE TIP 2004: Gaussian window of 11 x 11, sigma 1.5, K1 0.01, K2 0.03,
-    where the window lies inside the picture.
+    averaged where the window lies inside the picture.
     """
     first_HW, second_HW = (_luma(each_HWC) for each_HWC in (picture_HWC, truth_HWC))
     mean1_HW, mean2_HW = _blurred(first_HW), _blurred(second_HW)

@@ -1,4 +1,4 @@
-"""The peer: ffmpeg's minterpolate with motion-compensated interpolation, through PyAV's filter graph."""
+"""For comparison: ffmpeg's motion-compensated minterpolate, through PyAV's filter graph."""
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -7,18 +7,18 @@ import av
 import numpy as np
 
 RATE = 24
-PIXELS = "yuv444p"  # no colour is lost on the way, as it would be with the usual yuv420p
+PIXELS = "yuv444p"  # keeps all colour detail, unlike the usual yuv420p
 
 
 def doubled(frames: Iterable[np.ndarray]) -> dict[int, np.ndarray]:
-    """Frames at twice the rate.
+    """Double the frame rate.
 
     Args:
         frames: RGB uint8 of shape (H, W, 3).
 
     Returns:
-        The frames by their number at twice the rate: 1 lies between the frames 0 and 1 that came in. The filter gives
-        nothing for the last gaps, for which it would need frames beyond the end.
+        The frames by their number at twice the rate: frame 1 lies between frames 0 and 1 of the input. The last gaps
+        are missing, because the filter would need frames beyond the end.
     """
     made = {}
     graph = None

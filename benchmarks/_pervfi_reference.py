@@ -1,4 +1,4 @@
-"""The published modules of PerVFI on the CPU, with a splat in torch in the place of the CUDA kernel."""
+"""The published modules of PerVFI on the CPU, with a splat in torch instead of the CUDA kernel."""
 
 import contextlib
 import sys
@@ -14,12 +14,12 @@ COMMIT = "89d90f1f7c3b9fee064a65bb9209bd70560a0150"
 
 
 def reference_folder(named: Path | None) -> Path:
-    """A checkout of the published code, fetched when none is named."""
+    """The given checkout of the published code, or a downloaded one."""
     return named or checkout(REPOSITORY, COMMIT)
 
 
 def published_network(folder: Path, variant: str, weights: dict[str, Tensor]) -> torch.nn.Module:
-    """The published network of a variant, "v00" or "vb", ready to be called."""
+    """The published network of a variant, "v00" or "vb", ready to use."""
     _stand_ins()
     sys.path.insert(0, str(folder / "src" / "test"))
     from models.generators import build_generator_arch
@@ -34,13 +34,13 @@ def published_network(folder: Path, variant: str, weights: dict[str, Tensor]) ->
 def published_frame(
     network: torch.nn.Module, frames: list[Tensor], flows: list[Tensor], time: float, noise: list[Tensor]
 ) -> Tensor:
-    """One frame, as the published command line makes it from frames and flows of sizes that are multiples of 8."""
+    """One frame as the published command line renders it; the sides of frames and flows are multiples of 8."""
     frame_13HW, _ = network(zs=noise, inps=[*frames, *flows], time=time, code="decode")
     return frame_13HW
 
 
 class _Splat:
-    """Summation splatting, corner by corner, in the place of an autograd function."""
+    """Summation splatting, corner by corner; replaces an autograd function."""
 
     @staticmethod
     def apply(values_BCHW: Tensor, flow_B2HW: Tensor) -> Tensor:
@@ -61,7 +61,7 @@ class _Splat:
 
 
 def _stand_ins() -> None:
-    """What the published code imports and does not need on a CPU."""
+    """Replace imports that the published code does not need on a CPU."""
 
     class Accelerator:
         autocast = staticmethod(contextlib.nullcontext)

@@ -1,4 +1,4 @@
-"""What the benchmarks share: time, peak memory, tables."""
+"""Shared by the benchmarks: time, peak memory, tables."""
 
 import subprocess
 import threading
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).resolve().parent.parent / ".dev" / "benchmarks"
 
 
 def checkout(repository: str, commit: str) -> Path:
-    """The code of others at a commit; fetched with git when it is not there yet."""
+    """A checkout of a repository at a commit, cloned with git if it is missing."""
     folder = FOLDER / repository.rsplit("/", 1)[-1]
     if not folder.is_dir():
         subprocess.run(["git", "clone", "--quiet", repository, str(folder)], check=True)
@@ -24,7 +24,7 @@ def checkout(repository: str, commit: str) -> Path:
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, float]:
-    """What some work gives, and its seconds."""
+    """Run some work; returns its result and the seconds it took."""
     began = time.perf_counter()
     result = work()
     return result, time.perf_counter() - began
@@ -32,7 +32,7 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
 
 @contextmanager
 def peak_memory() -> Iterator[list[int]]:
-    """A list of one number, which is the most memory this process had in the meantime."""
+    """Watch the memory of this process; yields a list with one number, the peak so far."""
     process, done = psutil.Process(), threading.Event()
     peak = [process.memory_info().rss]
 
@@ -50,9 +50,9 @@ def peak_memory() -> Iterator[list[int]]:
 
 
 def peak_of_tensors(work: Callable[[], Any]) -> int:
-    """The most bytes that torch had allocated on the CPU for some work at one time, beyond what was there before.
+    """Run some work; returns the peak in bytes of what torch allocated on the CPU during it.
 
-    Unlike the memory of the process it does not depend on what the system's allocator keeps.
+    Unlike the memory of the process, this does not depend on what the system's allocator keeps.
     """
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
         work()
@@ -65,7 +65,7 @@ def peak_of_tensors(work: Callable[[], Any]) -> int:
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table in Markdown."""
+    """Print a table in Markdown."""
     for row in (head, ["---"] * len(head), *rows):
         print("| " + " | ".join(row) + " |")
     print(flush=True)

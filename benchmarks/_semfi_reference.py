@@ -1,4 +1,4 @@
-"""The published transformer of SemFi, which runs all its LoRAs at once."""
+"""The published transformer of SemFi, which computes all its LoRAs every time."""
 
 import importlib
 import sys
@@ -13,13 +13,13 @@ COMMIT = "1616ca7"
 
 
 def reference_folder(named: Path | None) -> Path:
-    """A checkout of the published code, fetched when none is named."""
+    """The given checkout of the published code, or a downloaded one."""
     return named or checkout(REPOSITORY, COMMIT)
 
 
 def published_block(folder: Path, dim: int, ffn_dim: int) -> torch.nn.Module:
     """One transformer block with its seven LoRAs; `forward(x, context, t_mod, freqs, spec_idx)`."""
-    package = types.ModuleType("semfi_models")  # without the package's own imports: web, video files, diffusion
+    package = types.ModuleType("semfi_models")  # skips the package's own imports: web, video files, diffusion
     package.__path__ = [str(folder / "src" / "models")]
     sys.modules["semfi_models"] = package
     module = importlib.import_module("semfi_models.wan_video_dit")
@@ -27,5 +27,5 @@ def published_block(folder: Path, dim: int, ffn_dim: int) -> torch.nn.Module:
 
 
 def rotary_frequencies(tokens: int) -> torch.Tensor:
-    """Any rotation does: the time is the same."""
+    """Random rotations; they take the same time as the real ones."""
     return torch.polar(torch.ones(tokens, 1, 64), torch.rand(tokens, 1, 64)).to(torch.complex128)

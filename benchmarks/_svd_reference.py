@@ -1,9 +1,9 @@
-"""The published procedure of Generative Inbetweening on the host's own networks: two of them, with stored maps.
+"""The published procedure of Generative Inbetweening on the host's networks: two networks and stored maps.
 
-As jeanne-wang/svd_keyframe_interpolation at commit 61fd2bf does it: the forward network runs with both halves of the
-guidance and keeps the maps of all temporal self-attentions; the backward network, a second one with changed weights,
-runs after it, makes maps of its own, throws them away and takes the kept ones turned around. Maps of the backward
-network are kept there as well, and those of the evaluation before live until the new ones are complete.
+As in jeanne-wang/svd_keyframe_interpolation at commit 61fd2bf. The forward network runs with both halves of the
+guidance and stores the maps of all temporal self-attentions. Then the backward network, a second one with changed
+weights, computes its own maps, discards them and uses the stored ones, rotated. The maps of the backward network are
+stored as well, and the maps of an evaluation are freed only when those of the next one are complete.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ Condition = dict[str, Any]
 
 
 class PublishedProcedure:
-    """Two models of the host, of which the second one is changed, and the stores of their maps."""
+    """Two of the host's models, the second one with changed weights, and the stored maps of both."""
 
     def __init__(self, forward: Any, backward: Any, motion: ReverseMotion) -> None:
         self._models = {"forward": forward, "backward": backward}
@@ -54,22 +54,22 @@ class PublishedProcedure:
         return without + scale * (with_picture - without)
 
     def keep(self, name: str, layer: str, map_RHNN: Tensor) -> None:
-        """Puts a map into the store that is being filled."""
+        """Store a map of the current evaluation."""
         self._filling[name][layer] = map_RHNN
 
     def forward_map(self, layer: str) -> Tensor:
-        """What the forward network kept."""
+        """The stored map of the forward network."""
         return self._complete["forward"][layer]
 
 
 class _Stored:
-    """A temporal self-attention whose map is made, kept, and for the backward network replaced."""
+    """A temporal self-attention that computes its map, stores it, and replaces it for the backward network."""
 
     def __init__(self, procedure: PublishedProcedure, name: str, layer: str, attention: Any) -> None:
         self._procedure, self._name, self._layer, self._attention = procedure, name, layer, attention
 
     def run(self, x: Tensor, **_: Any) -> Tensor:
-        """In the place of the layer's `forward`."""
+        """Replaces the layer's `forward`."""
         heads, rows = self._attention.heads, len(x)
         query, key, value = (
             project(x).unflatten(-1, (heads, -1)).transpose(1, 2).flatten(0, 1)

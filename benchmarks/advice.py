@@ -1,4 +1,4 @@
-"""Engine Advice: whether what it measures on two pictures foretells how good the frame between them gets."""
+"""Engine Advice: whether its measurements on two pictures predict the quality of the frame between them."""
 
 import argparse
 from itertools import pairwise
@@ -17,7 +17,7 @@ from comfyui_inbetween.core.views.advice import DOUBTFUL, FOLLOWED, measure_gaps
 WIDTH = 640
 MOST_FRAMES = 131
 DISTANCES = (2, 4, 8, 16, 32, 64, 96)
-LEAST_APART = 24  # frames between the beginnings of two pairs
+LEAST_APART = 24  # frames between the starts of two pairs
 BOUNDS = (0.0, 0.006, 0.01, FOLLOWED, DOUBTFUL, 0.03, 0.06, 1.0)
 
 
@@ -27,24 +27,26 @@ def main() -> None:
     parser.add_argument("--clip", type=Path, action="append", help="measure on this file instead; may be repeated")
     options = parser.parse_args()
     pairs = [pair for clip in options.clip or sample_clips() for pair in measure(read_clip(clip, MOST_FRAMES))]
-    left, motion, made, faded = (np.array(column) for column in zip(*pairs, strict=True))
+    residual, motion, made, faded = (np.array(column) for column in zip(*pairs, strict=True))
     rows = []
     for low, high in pairwise(BOUNDS):
-        within = (left >= low) & (left < high)
+        within = (residual >= low) & (residual < high)
         if within.any():
             quantiles = np.quantile(made[within], (0.1, 0.5, 0.9))
             gain = np.median(made[within] - faded[within])
-            told = " / ".join(f"{value:.1f}" for value in quantiles)
-            rows.append([f"{low:g} to {high:g}", str(within.sum()), told, f"{gain:+.1f}"])
-    print_table(["left of the range", "pairs", "PSNR of the frame made: 10% / median / 90%", "over a cross-fade"], rows)
+            scores = " / ".join(f"{value:.1f}" for value in quantiles)
+            rows.append([f"{low:g} to {high:g}", str(within.sum()), scores, f"{gain:+.1f}"])
+    print_table(
+        ["residual", "pairs", "PSNR of the interpolated frame: 10% / median / 90%", "gain over a cross-fade"], rows
+    )
     print_table(
         ["measure", "rank correlation with PSNR"],
-        [["left when motion is followed", f"{ranks(left, made):.2f}"], ["motion", f"{ranks(motion, made):.2f}"]],
+        [["residual", f"{ranks(residual, made):.2f}"], ["motion", f"{ranks(motion, made):.2f}"]],
     )
 
 
 def measure(frames: list[np.ndarray]) -> list[tuple[float, float, float, float]]:
-    """For each pair: what is left, the motion, PSNR of the frame made half-way and of a cross-fade."""
+    """For each pair: residual, motion, PSNR of the interpolated frame half-way, and PSNR of a cross-fade."""
     scale = min(1.0, WIDTH / frames[0].shape[1])
     small = [cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) for frame in frames]
     tensors = [torch.from_numpy(frame).float() / 255 for frame in small]
@@ -60,7 +62,7 @@ def measure(frames: list[np.ndarray]) -> list[tuple[float, float, float, float]]
 
 
 def bytes_of(picture_HWC: torch.Tensor) -> np.ndarray:
-    """A picture in [0, 1] as 8 bits."""
+    """A picture in [0, 1], as 8-bit values."""
     return (picture_HWC.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
 
 

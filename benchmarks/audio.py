@@ -1,8 +1,8 @@
-"""Audio adapters on Wan: what an evaluation costs more than without, and against the published block.
+"""Audio adapters on Wan: what they add to an evaluation, and a comparison with the published block.
 
-Weights are random, which takes as long. Blocks are as wide as those of Wan 1.3B; there are fewer of them, and the
-picture is smaller, which makes the branch look dearer than it is: attention between all places, which the model does
-without it, grows with their square. Operations are counted at the full size, on 81 frames of 832x480.
+Weights are random, which takes the same time. Blocks are as wide as in Wan 1.3B, but there are fewer of them, and the
+picture is smaller. That overstates the cost of the branch, because the model's own attention between all places grows
+with the square of their number. Operations are counted at full size, for 81 frames of 832x480.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 WIDTH, HEADS, FEED_FORWARD, DEPTH = 1536, 12, 8960, 30  # of Wan 1.3B
-BLOCKS = 2  # that are run
+BLOCKS = 2  # that the benchmark runs
 LATENT_FRAMES, ROWS, COLUMNS = 21, 12, 20  # 81 frames of 320x192
 FULL_ROWS, FULL_COLUMNS = 30, 52  # 832x480
 FEATURES, TEXT, IMAGE = 768, 512, 257
@@ -33,7 +33,7 @@ NAME = "inbetween_audio_1"
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5, help="runs of which the median counts (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=5, help="runs; the median counts (default: %(default)s)")
     parser.add_argument("--only", choices=("evaluation", "block", "operations"))
     options = parser.parse_args()
     torch.set_grad_enabled(False)
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def print_evaluations(repeats: int) -> None:
-    """Time and peak memory of an evaluation, with an adapter and without."""
+    """Print the time and peak memory of an evaluation, with an adapter relative to without."""
     model, of_projector = wan(), {layout: [] for layout in (None, *LAYOUTS)}
     runs = {layout: evaluation(model, layout, seconds) for layout, seconds in of_projector.items()}
     in_blocks: dict[Any, list[float]] = {layout: [] for layout in runs}
@@ -73,15 +73,15 @@ def print_evaluations(repeats: int) -> None:
         rows.append([layout.replace("_", " "), *(f"{each:.3f}" for each in ratios)])
     head = [
         "a later step",
-        "time of blocks / without",
-        f"of {DEPTH} blocks and projector",
+        "time of the blocks / without",
+        f"time of {DEPTH} blocks and projector / without",
         "peak of activations / without",
     ]
     print_table(head, rows)
 
 
 def wan() -> Any:
-    """A loaded Wan as wide as that of 1.3B, with few blocks."""
+    """A loaded Wan as wide as Wan 1.3B, with few blocks."""
     import comfy.model_management as model_management
     import comfy.supported_models
     from comfy.model_patcher import CoreModelPatcher
@@ -108,7 +108,7 @@ def fill(module: Any) -> Any:
 
 
 def adapter_of(layout: str, depth: int = BLOCKS) -> Any:
-    """An adapter of that width, as a model patch."""
+    """An adapter of the same width, as a model patch."""
     import comfy.ops
     from comfy.model_patcher import CoreModelPatcher
     from comfyui_inbetween.networks.sound import read_adapter
@@ -124,9 +124,9 @@ def adapter_of(layout: str, depth: int = BLOCKS) -> Any:
 
 
 def evaluation(model: Any, layout: str | None, of_projector: list[float]) -> Any:
-    """A function that evaluates the network once; keys and values that last for the run are there already.
+    """A function that evaluates the network once, in a run whose keys and values are computed by the first call.
 
-    of_projector: is given the seconds of the projector, where it runs in every step.
+    of_projector: the seconds of the projector are appended to it if it runs in every step.
     """
     from comfyui_inbetween.host.sound.branch import AudioBranch
     from comfyui_inbetween.networks.sound.evaluation import BranchSettings, RunCache, frame_ids
@@ -175,11 +175,11 @@ def heard(adapter: Any, noise: Any) -> Any:
     return config.windows.cut(noise(config.windows.windowed_count(span), *layers, FEATURES), span)
 
 
-# ------------------------------------------------------------------------------------------ against the published
+# ---------------------------------------------------------------------------------- comparison with the published block
 
 
 def print_blocks(repeats: int) -> None:
-    """One block with sound, the host's with our branch against the published one, on the same weights."""
+    """Print a comparison of one block with sound: the host's with our branch, and the published one; equal weights."""
     ours, published, difference = blocks()
     seconds: dict[str, list[float]] = {"ours": [], "published": []}
     for _ in range(repeats):
@@ -192,7 +192,7 @@ def print_blocks(repeats: int) -> None:
 
 
 def blocks() -> tuple[Any, Any, float]:
-    """Functions that run our block and the published one, and how far apart they are."""
+    """Functions that run our block and the published one, and the largest difference between their outputs."""
     import comfy.ops
     from comfy.ldm.wan.model import WanModel
     from comfyui_inbetween.networks.sound.branch import AudioKeysValues, attend_to_audio
@@ -243,7 +243,7 @@ def _published_freqs(size: int) -> Tensor:
 
 
 def print_operations() -> None:
-    """What each adapter adds to an evaluation at full size, counted without computing."""
+    """Print what each adapter adds to an evaluation at full size, counted without computing."""
     import comfy.ops
     from comfy.ldm.wan.model import WanAttentionBlock
 
@@ -268,7 +268,7 @@ def print_operations() -> None:
 
 
 def added_operations(adapter: Any, x: Tensor, e: Tensor) -> tuple[float, int]:
-    """Operations of all branches and of the projector in one evaluation, and bytes of the whole adapter."""
+    """Operations of all branches and the projector in one evaluation, and bytes of the whole adapter."""
     from comfyui_inbetween.networks.sound.branch import attend_to_audio
     from comfyui_inbetween.networks.sound.projectors import ModelState
 
@@ -287,14 +287,14 @@ def added_operations(adapter: Any, x: Tensor, e: Tensor) -> tuple[float, int]:
 
 
 def counted(work: Any) -> float:
-    """Floating-point operations."""
+    """Floating-point operations of some work."""
     with FlopCounterMode(display=False) as counter:
         work()
     return float(counter.get_total_flops())
 
 
 def _attention(_: Any, query: Tensor, key: Tensor, value: Tensor, heads: int, **__: Any) -> Tensor:
-    """In the place of the host's, which asks how much memory the device has."""
+    """Replaces the host's attention, which asks how much memory the device has."""
     per_head = (each.unflatten(-1, (heads, -1)).transpose(1, 2) for each in (query, key, value))
     return torch.nn.functional.scaled_dot_product_attention(*per_head).transpose(1, 2).flatten(-2)
 

@@ -1,6 +1,7 @@
-"""The weight-free engine against linear blending and ffmpeg's minterpolate: quality, time and memory.
+"""The weight-free engine compared with linear blending and ffmpeg's minterpolate: quality, time and memory.
 
-Every other frame of a real clip is removed and made again. Quality is the mean over the frames that all three make.
+Every other frame of a real clip is removed and interpolated. Quality is the mean over the frames that all three
+produce.
 """
 
 import argparse
@@ -29,7 +30,7 @@ METHODS = ("linear", "minterpolate", "inbetween")
 
 @dataclass(frozen=True)
 class Comparison:
-    """One clip: what each method scored, and how long ours and the peer took for the same new frames."""
+    """One clip: the scores of each method, and the times of our engine and minterpolate for the same new frames."""
 
     name: str
     size: str
@@ -44,7 +45,9 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clip", type=Path, action="append", help="measure on this file instead; may be repeated")
-    parser.add_argument("--frames", type=int, default=121, help="most frames read of a clip (default: %(default)s)")
+    parser.add_argument(
+        "--frames", type=int, default=121, help="most frames to read from a clip (default: %(default)s)"
+    )
     parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory_of:
@@ -57,7 +60,7 @@ def main() -> None:
 
 
 def compare(file: Path, most_frames: int) -> Comparison:
-    """Remove every other frame of a clip and make it again, by each method."""
+    """Remove every other frame of a clip and interpolate it with each method."""
     frames = read_clip(file, most_frames)
     kept, truth = frames[::2], frames[1::2]
     began = time.perf_counter()
@@ -97,7 +100,7 @@ def compare(file: Path, most_frames: int) -> Comparison:
 
 
 def print_quality(compared: list[Comparison]) -> None:
-    """A table of PSNR in dB / SSIM."""
+    """Print a table of PSNR in dB / SSIM."""
     rows = [[each.name, each.size, str(each.frames), *_scores(each.psnr, each.ssim)] for each in compared]
     if len(compared) > 1:
         mean_psnr = {method: _mean([each.psnr[method] for each in compared]) for method in METHODS}
@@ -107,28 +110,28 @@ def print_quality(compared: list[Comparison]) -> None:
 
 
 def print_time(compared: list[Comparison]) -> None:
-    """A table of our time for a new frame in units of the peer's, and how much of it the flow takes."""
+    """Print a table of our time per new frame relative to minterpolate, and the share that flow takes."""
     rows = [[each.name, each.size, f"{each.time_ratio:.2f}", f"{each.flow_share:.0%}"] for each in compared]
     _print_table(["clip", "size", "time / minterpolate", "of which flow"], rows)
 
 
 def print_memory() -> None:
-    """A table of the peak memory beyond the result itself, for a short and a long result."""
+    """Print a table of the peak memory beyond the result itself, for a short and a long result."""
     rows = []
     for count in (20, 200):
         command = [sys.executable, __file__, "--memory-of", str(count)]
         answer = subprocess.run(command, check=True, capture_output=True, text=True)
         rows.append([str(count), f"{float(answer.stdout):.0f} MiB"])
-    _print_table(["frames of 1280x720 between two", "peak memory beyond the result"], rows)
+    _print_table(["frames of 1280x720 between two frames", "peak memory beyond the result"], rows)
 
 
 def peak_memory(count: int) -> float:
-    """How far this process's memory grows while `count` frames are made between two, in MiB, beside the result."""
+    """How much the memory of this process grows, in MiB, while `count` in-betweens are rendered; without the result."""
     generator = torch.Generator().manual_seed(0)
     coarse_THWC = torch.rand(2, 23, 40, 3, generator=generator)
     sources_THWC = torch.nn.functional.interpolate(coarse_THWC.movedim(3, 1), (720, 1280), mode="bicubic")
     sources_THWC = sources_THWC.clamp(0, 1).movedim(1, 3).contiguous()
-    result_THWC = torch.ones(count, 720, 1280, 3)  # written to once, or the system would not have given it yet
+    result_THWC = torch.ones(count, 720, 1280, 3)  # written to, so that the system really allocates it
     instants = [Instant(0, Fraction(number + 1, count + 1)) for number in range(count)]
     process = psutil.Process()
     before = process.memory_info().rss

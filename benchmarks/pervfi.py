@@ -1,6 +1,7 @@
-"""PerVFI against the published modules: time of a x4 sequence, where it goes, and memory.
+"""PerVFI compared with the published modules: time of a x4 sequence, time of each stage, and memory.
 
-Weights are random, which takes as long; frames and flow are those of a real clip. Both get the same flow, not timed.
+Weights are random, which takes the same time; frames and flow are from a real clip. Both get the same flow, which is
+not timed.
 """
 
 import argparse
@@ -31,16 +32,16 @@ from torch import Tensor
 
 TIMES = (0.25, 0.5, 0.75)
 SIZES = ((256, 448), (480, 640))
-PARTS = ((1280, 720, 1), (1280, 720, 4), (1920, 1080, 1), (1920, 1080, 4))
-LARGE_PARTS = ((3840, 2160, 16),)
+TILES = ((1280, 720, 1), (1280, 720, 4), (1920, 1080, 1), (1920, 1080, 4))
+LARGE_TILES = ((3840, 2160, 16),)
 
 
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--reference", type=Path, help="a checkout of github.com/mulns/PerVFI, which is fetched else")
-    parser.add_argument("--repeats", type=int, default=2, help="runs of which the best counts (default: %(default)s)")
-    parser.add_argument("--large", action="store_true", help="measure the memory of a 4K frame, too: takes minutes")
+    parser.add_argument("--reference", type=Path, help="a checkout of github.com/mulns/PerVFI (default: download it)")
+    parser.add_argument("--repeats", type=int, default=2, help="runs; the best counts (default: %(default)s)")
+    parser.add_argument("--large", action="store_true", help="also measure the memory of a 4K frame; takes minutes")
     parser.add_argument("--only", choices=("time", "memory"))
     parser.add_argument("--memory-of", nargs=3, type=int, help=argparse.SUPPRESS)
     parser.add_argument("--memory-of-frames", type=int, help=argparse.SUPPRESS)
@@ -55,11 +56,11 @@ def main() -> None:
         if options.only != "memory":
             print_time(reference_folder(options.reference), options.repeats)
         if options.only != "time":
-            print_memory(PARTS + LARGE_PARTS * options.large)
+            print_memory(TILES + LARGE_TILES * options.large)
 
 
 def print_time(reference: Path, repeats: int) -> None:
-    """A table of our time for three frames between each two of three, in units of the published modules' time."""
+    """Print tables of times: three source frames, three in-betweens in each gap."""
     rows, shares = [], []
     for variant in VARIANTS:
         weights = seeded_weights(variant)
@@ -75,9 +76,9 @@ def print_time(reference: Path, repeats: int) -> None:
 
 
 def compare(theirs: torch.nn.Module, ours: PerVFI, frames: Tensor, flows: list, repeats: int) -> tuple[float, float]:
-    """Their best time in units of ours, and the largest difference of the frames."""
+    """Their best time relative to ours, and the largest difference between the frames."""
     their_seconds, our_seconds = [], []
-    for _ in range(repeats):  # in turn, so that both meet the same disturbances
+    for _ in range(repeats):  # alternating, so that disturbances affect both
         expected, seconds = timed(lambda: torch.stack(list(published_sequence(theirs, frames, flows))))
         their_seconds.append(seconds)
         made, seconds = timed(lambda: our_sequence(ours, frames, flows))
@@ -86,7 +87,7 @@ def compare(theirs: torch.nn.Module, ours: PerVFI, frames: Tensor, flows: list, 
 
 
 def published_sequence(network: torch.nn.Module, frames: Tensor, flows: list) -> Iterator[Tensor]:
-    """The frames between, each as the published code makes it: from the two frames on, every time."""
+    """The in-betweens as the published code renders them: each one from scratch."""
     height, width = frames.shape[1:3]
     for number, (forward_2HW, backward_2HW) in enumerate(flows):
         pair = [frame_HWC.movedim(2, 0)[None] for frame_HWC in frames[number : number + 2]]
@@ -97,7 +98,7 @@ def published_sequence(network: torch.nn.Module, frames: Tensor, flows: list) ->
 
 
 class GivenFlow:
-    """Flows found before."""
+    """A flow source that returns given flows in order."""
 
     name = "given flow"
 
@@ -105,12 +106,12 @@ class GivenFlow:
         self._flows = iter(flows)
 
     def both_ways(self, first_HWC: Tensor, second_HWC: Tensor) -> tuple[Tensor, Tensor]:
-        """The next."""
+        """The next pair of flows."""
         return next(self._flows)
 
 
 def our_sequence(network: PerVFI, frames: Tensor, flows: list) -> Tensor:
-    """The same frames, as Interpolate Frames makes them."""
+    """The same frames, as Interpolate Frames renders them."""
     interpolator = PerVFIInterpolator(network, GivenFlow(flows), PerVFISettings(temperature=0.3))
     result = torch.empty(len(flows) * (len(TIMES) + 1) + 1, *frames.shape[1:])
     instants = locate(moments_by_multiplier(len(frames), len(TIMES) + 1), range(len(frames)))
@@ -122,13 +123,13 @@ STAGES = ("features", "importance", "splatting", "alignment", "masks", "fusion",
 
 
 def stage_shares(network: PerVFI, frames: Tensor, flows: list) -> list[str]:
-    """Which share of our time each stage takes."""
+    """The share of our time that each stage takes."""
     spent = dict.fromkeys(STAGES, 0.0)
     merge = network.attentionMerge
     with (
         counted(spent, "features", network.featurePyramid.netEncode, "forward"),
         counted(spent, "importance", network.featurePyramid.netSoftmetric, "forward"),
-        counted(spent, "splatting", front_end, "carry"),
+        counted(spent, "splatting", front_end, "splat_features"),
         counted(spent, "alignment", network.deformableAlign, "forward"),
         counted(spent, "masks", merge.at(0), "forward"),
         counted(spent, "masks", merge.at(1), "forward"),
@@ -144,7 +145,7 @@ def stage_shares(network: PerVFI, frames: Tensor, flows: list) -> list[str]:
 
 @contextmanager
 def counted(spent: dict[str, float], stage: str, owner: object, name: str) -> Iterator[None]:
-    """Add the time of every call of a function to a stage."""
+    """While this is open, add the time of every call of a function to a stage."""
     original = getattr(owner, name)
 
     def timing(*given: object, **named: object) -> object:
@@ -163,7 +164,7 @@ def counted(spent: dict[str, float], stage: str, owner: object, name: str) -> It
 
 
 def print_memory(cases: tuple) -> None:
-    """Tables of peak memory in float32: for a frame whole and in tiles, and for a short and a long sequence."""
+    """Print peak memory in float32: for a whole frame and one in tiles, and for a short and a long sequence."""
     rows = []
     for width, height, tiles in cases:
         pair, peak = answer("--memory-of", width, height, tiles)
@@ -174,13 +175,13 @@ def print_memory(cases: tuple) -> None:
 
 
 def answer(*arguments: object) -> list[float]:
-    """What this script prints in a process of its own."""
+    """Run this script in another process; returns the numbers it prints."""
     command = [sys.executable, __file__, *map(str, arguments)]
     return [float(word) for word in subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()]
 
 
 def memory_of_frame(width: int, height: int, tiles: int) -> tuple[float, float]:
-    """How far this process's memory grows in GiB: by what is kept for a pair, and at most while a frame is made."""
+    """How much the memory of this process grows, in GiB: after preparing a pair, and at its peak while rendering."""
     frames = clip(2, height, width)
     interpolator = PerVFIInterpolator(build(seeded_weights("v00")), DisFlow(), PerVFISettings())
     interpolator.tile_count = tiles
@@ -193,13 +194,13 @@ def memory_of_frame(width: int, height: int, tiles: int) -> tuple[float, float]:
 
 
 def memory_of_sequence(count: int) -> float:
-    """How far this process's memory grows in MiB while a sequence is made, beside the result."""
+    """How much this process's memory grows, in MiB, while a sequence is rendered; without the result."""
     generator = torch.Generator().manual_seed(0)
     frames = torch.rand(count // 2 + 1, 64, 96, 3, generator=generator) * 0.1 + torch.linspace(0, 0.9, 96)[:, None]
     interpolator = PerVFIInterpolator(build(seeded_weights("vb")), DisFlow(), PerVFISettings())
     instants = locate(moments_by_multiplier(len(frames), 2), range(len(frames)))
     result = torch.zeros(len(instants), 64, 96, 3)
-    interpolate_frames(frames[:2], instants[:3], interpolator, result[:3])  # what threads and libraries take
+    interpolate_frames(frames[:2], instants[:3], interpolator, result[:3])  # warm-up of threads and libraries
     before = psutil.Process().memory_info().rss
     with peak_memory() as peak:
         interpolate_frames(frames, instants, interpolator, result)
@@ -207,7 +208,7 @@ def memory_of_sequence(count: int) -> float:
 
 
 def clip(count: int, height: int, width: int) -> Tensor:
-    """Frames of a real clip at some size."""
+    """Frames of a real clip, resized."""
     frames = read_clip(sample_clips()[0], 2 * count + 1)[::2][:count]
     resized = [cv2.resize(frame_HWC, (width, height), interpolation=cv2.INTER_AREA) for frame_HWC in frames]
     return torch.from_numpy(np.stack(resized)).float() / 255

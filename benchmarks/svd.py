@@ -1,9 +1,9 @@
-"""Generative Inbetweening on SVD: against the published procedure on the same network, and what settings cost.
+"""Generative Inbetweening on SVD: a comparison with the published procedure, and what settings cost.
 
-Weights are random, which takes as long. The network that is run has a fifth of SVD's width, heads of the same size, and
-so the same share of attention and of maps in memory; floating-point operations are those of the full size. Spatial
-attention is torch's, as the host has it on GPUs: what it has for CPUs keeps maps of that attention, which would hide
-those of the temporal one.
+Weights are random, which takes the same time. The network has a fifth of SVD's width and heads of the same size, so
+attention and its maps have the same share of the memory. Floating-point operations are counted at full size. Spatial
+attention is torch's, as in the host on GPUs. The host's attention for CPUs stores maps, which would hide the maps of
+the temporal attention.
 """
 
 import argparse
@@ -25,7 +25,7 @@ FULL_HEIGHT, FULL_WIDTH = 72, 128  # latents of 1024x576
 SIGMA, SCALE = 3.0, 2.0
 SETTINGS = [(50, 5), (50, 2), (50, 0), (25, 5), (25, 2), (25, 0)]
 RATIO = 0.5
-PUBLIC_SECONDS, PUBLIC_EVALUATIONS = 617, 175  # 10 min 17 s on an A100 with 80 GB, issue 10 of the authors' repository
+PUBLIC_SECONDS, PUBLIC_EVALUATIONS = 617, 175  # 10 min 17 s on an A100 with 80 GB; issue 10 of the authors' repository
 WAYS = {
     "published": "published procedure: two networks, stored maps",
     "both directions at once": "Dual-Direction Guider, both directions at once",
@@ -36,7 +36,7 @@ WAYS = {
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5, help="runs of which the median counts (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=5, help="runs; the median counts (default: %(default)s)")
     parser.add_argument("--only", choices=("compared", "settings"))
     options = parser.parse_args()
     torch.set_grad_enabled(False)
@@ -48,15 +48,15 @@ def main() -> None:
         print_settings()
 
 
-# ------------------------------------------------------------------------------------------- against the published
+# ------------------------------------------------------------------------------ comparison with the published procedure
 
 
 def print_compared(repeats: int) -> None:
-    """Outputs, time, weights and peak memory of one evaluation, all against the published procedure."""
+    """Print outputs, time, weights and peak memory of one evaluation, relative to the published procedure."""
     made, seconds, memory = {}, {way: [] for way in WAYS}, {}
     runs = {way: evaluation(way) for way in WAYS}
     for way, run in runs.items():
-        made[way] = run()  # also the run whose time does not count
+        made[way] = run()  # also the warm-up, which is not timed
     for way in list(WAYS) * repeats:
         seconds[way].append(timed(runs[way])[1])
     for way in WAYS:
@@ -77,7 +77,7 @@ def print_compared(repeats: int) -> None:
 
 
 def resident_weights() -> tuple[float, float]:
-    """Bytes of two networks, and of one with the change."""
+    """Bytes of two networks, and of one network with the changes."""
     one = sum(tensor.nbytes for tensor in narrow_model().model.diffusion_model.state_dict().values())
     changes = random_motion().changes.values()
     return 2.0 * one, one + sum(each.to_v.nbytes + each.to_out.nbytes for each in changes)
@@ -97,7 +97,7 @@ def evaluation(way: str) -> Any:
 
 
 def with_guider(memory: str, x: Tensor, start: dict[str, Tensor], end: dict[str, Tensor]) -> Any:
-    """The same by our guider, from the host's sampling on."""
+    """The same with our guider, starting at the host's sampling."""
     import comfy.samplers
     from comfyui_inbetween.host.svd.dual_direction import DirectionSettings, dual_direction_guider
 
@@ -129,7 +129,7 @@ def condition(seed: int) -> dict[str, Tensor]:
 
 
 def narrow_model() -> Any:
-    """A loaded SVD of a fifth of the width, in the host's model patcher."""
+    """A loaded SVD with a fifth of the width, in the host's model patcher."""
     import comfy.model_management as model_management
     import comfy.supported_models
     from comfy.model_patcher import CoreModelPatcher
@@ -152,7 +152,7 @@ def narrow_model() -> Any:
 
 
 def random_motion() -> Any:
-    """A change for the narrow network."""
+    """Random changes for the narrow network."""
     from comfyui_inbetween.core.svd.reverse_motion import LayerChange, ReverseMotion
     from comfyui_inbetween.networks.svd.names import TEMPORAL_LAYERS, TO_OUT, TO_V
 
@@ -168,7 +168,7 @@ def random_motion() -> Any:
 
 
 def print_settings() -> None:
-    """Evaluations, operations at full size, and the time that the public figure means for them."""
+    """Print evaluations, operations at full size, and times projected from the public figure."""
     from comfyui_inbetween.samplers.svd.renoise import Renoising
 
     total, attention = operations()
@@ -186,8 +186,8 @@ def print_settings() -> None:
 def operations() -> tuple[float, float]:
     """Floating-point operations of one evaluation at full size and of its temporal self-attention, without computing.
 
-    Both directions with both halves of the guidance, as the plain network takes for them: what ours leaves out, queries
-    and keys of the backward clip, is as much as the change of its values and outputs adds.
+    For both directions with both halves of the guidance, in the plain network. Ours does not compute queries and keys
+    of the backward clip, but changes its values and outputs, which costs the same.
     """
     import comfy.ops
     from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
@@ -213,7 +213,7 @@ def operations() -> tuple[float, float]:
 
 
 def _attention(_: Any, query: Tensor, key: Tensor, value: Tensor, heads: int, **__: Any) -> Tensor:
-    """In the place of the host's, which asks how much memory the device has."""
+    """Replaces the host's attention, which asks how much memory the device has."""
     per_head = (each.unflatten(-1, (heads, -1)).transpose(1, 2) for each in (query, key, value))
     return torch.nn.functional.scaled_dot_product_attention(*per_head).transpose(1, 2).flatten(-2)
 

@@ -1,7 +1,7 @@
-"""The Mixture of LoRA on Wan: changing the expert, what the LoRAs cost in a block, and the memory of conditioning.
+"""The Mixture of LoRA on Wan: changing the expert, what LoRAs cost in a block, and the memory of conditioning.
 
-Weights are random, which takes as long. The model to change the expert on has 2 of the 40 blocks of Wan 14B, as wide as
-there (5120, in float16); the times are of those 2.
+Weights are random, which takes the same time. The model for changing the expert has 2 of the 40 blocks of Wan 14B, at
+full width (5120, in float16); the times are for those 2 blocks.
 """
 
 import argparse
@@ -33,8 +33,8 @@ FRAMES, HEIGHT, WIDTH = 81, 240, 416
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--reference", type=Path, help="a checkout of SemFi's code, which is fetched else")
-    parser.add_argument("--repeats", type=int, default=3, help="runs of which the best counts (default: %(default)s)")
+    parser.add_argument("--reference", type=Path, help="a checkout of SemFi's code (default: download it)")
+    parser.add_argument("--repeats", type=int, default=3, help="runs; the best counts (default: %(default)s)")
     parser.add_argument("--only", choices=("expert", "block", "memory"))
     parser.add_argument("--memory-of", choices=("ours", "host"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def print_expert(repeats: int) -> None:
-    """Changing from one expert to another: ours, and ComfyUI's loader on LoRA files that hold the same."""
+    """Print the cost of changing the expert: ours, and ComfyUI's loader on LoRA files with the same content."""
     folder = Path(tempfile.mkdtemp())
     boot_host(folder)
     import comfy.model_management as model_management
@@ -84,7 +84,7 @@ def print_expert(repeats: int) -> None:
         return comfy.sd.load_lora_for_models(model, None, lora, 1.0, 0)[0]
 
     def changed(apply: Callable[[int], Any]) -> tuple[float, float]:
-        """Seconds to get the patched model, and to have its weights in place."""
+        """Seconds to patch the model, and to load its weights."""
         best = [float("inf"), float("inf")]
         model_management.load_models_gpu([apply(9)])
         for frame_count in lengths * repeats:
@@ -107,9 +107,9 @@ def print_expert(repeats: int) -> None:
         return sum(tensor.nbytes for tensor in file.read(names).values())
 
     print_table(
-        ["bytes", "of the file"],
+        ["bytes", "share of the file"],
         [
-            ["read when it is opened, beside the header: the universal LoRA", f"{share(asked(0), published):.3f}"],
+            ["read on opening, in addition to the header: the universal LoRA", f"{share(asked(0), published):.3f}"],
             ["read for a new expert", f"{share(asked(4), published):.3f}"],
             ["read by ComfyUI's loader for a new expert", f"{share(converted[33].stat().st_size, published):.3f}"],
         ],
@@ -117,7 +117,7 @@ def print_expert(repeats: int) -> None:
 
 
 def wide_model() -> Any:
-    """Two blocks of the width of Wan 14B in float16, loaded by the host."""
+    """Two blocks as wide as in Wan 14B, in float16, loaded by the host."""
     import comfy.ops
     import comfy.sd
     from comfy.ldm.wan.model import WanModel
@@ -138,7 +138,7 @@ def share(size: int, file: Path) -> float:
 
 
 def print_block(folder: Path, repeats: int) -> None:
-    """What LoRAs add to a block: all seven as published, universal and expert beside the weights, and merged."""
+    """Print what LoRAs add to a block: all seven as published, universal and expert as a bypass, and merged."""
     block = published_block(folder, SMALL["dim"], SMALL["ffn_dim"])
     x, context = torch.randn(1, TOKENS, SMALL["dim"]), torch.randn(1, TEXT_TOKENS + 257, SMALL["dim"])
     modulation, frequencies = torch.randn(1, 6, SMALL["dim"]), rotary_frequencies(TOKENS)
@@ -155,17 +155,17 @@ def print_block(folder: Path, repeats: int) -> None:
     rows = [
         [name, f"{flop:.1%}", f"{seconds / none:.2f}"]
         for name, flop, seconds in zip(
-            ("all seven (published)", "universal and expert, beside the weights", "merged into the weights"),
+            ("all seven (published)", "universal and expert, as a bypass", "merged into the weights"),
             flops,
             (seven, two, none),
             strict=True,
         )
     ]
-    print_table(["LoRAs that are computed", "FLOPs of LoRAs / of the block", "time / block without LoRAs"], rows)
+    print_table(["LoRAs computed", "FLOPs of the LoRAs / FLOPs of the block", "time / block without LoRAs"], rows)
 
 
 def keep_loras(block: torch.nn.Module, kept: Sequence[int]) -> None:
-    """Leave LoRAs out of the published block; what is left out costs nothing and adds nothing."""
+    """Remove all other LoRAs from the published block, so that they cost nothing and add nothing."""
 
     class Nothing(torch.nn.Module):
         def forward(self, _: Tensor) -> float:
@@ -190,14 +190,14 @@ def lora_flops(count: int) -> float:
 
 
 def base_flops() -> float:
-    """Multiplications of the layers themselves and of attention."""
+    """Multiplications of the layers themselves, and of attention."""
     dim, ffn_dim = SMALL["dim"], SMALL["ffn_dim"]
     linear = TOKENS * (6 * dim * dim + 2 * dim * ffn_dim) + (2 * TEXT_TOKENS + 2 * 257) * dim * dim
     return linear + 2 * TOKENS * dim * (TOKENS + TEXT_TOKENS + 257)
 
 
 def best_of(run: Callable[[], Any], repeats: int) -> float:
-    """Seconds of the fastest run, after one that does not count."""
+    """Seconds of the fastest run, after a warm-up."""
     run()
     return min(timed(run)[1] for _ in range(repeats))
 
@@ -206,7 +206,7 @@ def best_of(run: Callable[[], Any], repeats: int) -> float:
 
 
 def print_memory(repeats: int) -> None:
-    """Peak memory of conditioning 81 frames, the least of some runs, each in a process of its own."""
+    """Print the peak memory of conditioning 81 frames: the lowest of several runs, each in a separate process."""
     peaks = {"host": float("inf"), "ours": float("inf")}
     for whose in tuple(peaks) * repeats:
         command = [sys.executable, __file__, "--memory-of", whose]
@@ -216,11 +216,11 @@ def print_memory(repeats: int) -> None:
         ["WanFirstLastFrameToVideo (ComfyUI)", f"{peaks['host']:.0f} MiB"],
         ["Wan Keyframe Conditioning", f"{peaks['ours']:.0f} MiB"],
     ]
-    print_table([f"conditioning of {FRAMES} frames of {WIDTH}x{HEIGHT}", "peak beyond what was loaded"], rows)
+    print_table([f"conditioning of {FRAMES} frames of {WIDTH}x{HEIGHT}", "peak beyond the loaded models"], rows)
 
 
 def peak_of_conditioning(ours: bool) -> float:
-    """MiB that conditioning takes at its peak; the autoencoder is narrow, so that the clip itself weighs."""
+    """Peak memory of conditioning in MiB; the autoencoder is narrow, so that the clip itself dominates."""
     folder = Path(tempfile.mkdtemp())
     boot_host(folder)
     from comfy_extras.nodes_wan import WanFirstLastFrameToVideo

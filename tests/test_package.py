@@ -255,7 +255,14 @@ def test_a_tag_publishes_its_version_with_what_changed(project, tmp_path):
     assert "## " not in changes
 
 
-PAGES = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "pipelines/README.md", "benchmarks/README.md"]
+PAGES = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "pipelines/README.md",
+    "benchmarks/README.md",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -267,6 +274,16 @@ def test_links_of_the_pages_lead_somewhere(page):
     }
     places = [link for link in links if link not in headings]
     assert [link for link in places if not (ROOT / page).parent.joinpath(link).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_files_named_on_the_pages_exist(page):
+    """`core/flow/splatting.py` in a page; not what stands for any name, such as `host/FAMILY/kind.py`."""
+    folders = {folder.name for folder in ROOT.iterdir() if folder.is_dir()}
+    named = re.findall(r"`([\w.-]+(?:/[\w.-]+)*)/?`", (ROOT / page).read_text(encoding="utf-8"))
+    paths = [path for path in named if path.split("/")[0] in folders and not re.search(r"[A-Z]{4,}", path)]
+    assert len(paths) > 10
+    assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -10,7 +10,8 @@
  * In a loop the image at frame 0 also appears at the last frame. The text names each image once, so it leaves out the
  * last frame.
  *
- * A position is {frame, strength}, in the order of the images. tests/core/positions_cases.json tests both versions.
+ * A position is {frame, strength}, in the order of the images. tests/core/keyframes/positions_cases.json tests both
+ * versions.
  */
 
 const HOW = 'write frame numbers such as 0, 24, -1 (strength: 24:0.8), or leave it empty to spread the images evenly'
