@@ -85,7 +85,7 @@ def condition_on_keyframes(
         described += f", {keyframes.frame_count} requested, so Finish Frames trims {made - keyframes.frame_count}"
     if kind.pins:
         latent = _pinned_latent(model, kind, vae, keyframes, made, settings.batch_size)
-        places = ", ".join(f"{frame} (with its latent frame: {_span(kind, frame)})" for frame in keyframes.frames)
+        places = ", ".join(f"{frame} (fills {_span(kind, frame)})" for frame in keyframes.frames)
         report = report_text([f"{described}. Keyframes at {places}."], warnings)
         return WanConditioned(positive, negative, latent, positive, negative, report, warnings)
 
@@ -249,8 +249,8 @@ def _packing(grid: LatentGrid) -> str:
 
 def _span(kind: WanKind, frame: int) -> str:
     latent_frame, _ = kind.grid.place_of(frame)
-    held = kind.grid.frames_of(latent_frame)
-    return str(held[0]) if len(held) == 1 else f"{held[0]} to {held[-1]}"
+    frames = kind.grid.frames_of(latent_frame)
+    return f"frame {frames[0]}" if len(frames) == 1 else f"frames {frames[0]} to {frames[-1]}"
 
 
 def _listed(keyframes: KeyframeSet) -> str:
