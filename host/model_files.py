@@ -24,7 +24,7 @@ class ModelFolder:
         return list(dict.fromkeys(name for folder in self.folders for name in folder_paths.get_filename_list(folder)))
 
     def check(self, file: str | None, otherwise: str = "choose another file") -> None:
-        """Raise InbetweenError unless the file exists. The error says what belongs there, or what else to do."""
+        """Raise InbetweenError unless the file exists. The error says what belongs there, or `otherwise`."""
         if file not in self.names():
             raise self._missing(file, otherwise)
 

@@ -93,7 +93,7 @@ def result_frames(count: int, height: int, width: int) -> Tensor:
     except (MemoryError, RuntimeError):
         size = count * height * width * 3 * model_management.dtype_size(dtype)
         raise InbetweenError(
-            f"{count} frames of {width}x{height} need {size / 2**30:.1f} GiB of memory, which is not free; "
+            f"{count} frames of {width}x{height} need {size / 2**30:.1f} GiB of memory, more than is free; "
             "request fewer or smaller frames."
         ) from None
 

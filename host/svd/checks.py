@@ -25,7 +25,7 @@ def check_change_fits(model: ModelPatcher, motion: ReverseMotion) -> None:
         wanted = attention.heads * attention.dim_head
         if change.to_v.shape[0] != wanted or change.to_out.shape[0] != wanted:
             raise InbetweenError(
-                f"{motion.name} is for another model: its {layer} has {change.to_v.shape[0]} channels, but that of the "
+                f"{motion.name} is for another model: its {layer} has {change.to_v.shape[0]} channels, but the "
                 f"connected model has {wanted}; choose reverse motion that was trained on this kind of SVD."
             )
 
