@@ -98,7 +98,7 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _end(*_: object) -> None:
-    """Exit normally on SIGTERM, so that the programs that were started are stopped too."""
+    """Raise SystemExit on SIGTERM, so that the programs that were started are stopped too."""
     sys.exit(143)
 
 

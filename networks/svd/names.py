@@ -2,7 +2,7 @@
 The layers of Stable Video Diffusion by the host's names, and by diffusers' names.
 
 The network has four levels with two residual blocks each; all levels but the coarsest have attention (arXiv
-2311.15127). Names are from huggingface/diffusers 0.27.0; the host uses those of Stability-AI/generative-models.
+2311.15127). Diffusers' names are from version 0.27.0; the host keeps those of Stability-AI/generative-models.
 """
 
 import re

@@ -49,7 +49,7 @@ def unet_file(path: Path) -> Path:
 
 
 def model_name(path: Path) -> str:
-    """The name of a model: its file's, or its folder's if diffusers gave the file the name that it gives to all."""
+    """The name of a model: its file's name, or its folder's if the file has the name that diffusers gives to all."""
     if path.name not in _UNET_FILES:
         return path.stem
     folder = path.parent.parent if path.parent.name == "unet" else path.parent
@@ -162,7 +162,7 @@ def _attention_tensors(path: Path, wanted: str) -> dict[tuple[str, str], Tensor]
         tensors = file.read(found.values())
         return {part: tensors[stored] for part, stored in found.items()}
     if any(stored.endswith(tuple(_DIFF.values())) for stored in file.shapes):
-        raise InbetweenError(f'{path.name} already is the change alone; set source to "change alone".')
+        raise InbetweenError(f'{path.name} is already the change alone; set source to "change alone".')
     reason = f"lacks {all_of - len(found)} of {all_of} tensors" if found else "has none of the layers"
     raise InbetweenError(f"{path.name} {reason} of SVD's temporal attention; use {wanted}.")
 

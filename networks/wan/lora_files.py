@@ -167,7 +167,7 @@ def _belong_together(shapes: Mapping[tuple[str, str], tuple[int, ...]]) -> bool:
 
 
 def merged_expert(mixture: LoraMixture, expert: Expert, dtype: torch.dtype | None = None) -> dict[str, Tensor]:
-    """Merge the universal LoRA and an expert of a published mixture into one LoRA of twice the rank, by host's names.
+    """Merge the universal LoRA and an expert of a published mixture into one LoRA of twice the rank, by the host's names.
 
     Args:
         mixture, expert: from `read_mixture`.
@@ -195,7 +195,7 @@ def read_lora(path: Path, name: str | None = None) -> LoraFile:
     """Open a file with one LoRA; its tensors are read when needed.
 
     Raises:
-        InbetweenError: the file cannot be read, is a whole mixture or not a LoRA, or stores alpha in ways not read.
+        InbetweenError: the file cannot be read, is a whole mixture or not a LoRA, or stores alpha in an unknown way.
     """
     file = TensorFile(path, WANTED_LORA)
     name = name or path.name

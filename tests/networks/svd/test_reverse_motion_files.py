@@ -230,7 +230,7 @@ def test_a_whole_network_is_no_change_alone(files):
 
 def test_a_change_alone_is_no_tuned_network(files, tmp_path, host):
     change = write_change(tmp_path / "change.safetensors")
-    with pytest.raises(InbetweenError, match='already is the change alone; set source to "change alone"'):
+    with pytest.raises(InbetweenError, match='is already the change alone; set source to "change alone"'):
         read_tuned(change, files()[1])
 
 
