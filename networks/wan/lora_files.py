@@ -167,7 +167,7 @@ def _belong_together(shapes: Mapping[tuple[str, str], tuple[int, ...]]) -> bool:
 
 
 def merged_expert(mixture: LoraMixture, expert: Expert, dtype: torch.dtype | None = None) -> dict[str, Tensor]:
-    """Merge the universal LoRA and an expert of a published mixture into one LoRA of twice the rank, by the host's names.
+    """Merge the universal LoRA and an expert of a published mixture into one LoRA of twice the rank.
 
     Args:
         mixture, expert: from `read_mixture`.
