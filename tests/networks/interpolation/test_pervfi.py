@@ -348,9 +348,9 @@ def test_training_reaches_every_weight():
     [
         (
             {"forward": torch.zeros(1, 2, 24, 32)},
-            r"the forward flow is \(1, 2, 24, 32\) but the frames need \(1, 2, 48",
+            r"the forward flow has shape \(1, 2, 24, 32\) but the frames need \(1, 2, 48",
         ),
-        ({"backward": torch.zeros(1, 3, 48, 64)}, "the backward flow is"),
+        ({"backward": torch.zeros(1, 3, 48, 64)}, "the backward flow has shape"),
         ({"second": torch.zeros(1, 3, 48, 56)}, "give both the same shape"),
         ({"first": torch.full((1, 3, 48, 64), torch.nan)}, "the first frame has NaN"),
         ({"backward": torch.full((1, 2, 48, 64), torch.inf)}, "the backward flow has NaN or infinite"),

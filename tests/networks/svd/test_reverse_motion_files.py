@@ -131,7 +131,7 @@ def test_another_base_is_told(files, weights, tmp_path):
         seeded_svd({n: tuple(t.shape) for n, t in weights[1].items()}, 9), tmp_path / "xt.safetensors"
     )
     _, (warning,) = read_tuned(tuned, other)
-    assert warning.startswith("xt.safetensors does not seem to be what tuned was tuned from")
+    assert warning.startswith("xt.safetensors does not seem to be the base of tuned")
     assert "the 14-frame model" in warning
 
 

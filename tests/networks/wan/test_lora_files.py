@@ -248,7 +248,7 @@ def test_parts_that_do_not_belong_together_are_refused(tmp_path, part):
     tensors[name] = torch.zeros(5, *tensors[name].shape[1:])
     torch.save(tensors, tmp_path / "semfi.ckpt")
     with pytest.raises(
-        InbetweenError, match=r"in semfi\.ckpt the matrices and biases of blocks\.1\.cross_attn\.k are of"
+        InbetweenError, match=r"in semfi\.ckpt, the matrices and biases of blocks\.1\.cross_attn\.k have"
     ):
         read_mixture(tmp_path / "semfi.ckpt")
 
