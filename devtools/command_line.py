@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
     except OSError as error:
         if is_disk_full(error):
             place = error.filename or error.strerror
-            return _failed(f"the disk is full ({place}): make room, then run the same command again.")
+            return _failed(f"the disk is full ({place}): free up space, then run the same command again.")
         return _failed(str(error))
 
 

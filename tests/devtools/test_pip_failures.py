@@ -80,7 +80,11 @@ def test_too_little_room_is_told_before_the_download(tmp_path):
 @pytest.mark.parametrize(
     ("raised", "code", "line"),
     [
-        (OSError(errno.ENOSPC, "No space left on device", "/disk/file"), 1, "the disk is full (/disk/file): make room"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/disk/file"),
+            1,
+            "the disk is full (/disk/file): free up space",
+        ),
         (PermissionError(errno.EACCES, "Permission denied", "/disk/file"), 1, "Permission denied"),
         (DevError("what to do."), 1, "dev.py: what to do."),
         (KeyboardInterrupt(), 130, "interrupted; run the same command again to continue."),
