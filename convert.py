@@ -74,7 +74,7 @@ def _convert_tuned(options: argparse.Namespace) -> Sequence[Path]:
     _check_free([file], options)
     motion, warnings = read_tuned(tuned, base)
     for warning in warnings:
-        print(f"attention: {warning}", file=sys.stderr)
+        print(f"warning: {warning}", file=sys.stderr)
     _write_whole(change_tensors(motion, TYPES[options.type]), file, change_notes(motion, base.name))
     return [file]
 

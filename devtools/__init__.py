@@ -1,1 +1,1 @@
-"""What `dev.py` is made of; standard library only, never loaded by the host."""
+"""The code of `dev.py`. It uses the standard library only, and the host never loads it."""

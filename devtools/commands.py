@@ -1,4 +1,4 @@
-"""What each command does once its workplace is there."""
+"""What each command does once its workplace is ready."""
 
 import ast
 import os
@@ -16,8 +16,8 @@ from .user_folder import prepare_user_folder
 from .workplace import Workplace
 
 LONGEST_DEMO = 1800  # seconds
-QUICK_KINDS = "pure,host"  # as tests/harness/kinds.py names them
-# tests/harness/kinds.py says when there are two, and which files each begins with.
+QUICK_KINDS = "pure,host"  # names from tests/harness/kinds.py
+# tests/harness/kinds.py decides when to use two, and which files each of them starts with.
 TWO_WORKERS = ("--numprocesses", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 NOTHING_COLLECTED = 5  # pytest's exit code
 TYPED = ("core", "samplers", "networks", "host", "nodes", "convert.py", "pipelines")
@@ -39,10 +39,10 @@ def demo(workplace: Workplace) -> int:
 
 
 def serve(workplace: Workplace, port: int, in_browser: bool = False) -> int:
-    """Runs the server until Ctrl-C, and shows what it prints; `in_browser` opens its page."""
+    """Runs the server until Ctrl-C, and shows its output; `in_browser` opens its page."""
     prepare_user_folder(workplace.layout)
     with running_server(workplace, port) as server:
-        say(f"ready: {server.url} (models go into {workplace.layout.user / 'models'}; Ctrl-C ends it)")
+        say(f"ready: {server.url} (put models into {workplace.layout.user / 'models'}; stop with Ctrl-C)")
         if in_browser:
             open_page(server.url)
         shown = len(printed(server.log))
@@ -59,27 +59,27 @@ def serve(workplace: Workplace, port: int, in_browser: bool = False) -> int:
 
 
 def open_page(url: str) -> None:
-    """Opens a page in the user's browser; where there is none, it says so."""
+    """Opens a page in the user's browser, or prints its address if there is none."""
     if not webbrowser.open(url):
-        say(f"no browser was found: open {url} yourself")
+        say(f"found no browser: open {url} yourself")
 
 
 def test(workplace: Workplace, arguments: Sequence[str], quick: bool) -> int:
     """
     Runs the tests; the exit code is pytest's.
 
-    Its program is called, not `python -m pytest`: that would put the clone on the path, where our `nodes` hides the
-    host's.
+    This runs the program pytest, because `python -m pytest` would put the clone on the path, where our `nodes` hides
+    the host's.
 
     Args:
         workplace: host and environment.
-        arguments: what is passed to pytest.
-        quick: whether to leave out tests that run models in the host, or need the server or the page.
+        arguments: arguments for pytest.
+        quick: whether to skip tests that run models in the host, or need the server or the page.
     """
     layout, environment = workplace.layout, workplace.environment
     pytest = environment.script("pytest")
     env = {**os.environ, "COMFYUI_PATH": str(workplace.host)}
-    # The suite starts Python a dozen times; without compiled files each of them would compile the host anew.
+    # The suite starts Python a dozen times, and without compiled files each of them would compile the host again.
     env.pop("PYTHONDONTWRITEBYTECODE", None)
     if quick:
         arguments = ["--kinds", QUICK_KINDS, *arguments]
@@ -89,12 +89,12 @@ def test(workplace: Workplace, arguments: Sequence[str], quick: bool) -> int:
         env["CHROMIUM"] = str(provide_chromium(layout, environment.python, env))
     code = run_in_foreground([pytest, *TWO_WORKERS, *arguments], layout.root, env)
     if quick and code == NOTHING_COLLECTED:
-        say(f"--quick runs only tests of the kinds {QUICK_KINDS}, and none was asked for: run the same without it")
+        say(f"--quick runs only tests of the kinds {QUICK_KINDS}, and you selected none of them: leave out --quick")
     return code
 
 
 def _reaches_the_page(pytest: Path, arguments: Sequence[str], layout: Layout, env: Mapping[str, str]) -> bool:
-    """Whether a test that is asked for needs the browser; for anything but the whole suite pytest is asked."""
+    """Whether one of the selected tests needs the browser; unless all are selected, pytest decides."""
     if not arguments:
         return True
     command: list[str | Path] = [pytest, *arguments, "--collect-only", "--quiet", "--kinds", "page"]
@@ -102,7 +102,7 @@ def _reaches_the_page(pytest: Path, arguments: Sequence[str], layout: Layout, en
 
 
 def lint(workplace: Workplace) -> int:
-    """Checks style, format and types, all three whatever the first ones find; the exit code is the first not 0."""
+    """Checks style, format and types, always all three; returns the first exit code that is not 0."""
     root = workplace.layout.root
     checks = (("ruff", ["check"]), ("ruff", ["format", "--check"]), ("mypy", TYPED))
     codes = [
@@ -119,10 +119,10 @@ def bench(workplace: Workplace, script: Path, arguments: Sequence[str]) -> int:
 
 
 def benchmark_script(layout: Layout, name: str) -> Path:
-    """The file of a benchmark; raises DevError that lists the names if there is none."""
+    """The file of a benchmark; raises a DevError that lists the names if there is no such benchmark."""
     known = benchmarks(layout)
     if name not in known:
-        raise DevError(f"there is no benchmark {name!r}; there are: {', '.join(known) or 'none'}.")
+        raise DevError(f"there is no benchmark {name!r}; choose from: {', '.join(known) or 'none'}.")
     return known[name]
 
 

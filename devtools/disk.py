@@ -1,4 +1,4 @@
-"""Room on the disk: asked for before the big downloads, and named when it ran out."""
+"""Free space on the disk: checking it before large downloads, and recognising errors when it runs out."""
 
 import errno
 import shutil
@@ -11,15 +11,15 @@ WINDOWS_DISK_FULL = (39, 112)  # ERROR_HANDLE_DISK_FULL, ERROR_DISK_FULL
 
 
 def is_disk_full(error: OSError) -> bool:
-    """Whether an error of the system says that there is no room left."""
+    """Whether a system error says that the disk is full."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT) or getattr(error, "winerror", None) in WINDOWS_DISK_FULL
 
 
 def require_free_space(folder: Path, gigabytes: float, purpose: str) -> None:
-    """Raises DevError if the disk of an existing folder has less room than that."""
+    """Raises DevError if the disk of an existing folder has less free space than that."""
     free = shutil.disk_usage(folder).free / GIGABYTE
     if free < gigabytes:
         raise DevError(
-            f"{purpose} needs about {gigabytes:g} GB, and the disk of {folder} has {free:.1f} GB free: "
-            f"make room there first."
+            f"{purpose} needs about {gigabytes:g} GB, but the disk of {folder} has only {free:.1f} GB free: "
+            f"free up space first."
         )

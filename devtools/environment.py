@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .messages import DevError
 
-# Asked of the interpreter itself: only it knows its modules and where its programs are installed.
+# Only the interpreter itself knows its modules and where its programs are installed.
 PROBE = """
 import importlib.util, json, os, sys, sysconfig
 def origin(name):
@@ -34,7 +34,7 @@ print("accelerator" if found else "cpu")
 
 @dataclass(frozen=True)
 class Environment:
-    """An interpreter and the folders of the programs that were installed for it."""
+    """An interpreter and the folders with the programs installed for it."""
 
     python: Path
     script_folders: tuple[Path, ...]
@@ -54,29 +54,29 @@ class Environment:
 
 
 def venv_python(folder: Path) -> Path:
-    """Interpreter of a virtual environment."""
+    """The interpreter of a virtual environment."""
     return folder / "Scripts" / "python.exe" if sys.platform == "win32" else folder / "bin" / "python"
 
 
 def managed_environment(folder: Path) -> Environment:
-    """The environment that dev.py made in a folder; nothing is started to look at it."""
+    """The environment that dev.py created in a folder; this starts no program to inspect it."""
     python = venv_python(folder)
     return Environment(python, (python.parent,))
 
 
 def named_python(value: str) -> Path:
-    """The interpreter that the user named, also by the folder of its environment; raises DevError if there is none."""
+    """The interpreter that the user named, itself or by its environment's folder; raises DevError if there is none."""
     path = Path(value).expanduser()
     if path.is_dir():
         path = venv_python(path)
     found = shutil.which(str(path))
     if found is None:
-        raise DevError(f"--python is {value}, and no Python is there: name an interpreter or an environment's folder.")
-    return Path(found).absolute()  # not resolved: the link in an environment is what makes it one
+        raise DevError(f"--python is {value}, but there is no Python: name an interpreter or an environment's folder.")
+    return Path(found).absolute()  # not resolved: the link in the environment makes it the environment's Python
 
 
 def python_of_host(host: Path) -> Path:
-    """The interpreter that runs a ComfyUI: its own environment, the portable one beside it, or the running one."""
+    """The interpreter that runs a ComfyUI: from its own environment, the portable build's, or the running one."""
     for candidate in (
         venv_python(host / "venv"),
         venv_python(host / ".venv"),
@@ -89,10 +89,10 @@ def python_of_host(host: Path) -> Path:
 
 def look_into(python: Path, modules: Iterable[str], root: Path) -> tuple[Environment, list[str]]:
     """
-    Looks at an environment that dev.py did not make.
+    Inspects an environment that dev.py did not create.
 
     Returns:
-        The environment, and those of the modules that it lacks; `comfyui_inbetween` of another clone counts as lacking.
+        The environment, and the modules that it lacks; `comfyui_inbetween` from another clone counts as lacking.
 
     Raises:
         DevError: the interpreter does not work or is too old.
@@ -100,7 +100,7 @@ def look_into(python: Path, modules: Iterable[str], root: Path) -> tuple[Environ
     answer = json.loads(_output_of(python, PROBE, modules))
     if tuple(answer["version"]) < (3, 10):
         version = ".".join(map(str, answer["version"]))
-        raise DevError(f"{python} is Python {version}, and 3.10 or newer is needed: name another one with --python.")
+        raise DevError(f"{python} is Python {version}, but 3.10 or newer is needed: name another Python with --python.")
     lacking = []
     for module, origin in answer["origins"].items():
         foreign = module == "comfyui_inbetween" and origin and Path(origin).resolve().parent != root.resolve()
@@ -116,11 +116,11 @@ def _output_of(python: Path, program: str, arguments: Iterable[str]) -> str:
             capture_output=True,
             text=True,
             check=True,
-            cwd=python.parent,  # -c puts the working folder on the path, and our `nodes` must not be found there
+            cwd=python.parent,  # -c puts the working folder on the path, and Python must not find our `nodes` there
         )
     except OSError as error:
         raise DevError(f"{python} cannot be started ({error.strerror}).") from error
     except subprocess.CalledProcessError as error:
-        last = (error.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        last = (error.stderr.strip().splitlines() or ["it printed nothing"])[-1]
         raise DevError(f"{python} does not work: {last}") from error
     return answer.stdout

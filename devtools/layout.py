@@ -1,4 +1,4 @@
-"""Where things are: the clone, and what dev.py makes in its `.dev` folder."""
+"""Where things are: the clone, and what dev.py creates in its `.dev` folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ class Layout:
 
     @property
     def dev(self) -> Path:
-        """Everything that dev.py makes; may be deleted at any time, `user` then goes with it."""
+        """Everything that dev.py creates. You can delete it at any time; that also deletes `user`."""
         return self.root / ".dev"
 
     @property
@@ -22,7 +22,7 @@ class Layout:
 
     @property
     def downloads(self) -> Path:
-        """Archives, as they came."""
+        """Downloaded archives."""
         return self.dev / "downloads"
 
     @property
@@ -32,7 +32,7 @@ class Layout:
 
     @property
     def browsers(self) -> Path:
-        """Playwright's own build of Chromium, where no other browser could be had."""
+        """Playwright's own build of Chromium, for machines without another browser."""
         return self.dev / "browsers"
 
     @property
@@ -51,5 +51,5 @@ class Layout:
         return self.root / "assets" / "input"
 
     def shown(self, path: Path) -> str:
-        """A path as it is best read: relative to the clone if it is inside."""
+        """A path for messages: relative to the clone if it is inside."""
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)

@@ -1,4 +1,4 @@
-"""pip, with its output in a log file and its failures told in one line."""
+"""Running pip, with its output in a log file and its failures reported in one line."""
 
 import os
 import re
@@ -8,14 +8,14 @@ from pathlib import Path
 from .messages import DevError
 from .processes import run_into_log
 
-# The first that is found in pip's output names the cause: when pip reaches no index it also says, at the end, that
-# there is no such version.
+# The first pattern found in pip's output gives the cause. The last line is not enough: if pip cannot reach an index, it
+# ends by saying that there is no such version.
 CAUSES = (
     (
         r"No space left on device|Errno 28\b|Disk quota exceeded|WinError 112\b|not enough space on the disk",
-        "the disk is full: make room",
+        "the disk is full: free up space",
     ),
-    (r"DO NOT MATCH THE HASHES", "what was downloaded is not the file that is expected (wrong sha256)"),
+    (r"DO NOT MATCH THE HASHES", "the download is not the expected file (wrong sha256)"),
     (
         r"Retrying \(Retry|NewConnectionError|ConnectionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError"
         r"|Max retries exceeded|IncompleteRead|Connection broken|Name or service not known|name resolution",
@@ -26,17 +26,17 @@ CAUSES = (
 
 def run_pip(python: Path, arguments: Sequence[str | Path], folder: Path, log: Path, purpose: str) -> None:
     """
-    Runs pip, with the user's own pip configuration.
+    Runs pip with the user's own pip configuration.
 
     Args:
-        python: interpreter whose pip is used.
-        arguments: what follows `pip`.
-        folder: where it runs.
-        log: file that takes pip's output.
-        purpose: what for, as in "installing torch".
+        python: interpreter whose pip to run.
+        arguments: arguments for pip.
+        folder: working folder.
+        log: file for pip's output.
+        purpose: the purpose for messages, such as "installing torch".
 
     Raises:
-        DevError: it failed; the line says why and names the log.
+        DevError: pip failed; the line says why and names the log.
     """
     command = [python, "-m", "pip", *arguments, "--disable-pip-version-check", "--no-input"]
     if run_into_log(command, folder, os.environ, log) != 0:
@@ -46,12 +46,12 @@ def run_pip(python: Path, arguments: Sequence[str | Path], folder: Path, log: Pa
 
 
 def cause_of_failure(output: str) -> str:
-    """The cause in one line, out of everything that pip printed."""
+    """The cause in one line, from everything that pip printed."""
     for pattern, cause in CAUSES:
         if re.search(pattern, output):
             return cause
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    # above a traceback stands "ERROR: Exception:", and the cause is its last line
+    # "ERROR: Exception:" precedes a traceback, whose last line is the cause
     errors = [line for line in lines if line.lower().startswith("error:") and line != "ERROR: Exception:"]
     lines = errors or lines
-    return lines[-1].rstrip(".") if lines else "pip said nothing"
+    return lines[-1].rstrip(".") if lines else "pip printed nothing"

@@ -1,4 +1,4 @@
-"""Running other programs so that none outlives dev.py."""
+"""Running other programs, none of which outlives dev.py."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ def run_in_foreground(command: Sequence[str | Path], folder: Path, env: Mapping[
     """
     Runs a program that shares the terminal, and returns its exit code.
 
-    Ctrl-C reaches the program too. It is left to clean up, and what it then returns counts.
+    Ctrl-C reaches the program too. It may clean up, and its exit code is returned.
     """
     with subprocess.Popen([str(part) for part in command], cwd=folder, env=dict(env)) as process:
         while True:
@@ -25,9 +25,9 @@ def run_in_foreground(command: Sequence[str | Path], folder: Path, env: Mapping[
 
 def run_into_log(command: Sequence[str | Path], folder: Path, env: Mapping[str, str], log: Path) -> int:
     """
-    Runs a program whose output goes into a log file, which is begun anew, and returns its exit code.
+    Runs a program with its output in a new log file, and returns its exit code.
 
-    The output passes through here: on a full disk the log cannot tell, and the OSError of writing it does.
+    The output passes through this process, so that a full disk raises an OSError here; the log could not report it.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with (

@@ -1,4 +1,4 @@
-"""The real ComfyUI server: started with the pack in it, waited for, looked at, stopped."""
+"""The real ComfyUI server: starting it with the pack, waiting for it, checking it, stopping it."""
 
 import json
 import os
@@ -21,15 +21,15 @@ from .workplace import Workplace
 
 ADDRESS = "127.0.0.1"
 NODE_OF_THE_PACK = "InbetweenKeyframes"
-START_SECONDS = 300  # the first start on a slow disk compiles some thousand files
+START_SECONDS = 300  # the first start compiles thousands of files, which takes long on a slow disk
 LOG_LINES_SHOWN = 25
-# A proxy that the environment names is not meant for this machine.
+# A proxy in the environment is not for requests to this machine.
 _local = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running server, and the file that takes what it prints."""
+    """A running server, and the file with its output."""
 
     url: str
     log: Path
@@ -47,18 +47,18 @@ def require_free_port(port: int) -> None:
     """Raises DevError if a port is taken."""
     with socket.socket() as listener:
         if sys.platform != "win32":
-            # as the server does: a port that was in use a moment ago is free; on Windows it would hide a taken one
+            # as the server does: a port that was in use a moment ago is free; on Windows this would hide a taken port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((ADDRESS, port))
         except (OSError, OverflowError) as error:
-            advice = f"choose another, such as --port {free_port()}"
+            advice = f"choose another one, such as --port {free_port()}"
             raise DevError(f"port {port} cannot be used ({error}): {advice}.") from error
 
 
 @contextmanager
 def running_server(workplace: Workplace, port: int) -> Iterator[Server]:
-    """A server with the pack in it, ready for prompts; it is stopped when the context ends."""
+    """A server with the pack, ready for prompts; it stops when the context ends."""
     log = workplace.layout.logs / "server.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     device = [] if workplace.environment.has_accelerator() else ["--cpu"]
@@ -92,7 +92,7 @@ def _wait_until_up(server: Server) -> None:
     while time.monotonic() < end:
         if server.process.poll() is not None:
             code = server.process.returncode
-            raise DevError(f"ComfyUI ended with code {code}. Its log: {server.log}\n{_last_lines(server)}")
+            raise DevError(f"ComfyUI stopped with code {code}. Its log: {server.log}\n{_last_lines(server)}")
         try:
             with _local.open(f"{server.url}/system_stats", timeout=10):
                 return
@@ -102,7 +102,7 @@ def _wait_until_up(server: Server) -> None:
 
 
 def _require_pack(server: Server) -> None:
-    """The host goes on without a pack that it cannot import, and only its log says so."""
+    """Raises DevError if the host could not import the pack; the host itself reports that only in its log."""
     with _local.open(f"{server.url}/object_info/{NODE_OF_THE_PACK}", timeout=60) as answer:
         if NODE_OF_THE_PACK in json.load(answer):
             return
@@ -111,7 +111,7 @@ def _require_pack(server: Server) -> None:
 
 
 def import_failure(log: str) -> str:
-    """The part of the host's log that tells why the pack was not imported, or nothing."""
+    """The part of the host's log that says why the pack was not imported, or an empty text."""
     begin = 0
     lines = log.splitlines()
     for number, line in enumerate(lines):
@@ -125,7 +125,7 @@ def import_failure(log: str) -> str:
 
 
 def printed(log: Path) -> str:
-    """What was printed into a log, without the colours."""
+    """The contents of a log, without colour codes."""
     return re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(encoding="utf-8", errors="replace"))
 
 

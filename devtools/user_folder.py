@@ -16,10 +16,10 @@ PACK_FOLDER = "ComfyUI-Inbetween"
 
 def prepare_user_folder(layout: Layout) -> None:
     """
-    Makes the folders, links the pack and copies the sample keyframes.
+    Creates the folders, links the pack and copies the sample keyframes.
 
-    The host looks for packs in the base directory only, so the link is needed, and the pack is not loaded twice, even
-    if the clone sits in the host's own `custom_nodes`.
+    The host looks for packs only in its base directory. So the link is needed, and the pack is not loaded twice even if
+    the clone is in the host's own `custom_nodes`.
     """
     for folder in FOLDERS:
         (layout.user / folder).mkdir(parents=True, exist_ok=True)
@@ -28,13 +28,13 @@ def prepare_user_folder(layout: Layout) -> None:
 
 
 def link_pack(root: Path, link: Path) -> None:
-    """Makes `link` lead to the clone: a symbolic link, or a junction where Windows does not allow one."""
+    """Links `link` to the clone: with a symbolic link, or with a junction if Windows does not allow that."""
     if link.exists() and link.resolve() == root.resolve():
         return
     if link.is_symlink():
         link.unlink()  # the clone was moved
     elif link.is_dir() and link.resolve() != link.absolute():
-        link.rmdir()  # the same, for a junction: only the link goes
+        link.rmdir()  # the same for a junction; this removes only the link
     elif link.exists():
         raise DevError(f"{link} is in the way: dev.py links the pack there. Move it elsewhere.")
     try:
@@ -49,7 +49,7 @@ def link_pack(root: Path, link: Path) -> None:
 
 
 def copy_samples(samples: Path, target: Path) -> None:
-    """Copies the sample keyframes; a file of the user that has the same name stays as it is."""
+    """Copies the sample keyframes; does not overwrite a user's file with the same name."""
     for sample in sorted(file for file in samples.iterdir() if file.is_file()):
         copy = target / sample.name
         if not copy.exists():
@@ -57,4 +57,4 @@ def copy_samples(samples: Path, target: Path) -> None:
             shutil.copyfile(sample, partial)
             os.replace(partial, copy)
         elif not filecmp.cmp(sample, copy, shallow=False):
-            say(f"{copy} is not the sample of that name; it is left as it is and used")
+            say(f"{copy} differs from the sample with that name; your file is kept and used")

@@ -1,4 +1,4 @@
-"""Everything a command needs before it starts: a host, an environment that has what the command uses, folders."""
+"""Everything a command needs before it starts: a host, an environment with the required modules, folders."""
 
 import os
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ MODULES_OF_COMMANDS = {
 
 @dataclass(frozen=True)
 class Choices:
-    """What the user asked for on the command line."""
+    """The user's choices on the command line."""
 
     command: str
     comfyui: str | None = None
@@ -51,10 +51,10 @@ class Workplace:
 
 def prepare(layout: Layout, choices: Choices, env: Mapping[str, str] = os.environ) -> Workplace:
     """
-    Makes whatever is missing, each step once.
+    Creates and installs whatever is missing.
 
     Raises:
-        DevError: something cannot be had; the line says what to change.
+        DevError: something is not available; the line says what to change.
     """
     host = named_host(choices.comfyui, env)
     inside = surrounding_host(layout.root) if host is None else None
@@ -73,7 +73,7 @@ def prepare(layout: Layout, choices: Choices, env: Mapping[str, str] = os.enviro
 
 
 def _existing(layout: Layout, python: Path, host: Path | None, choices: Choices) -> Workplace:
-    """A workplace with an environment that is the user's own: nothing is installed into it unless asked for."""
+    """A workplace with the user's own environment; installs nothing into it without --install."""
     modules = MODULES_OF_COMMANDS[choices.command]
     environment, lacking = look_into(python, modules, layout.root)
     host = host or downloaded_host(layout, python)
@@ -92,7 +92,7 @@ def _existing(layout: Layout, python: Path, host: Path | None, choices: Choices)
 def _install_into(layout: Layout, python: Path, host: Path, lacking: list[str], torch_index: str | None) -> None:
     if "torch" in lacking:
         check_room_for_torch(layout, torch_index)
-        say(f"installing {TORCH[0]} and what it needs into {python}")
+        say(f"installing {TORCH[0]} and its dependencies into {python}")
         source = ["--index-url", torch_index] if torch_index else []
         install_with_pip(layout, python, "torch", "torch", [*TORCH, *source])
     if set(lacking) & set(HOST_MODULES):

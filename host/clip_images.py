@@ -1,4 +1,4 @@
-"""Pictures as tokens of CLIP vision, the way Wan was trained to see them."""
+"""Images as CLIP vision tokens, prepared as in Wan's training."""
 
 from collections.abc import Sequence
 from typing import Literal, get_args
@@ -11,17 +11,17 @@ from torch.nn import functional
 
 from ..core.errors import InbetweenError
 
-TOKEN_WIDTH = 1280  # of CLIP-H
+TOKEN_WIDTH = 1280  # width of CLIP-H's tokens
 
 ClipImages = Literal["auto", "sum", "blend", "concatenate", "concatenate all", "start", "none"]
 CLIP_IMAGES: tuple[ClipImages, ...] = get_args(ClipImages)
 
 
 def clip_pixels(images_BHWC: Tensor, clip_vision: ClipVisionModel) -> Tensor:
-    """Images in [0, 1] as the tower takes them: squashed to its square, normalised.
+    """Resize images in [0, 1] to the encoder's square input, whatever their aspect ratio, and normalise them.
 
-    Resized as Wan's published code does, bicubic without antialiasing and not rounded to 8 bits. The host would smooth
-    what it makes smaller, which changes the pixels by 0.1 and more at usual sizes.
+    The resizing is that of Wan's published code: bicubic, without antialiasing and without rounding to 8 bits. The
+    host's own resizing smooths images that it shrinks, which changes pixels by 0.1 or more at usual sizes.
     """
     side = clip_vision.image_size
     pixels_BCHW = functional.interpolate(
@@ -31,7 +31,7 @@ def clip_pixels(images_BHWC: Tensor, clip_vision: ClipVisionModel) -> Tensor:
 
 
 def normalised(pixels_BCHW: Tensor, clip_vision: ClipVisionModel) -> Tensor:
-    """Pixels in [0, 1] by the mean and the standard deviation that the tower was trained with."""
+    """Normalise pixels in [0, 1] by the mean and the standard deviation that the encoder was trained with."""
     mean_C11, sd_C11 = (
         torch.tensor(values, device=pixels_BCHW.device).view(3, 1, 1)
         for values in (clip_vision.image_mean, clip_vision.image_std)
@@ -40,23 +40,23 @@ def normalised(pixels_BCHW: Tensor, clip_vision: ClipVisionModel) -> Tensor:
 
 
 def shown_images(images_HWC: Sequence[Tensor], mode: ClipImages) -> Sequence[Tensor]:
-    """Those of the keyframes' images that CLIP looks at."""
+    """The keyframe images that CLIP sees in this mode."""
     if mode == "concatenate all":
         return images_HWC
     return images_HWC[:1] if mode == "start" else (images_HWC[0], images_HWC[-1])
 
 
 def clip_tokens(images_HWC: Sequence[Tensor], clip_vision: ClipVisionModel) -> Tensor:
-    """Tokens of the last layer but one, shape (images, tokens, 1280), on the host's intermediate device.
+    """Tokens of the second-to-last layer, shape (images, tokens, 1280), on the host's intermediate device.
 
     Raises:
-        InbetweenError: another tower than Wan's.
+        InbetweenError: the encoder is not the one that Wan uses.
     """
     width = clip_vision.config.get("hidden_size")
     if clip_vision.model_type != "clip_vision_model" or width != TOKEN_WIDTH:
         raise InbetweenError(
-            f"clip_vision is a {clip_vision.model_type} of width {width}, but Wan sees through one of width "
-            f"{TOKEN_WIDTH}; choose clip_vision_h in Load CLIP Vision."
+            f"clip_vision is a {clip_vision.model_type} of width {width}, but Wan needs one of width {TOKEN_WIDTH}; "
+            "choose clip_vision_h in Load CLIP Vision."
         )
     model_management.load_model_gpu(clip_vision.patcher)
     pixels_BCHW = clip_pixels(torch.stack(list(images_HWC)).to(clip_vision.load_device), clip_vision)
@@ -65,14 +65,14 @@ def clip_tokens(images_HWC: Sequence[Tensor], clip_vision: ClipVisionModel) -> T
 
 
 def joined_tokens(tokens_BND: Tensor, mode: ClipImages, end_share: float = 0.5) -> Tensor:
-    """The tokens of several images as those of one condition.
+    """Combine the tokens of several images into one condition.
 
     Args:
-        tokens_BND: of the first image to the last.
-        mode: "sum" adds first and last, as SemFi does; "blend" mixes them, `end_share` of the last (the image branch
-            begins with a LayerNorm, so half of each is the sum); "concatenate" puts them side by side as FLF2V does,
-            "concatenate all" all of them; "start" is the first alone.
-        end_share: 0..1.
+        tokens_BND: tokens of the images, from the first to the last.
+        mode: "sum" adds the first and the last, as in SemFi. "blend" mixes the two (the image branch begins with a
+            LayerNorm, so half of each is the same as the sum). "concatenate" appends the last to the first, as in
+            FLF2V. "concatenate all" does this with all images. "start" takes the first alone.
+        end_share: for "blend", the share of the last image, 0..1.
 
     Returns:
         Shape (1, tokens, width).
@@ -92,7 +92,7 @@ def joined_tokens(tokens_BND: Tensor, mode: ClipImages, end_share: float = 0.5) 
 
 
 def as_clip_output(tokens_1ND: Tensor) -> Output:
-    """Tokens as the host's CLIP_VISION_OUTPUT."""
+    """Wrap tokens as the host's CLIP_VISION_OUTPUT."""
     output = Output()
     output["penultimate_hidden_states"] = tokens_1ND
     return output

@@ -1,4 +1,4 @@
-"""Layers that hold given weights, from the host's operations: it keeps them anywhere, and casts them where needed."""
+"""Layers with given weights, built from the host's operations, so the host can move and cast the weights as needed."""
 
 import comfy.ops
 import torch
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def frozen_linear(weight_OI: Tensor, bias_O: Tensor | None = None) -> torch.nn.Module:
-    """A linear layer in the type of what goes in, with these weights and no copy of them."""
+    """A linear layer with these weights, which are not copied; it computes in the type of its input."""
     outputs, inputs = weight_OI.shape
     options = {"dtype": weight_OI.dtype, "device": weight_OI.device}
     layer = comfy.ops.manual_cast.Linear(inputs, outputs, bias=bias_O is not None, **options)

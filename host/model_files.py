@@ -1,4 +1,4 @@
-"""Files of models in the host's folders: which there are, where they lie, and what to do if one is missing."""
+"""Model files in the host's folders: listing and finding them, and errors that say how to get a missing one."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +10,10 @@ from ..core.errors import InbetweenError
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """Where files of one kind lie.
+    """The folders for model files of one kind.
 
-    folders: names of folders below models/, by which the host knows all places that belong to them.
-    wanted: the files that belong there and where to get them, for errors.
+    folders: names of folders in models/. The host may have more than one place for each name.
+    wanted: for errors, the files that belong there and where to get them.
     """
 
     folders: tuple[str, ...]
@@ -24,15 +24,15 @@ class ModelFolder:
         return list(dict.fromkeys(name for folder in self.folders for name in folder_paths.get_filename_list(folder)))
 
     def check(self, file: str | None, otherwise: str = "choose another file") -> None:
-        """Raise InbetweenError unless there is such a file; it says what belongs there, and what to do `otherwise`."""
+        """Raise InbetweenError unless the file exists. The error says what belongs there, or `otherwise`."""
         if file not in self.names():
             raise self._missing(file, otherwise)
 
     def path(self, file: str) -> Path:
-        """Where the file lies, in the first folder that has it.
+        """The path of the file, in the first folder that has it.
 
         Raises:
-            InbetweenError: there is no such file.
+            InbetweenError: the file does not exist.
         """
         self.check(file)
         for folder in self.folders:
@@ -43,5 +43,5 @@ class ModelFolder:
 
     def _missing(self, file: str | None, otherwise: str) -> InbetweenError:
         places = " or ".join(f"models/{folder}" for folder in self.folders)
-        what = f'there is no "{file}" in' if file else "nothing is chosen from"
+        what = f'there is no "{file}" in' if file else "no file is chosen from"
         return InbetweenError(f"{what} {places}; put {self.wanted} there, or {otherwise}.")

@@ -1,4 +1,4 @@
-"""Devices, progress and interruption, as the host wants them."""
+"""The host's devices, memory, progress bar and interruption."""
 
 import sys
 from collections.abc import Sequence
@@ -11,22 +11,22 @@ from comfy_execution.utils import get_executing_context
 
 from ..core.reports import headline
 
-_EVERYTHING = 1e32  # bytes, as the host writes it
+_EVERYTHING = 1e32  # bytes; the number that the host itself uses to load all weights
 
 
 def compute_device() -> torch.device:
-    """Where the host wants work to be done."""
+    """The device on which the host computes."""
     return model_management.get_torch_device()
 
 
 def load_whole(patchers: Sequence[ModelPatcher], memory: int) -> None:
-    """Bring all weights of some models to their device, also where the host was started with --novram or --lowvram.
+    """Load all weights of some models onto their device, even if the host was started with --novram or --lowvram.
 
-    For networks that read their weights in ways of their own, in which the host cannot fetch what it left behind.
+    Use this for networks that read weights outside of layer calls, where the host cannot load them on demand.
 
     Args:
         patchers: the models.
-        memory: bytes that the work itself will take.
+        memory: bytes that the computation itself needs.
     """
     model_management.load_models_gpu(list(patchers), memory_required=memory, force_full_load=True)
     for patcher in patchers:
@@ -34,15 +34,15 @@ def load_whole(patchers: Sequence[ModelPatcher], memory: int) -> None:
 
 
 def gpu_memory_gib() -> float:
-    """Memory of the GPU in GiB, or 0 where the host computes on the CPU."""
+    """GPU memory in GiB, or 0 if the host computes on the CPU."""
     device = compute_device()
     return 0.0 if device.type == "cpu" else model_management.get_total_memory(device) / 1024**3
 
 
 def show_on_node(text: str) -> None:
-    """Show a text on the node that runs, in the page of who started it; without a page nothing happens.
+    """Show a text on the running node, in the page that started the run. Without a page, nothing happens.
 
-    It stays until the next one: what tells a warning must tell it, too, when all is well again.
+    The text stays until another replaces it, so a node that shows warnings must also show a text when there are none.
     """
     server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
     running = get_executing_context()
@@ -51,12 +51,12 @@ def show_on_node(text: str) -> None:
 
 
 def show_report(report: str) -> None:
-    """Show on the node that runs what a report says first, and its warnings."""
+    """Show the first line of a report and its warnings on the running node."""
     show_on_node(headline(report))
 
 
 class Progress:
-    """The node's progress bar; calling it also stops the work if the user pressed Interrupt."""
+    """The node's progress bar. Calling it also stops the run if the user has pressed Interrupt."""
 
     def __init__(self, total: int) -> None:
         self._bar = comfy.utils.ProgressBar(total)

@@ -1,5 +1,5 @@
-"""Types of the host that it has no names for."""
+"""Names for types that the host uses but does not name."""
 
 from typing import Any, TypeAlias
 
-Conditioning: TypeAlias = list[list[Any]]  # of pairs: an embedding, and a dict of all else
+Conditioning: TypeAlias = list[list[Any]]  # pairs of an embedding and a dict of everything else

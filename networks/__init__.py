@@ -1,1 +1,1 @@
-"""Network architectures and the reading of their published files, without ComfyUI."""
+"""Network architectures and readers for their published files, without ComfyUI."""

@@ -1,4 +1,4 @@
-"""Reading files of weights that somebody else made, without running anything in them."""
+"""Reading weight files from any source, without running code in them."""
 
 import pickle
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,43 +18,43 @@ PARALLEL = "module."
 
 
 def read_file(path: Path, wanted: str) -> dict[str, Any]:
-    """What a .safetensors file, or one that torch saved, holds.
+    """Read a .safetensors file, or one that torch saved.
 
     Args:
-        path: of the file.
-        wanted: what errors tell to use instead.
+        path: the file.
+        wanted: the file to use instead, for errors.
 
     Raises:
-        InbetweenError: the file cannot be opened, is damaged, or holds more than tensors.
+        InbetweenError: the file cannot be opened, is damaged, or contains more than tensors.
     """
-    with _told(path, wanted):
+    with _one_line_errors(path, wanted):
         if _is_safetensors(path):
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
 class _NamelessError(Exception):
-    """A file holds no tensors by name."""
+    """A file contains no named tensors."""
 
 
 class TensorFile:
     """The tensors of a file, read one by one.
 
-    Of a .safetensors file, and of one that torch 1.6 or newer saved, only what is asked for is read from the disk.
+    If it is a .safetensors file, or torch 1.6 or newer saved it, only the requested tensors are read from the disk.
 
     Raises:
-        InbetweenError: when made or asked, as `read_file`; or the file holds anything else than tensors by name.
+        InbetweenError: on opening and on reading, as `read_file`; also if the file contains no named tensors.
     """
 
     def __init__(self, path: Path, wanted: str) -> None:
         self.path, self._wanted = path, wanted
         self.metadata: dict[str, str] = {}
-        with _told(path, wanted):
+        with _one_line_errors(path, wanted):
             self.shapes = self._open()
 
     def read(self, names: Iterable[str]) -> dict[str, Tensor]:
-        """The tensors of these names, in memory of their own."""
-        with _told(self.path, self._wanted):
+        """Read the tensors with these names into memory of their own."""
+        with _one_line_errors(self.path, self._wanted):
             if _is_safetensors(self.path):
                 with safe_open(self.path, framework="pt") as file:
                     return {name: file.get_tensor(name) for name in names}
@@ -74,11 +74,11 @@ class TensorFile:
         except RuntimeError as error:
             if "mmap can only be used" not in str(error):
                 raise
-            return torch.load(self.path, map_location="cpu", weights_only=True)  # an old file, not laid out for it
+            return torch.load(self.path, map_location="cpu", weights_only=True)  # an old file
 
 
 def unwrapped(loaded: Any) -> Any:
-    """What trainers put under "state_dict", "module", "model" or "params", once or several times; else what it is."""
+    """Unwrap what trainers put under "state_dict", "module", "model" or "params", any number of times."""
     while isinstance(loaded, Mapping):
         inner = next((loaded[name] for name in WRAPPINGS if isinstance(loaded.get(name), Mapping)), None)
         if inner is None:
@@ -88,12 +88,12 @@ def unwrapped(loaded: Any) -> Any:
 
 
 def bare_tensors(saved: Mapping[Any, Any]) -> dict[str, Tensor]:
-    """The tensors of a network by name, without the "module." that training on several GPUs puts before each."""
+    """The tensors of a network by name, without the prefix "module." that training on several GPUs adds."""
     return {str(name).removeprefix(PARALLEL): value for name, value in saved.items() if isinstance(value, Tensor)}
 
 
 def _unwrapped(loaded: Any) -> dict[str, Tensor]:
-    """The tensors of a file that trainers wrapped; those in groups as `group.name`."""
+    """The tensors of a file, unwrapped; tensors in groups are named `group.name`."""
     loaded = unwrapped(loaded)
     if isinstance(loaded, Mapping):
         return dict(_by_name(loaded))
@@ -113,14 +113,14 @@ def _is_safetensors(path: Path) -> bool:
 
 
 def _is_web_page(path: Path) -> bool:
-    """Whether a file is what sites send in the place of one that cannot be had without a click or a login."""
+    """Whether a file is a web page, which sites send instead of a file that needs a click or a login."""
     with path.open("rb") as file:
         return file.read(256).lstrip().startswith(b"<")
 
 
 @contextmanager
-def _told(path: Path, wanted: str) -> Iterator[None]:
-    """Turns whatever goes wrong with a file into one line."""
+def _one_line_errors(path: Path, wanted: str) -> Iterator[None]:
+    """Turn every failure to read a file into a one-line error."""
     try:
         yield
     except OSError as error:
@@ -128,15 +128,15 @@ def _told(path: Path, wanted: str) -> Iterator[None]:
         raise InbetweenError(f"{path.name} cannot be opened: {why}.") from None
     except MemoryError:
         raise
-    except Exception as error:  # on a damaged file the reader of torch stumbles anywhere: KeyError, EOFError, ...
+    except Exception as error:  # on a damaged file, torch may fail anywhere: KeyError, EOFError, ...
         if _is_web_page(path):
-            told = f"is a web page and no weights: the download went wrong; get it again: {wanted}."
+            reason = f"is a web page, not a weight file, so the download failed; download it again: {wanted}."
         elif isinstance(error, pickle.UnpicklingError):
-            told = f"holds more than weights, or is no weight file, and was not opened; use {wanted}."
+            reason = f"is not a weight file, or contains more than weights, and was not opened; use {wanted}."
         elif isinstance(error, _NamelessError):
-            told = f"holds no weights by name; use {wanted}."
+            reason = f"contains no named weights; use {wanted}."
         elif "TorchScript" in str(error):
-            told = f"is a TorchScript program, not weights alone, and was not opened; use {wanted}."
+            reason = f"is a TorchScript program, not just weights, and was not opened; use {wanted}."
         else:
-            told = f"cannot be read and may have been cut off in the download; get it again: {wanted}."
-        raise InbetweenError(f"{path.name} {told}") from None
+            reason = f"cannot be read; the download may be incomplete, so download it again: {wanted}."
+        raise InbetweenError(f"{path.name} {reason}") from None

@@ -1,1 +1,1 @@
-"""Engines between two frames: the registry, loading, and running one over a sequence."""
+"""Interpolation engines: the registry, loading, and running one over a sequence."""

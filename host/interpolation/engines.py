@@ -1,6 +1,6 @@
-"""The engines between two frames: what the loader lists, and whose a file is.
+"""The registry of interpolation engines: what the loader lists, and which engine a file belongs to.
 
-A new engine is a file with an `EngineKind`, as `core/interpolation/contract.py` has it, and an entry in `ENGINES`.
+To add an engine, write an `EngineKind` (see `core/interpolation/contract.py`) and add it to `ENGINES`.
 """
 
 from typing import Any
@@ -16,33 +16,33 @@ from .pervfi import PERVFI, PerVFIKind
 from .rife_film import FILM, PAGE, RIFE
 from .weight_free import WeightFreeKind
 
-ENGINES: tuple[EngineKind, ...] = (WeightFreeKind(), PerVFIKind(), FILM, RIFE)  # asked in this order
+ENGINES: tuple[EngineKind, ...] = (WeightFreeKind(), PerVFIKind(), FILM, RIFE)  # the first that detects a file loads it
 WEIGHT_FREE = FlowInterpolator.name
-FILES = ModelFolder(PERVFI.folders, f"{PERVFI.wanted}, or RIFE or FILM of {PAGE}")
+FILES = ModelFolder(PERVFI.folders, f"{PERVFI.wanted}, or RIFE or FILM from {PAGE}")
 WANTED = f"{pervfi.WANTED}, or a RIFE or FILM file"
 
 
 def interpolator_names() -> list[str]:
-    """What the loader offers: engines without a model, then the files."""
+    """What the loader lists: engines without a model, then the model files."""
     return [*(name for engine in ENGINES for name in engine.names), *FILES.names()]
 
 
 def check_interpolator(name: str) -> None:
-    """Raise InbetweenError unless there is an interpolator of this name; the error says where it is to be had."""
+    """Raise InbetweenError unless there is an interpolator with this name; the error says where to get one."""
     if not any(name in engine.names for engine in ENGINES):
         FILES.check(name, f'choose "{WEIGHT_FREE}"')
 
 
 def load_interpolator(name: str, optical_flow: Any = None) -> Engine:
-    """The engine behind a name of `interpolator_names`.
+    """Load the engine for a name in `interpolator_names`.
 
     Args:
         name: an engine without a model, or a file.
-        optical_flow: the host's OPTICAL_FLOW, for engines that are given the motion.
+        optical_flow: the host's OPTICAL_FLOW, for engines that need a flow model.
 
     Raises:
-        InbetweenError: there is none of that name, the file is damaged, for no engine or of a version that cannot be
-            run, or the flow is not RAFT.
+        InbetweenError: there is no such name; the file is damaged, belongs to no engine, or is of a version that is
+            not supported; or the flow model is not RAFT.
     """
     check_interpolator(name)
     return _kind_of(name).load(name, optical_flow)
@@ -54,7 +54,7 @@ def _kind_of(name: str) -> EngineKind:
         return named
     tensors = TensorFile(FILES.path(name), WANTED).shapes
     if not tensors:
-        raise InbetweenError(f"{name} holds no weights by name; use {WANTED}.")
+        raise InbetweenError(f"{name} contains no named weights; use {WANTED}.")
     detected = next((engine for engine in ENGINES if engine.detects(tensors)), None)
     if detected is None:
         raise InbetweenError(f"{name} {what_it_is(tensors)}; use {WANTED}.")

@@ -1,7 +1,7 @@
-"""Any engine under the host's own node Run Frame Interpolation Model, by its INTERP_MODEL contract.
+"""Any engine as an INTERP_MODEL, for the host's own node Run Frame Interpolation Model.
 
-A model of the host is passed on as it is. Ours are wrapped; the contract has no room for settings, so they are the
-published ones, and motion is found by the engine.
+RIFE and FILM are passed on as the host's own models. Other engines are wrapped. An INTERP_MODEL has no settings, so
+they run as published, and they find the motion themselves.
 """
 
 from collections.abc import Sequence
@@ -16,41 +16,41 @@ from .rife_film import HostEngine
 
 
 class InterpModel(torch.nn.Module):
-    """What the host asks of a frame interpolation model; float32, whatever it does to its own."""
+    """An engine with the interface that the host expects of a frame interpolation model; always float32."""
 
-    pad_align = 1  # an engine pads frames itself
+    pad_align = 1  # engines pad frames themselves
 
     def __init__(self, engine: Engine) -> None:
         super().__init__()
         self.engine = engine
 
     def get_dtype(self) -> torch.dtype:
-        """The type frames come in."""
+        """The type that frames must have."""
         return torch.float32
 
     def memory_used_forward(self, shape: Sequence[int], dtype: torch.dtype) -> int:
-        """Nothing beforehand: the engine makes room when it starts."""
+        """Reserve nothing: the engine makes room when it starts."""
         return 0
 
     def extract_features(self, frame_13HW: Tensor) -> None:
-        """Features are the engine's affair."""
+        """Do nothing: the engine computes features itself."""
 
     def forward_multi_timestep(
         self, first_13HW: Tensor, second_13HW: Tensor, times: Sequence[float], cache: dict
     ) -> Tensor:
-        """The frames at these times between two in [0, 1], of shape (T, 3, H, W)."""
+        """Render the in-betweens of two frames at these times; in [0, 1], shape (T, 3, H, W)."""
         interpolator = self.engine.start(PUBLISHED, *first_13HW.shape[2:])
         first_HWC, second_HWC = first_13HW[0].movedim(0, 2), second_13HW[0].movedim(0, 2)
         return interpolator.prepare(first_HWC, second_HWC).render(times).frames_THWC.movedim(3, 1)
 
     def forward(self, first_T3HW: Tensor, second_T3HW: Tensor, timestep: Tensor, cache: dict) -> Tensor:
-        """The same for one pair repeated, with each time as a picture; asked when all times at once did not fit."""
+        """The same for one pair repeated, with each time as an image; the host calls it if memory ran out before."""
         times = timestep[:, 0, 0, 0].tolist()
         return self.forward_multi_timestep(first_T3HW[:1], second_T3HW[:1], times, cache)
 
 
 def as_interp_model(engine: Engine) -> ModelPatcher:
-    """An engine as the host's INTERP_MODEL; of RIFE and FILM the one that the host's own loader makes."""
+    """An engine as the host's INTERP_MODEL; for RIFE and FILM, the model from the host's own loader."""
     if isinstance(engine, HostEngine):
         return engine.interp_model
     device = model_management.get_torch_device()

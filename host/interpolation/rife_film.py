@@ -1,7 +1,7 @@
-"""RIFE and FILM as engines: the networks, files and memory of the host, which has a loader for both.
+"""RIFE and FILM as engines. The host loads both and manages their memory.
 
-What is computed is what the host's node Run Frame Interpolation Model computes; what is around it is ours: any times,
-cuts, halving, reports.
+Frames are the same as from the host's node Run Frame Interpolation Model. This module adds arbitrary times, cuts,
+halving and reports.
 """
 
 import math
@@ -26,12 +26,12 @@ PAGE = "https://huggingface.co/Comfy-Org/frame_interpolation"
 
 @dataclass(frozen=True)
 class HostKind:
-    """RIFE or FILM in the registry of engines.
+    """The entry of RIFE or FILM in the engine registry.
 
-    title: how reports call it.
-    marks: names of tensors, at least one of which its files hold, in any wrapping.
-    versions: which of its files the host loads.
-    by_halving: as `core.interpolator.Interpolator.by_halving`.
+    title: name of the engine in reports.
+    marks: tensor names; each of its files contains at least one of them, with any prefix.
+    versions: for errors, the versions or files that the host can load.
+    by_halving: see `Interpolator` in core/interpolation/contract.py.
     """
 
     title: str
@@ -41,26 +41,26 @@ class HostKind:
     names: tuple[str, ...] = ()
 
     def detects(self, tensors: Collection[str]) -> bool:
-        """Whether a file with tensors of these names is for this engine."""
+        """Whether a file with these tensor names is a model of this engine."""
         return has_tensor(tensors, *self.marks)
 
     def load(self, name: str, optical_flow: Any = None) -> "HostEngine":
-        """Have a file of models/frame_interpolation loaded by the host; it finds motion itself.
+        """Let the host load a file in models/frame_interpolation; no flow model is needed.
 
         Raises:
-            InbetweenError: the file is of a version that the host does not load.
+            InbetweenError: the host cannot load this version of the model.
         """
-        # Imported when it is needed: a host without this loader still has every other engine.
+        # Imported only here, so that a host without this loader still has all other engines.
         from comfy_extras.nodes_frame_interpolation import FrameInterpolationModelLoader
 
         try:
             interp_model = FrameInterpolationModelLoader.execute(name).result[0]
         except (ValueError, RuntimeError) as error:
-            # The host's own word for a network that it does not have, and torch's for one of other sizes.
+            # The host's error for an unknown network, and torch's error for layers of other sizes.
             if not str(error).startswith(("Unrecognized frame interpolation", "Error(s) in loading state_dict")):
                 raise
             raise InbetweenError(
-                f"{name} is {self.title}, but not of a version that ComfyUI loads; use {self.versions} of {PAGE}."
+                f"{name} is a version of {self.title} that ComfyUI cannot load; use {self.versions} from {PAGE}."
             ) from None
         return HostEngine(interp_model, self)
 
@@ -71,21 +71,21 @@ RIFE = HostKind(
     "RIFE 4.25 or 4.26",
     by_halving=False,
 )
-# Published FILM always makes the frame half-way, and halves for others: github.com/google-research/frame-interpolation,
-# models/film_net/interpolator.py and eval/util.py.
+# Published FILM always renders the middle frame, and reaches other times by halving:
+# github.com/google-research/frame-interpolation, models/film_net/interpolator.py and eval/util.py.
 FILM = HostKind(
     "FILM", ("extract.extract_sublevels.convs.0.0.conv.weight",), "film_net_fp16.safetensors", by_halving=True
 )
 
 
 class HostEngine:
-    """A frame interpolation model of the host; the weights go to the device for a run, and leave it for others."""
+    """A model of the host. A run loads the weights onto the device; the host unloads them as needed."""
 
     def __init__(self, interp_model: ModelPatcher, kind: HostKind) -> None:
         self.interp_model, self.kind, self.name = interp_model, kind, kind.title
 
     def start(self, settings: Settings, height: int, width: int) -> "HostInterpolator":
-        """Bring the weights to the device and make room for what a frame takes.
+        """Load the weights onto the device, and make room to render a frame.
 
         Raises:
             InbetweenError: frames of this size are too small for the network.
@@ -94,8 +94,8 @@ class HostEngine:
         smallest = _smallest_side(network)
         if min(height, width) < smallest:
             raise InbetweenError(
-                f"the images are {width}x{height} but {self.name} takes them from {smallest}x{smallest} on; scale them "
-                f"up to at least {max(width, smallest)}x{max(height, smallest)}."
+                f"the images are {width}x{height} but {self.name} needs at least {smallest}x{smallest}; scale them up "
+                f"to {max(width, smallest)}x{max(height, smallest)} or more."
             )
         needed = network.memory_used_forward((1, height, width, 3), dtype)
         load_whole([self.interp_model], needed)
@@ -104,7 +104,7 @@ class HostEngine:
 
 
 class HostInterpolator:
-    """One run over the frames of a sequence; features of a frame serve for the pairs on both sides of it."""
+    """One run over the frames of a sequence. The features of a frame are reused for the next pair."""
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class HostInterpolator:
 
     @torch.no_grad()
     def prepare(self, first_HWC: Tensor, second_HWC: Tensor) -> FramePair:
-        """Look for a cut and find the features of both frames, as `Interpolator.prepare` says."""
+        """Check for a cut and compute the features of both frames; see `Interpolator.prepare`."""
         if is_cut_between(first_HWC, second_HWC, self.device):
             first_HWC, second_HWC = (
                 frame_HWC.to(self.device, torch.float32).clamp(0, 1) for frame_HWC in (first_HWC, second_HWC)
@@ -148,7 +148,7 @@ class HostInterpolator:
 
 @dataclass(frozen=True, eq=False)
 class HostPair:
-    """Two padded frames, in the network's type on its device, with their features, and the size before padding."""
+    """Two padded frames, in the network's type and on its device, their features, and the size before padding."""
 
     network: torch.nn.Module
     first_13HW: Tensor
@@ -160,7 +160,7 @@ class HostPair:
 
     @torch.no_grad()
     def render(self, times: Sequence[float]) -> Rendered:
-        """Make the frames at these times, as `FramePair.render` says; the network alone judges what it trusts."""
+        """Render the in-betweens at these times; see `FramePair.render`. Nothing is reported as blended."""
         several = getattr(self.network, "forward_multi_timestep", None)
         if several is not None:  # FILM, which takes one pair and any number of times
             made_T3HW = several(self.first_13HW, self.second_13HW, list(times), cache=dict(self.features))
@@ -176,5 +176,5 @@ class HostPair:
 
 
 def _smallest_side(network: Any) -> int:
-    """Pixels that a side must have: padding by reflection, and each level of a pyramid, take them."""
+    """The shortest side, in pixels, for which padding by reflection and every level of the pyramid work."""
     return max(getattr(network, "pad_align", 1) // 2 + 1, 2 ** (getattr(network, "pyramid_levels", 1) - 1))

@@ -1,4 +1,4 @@
-"""Running an engine in the host, over a sequence or over frames to be refined: memory, progress, interruption."""
+"""Running an engine in the host, over a sequence or on frames to refine: memory, progress, interruption."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from ...samplers.interpolation.frame_interpolation import InterpolationReport, i
 from ...samplers.interpolation.refinement import Refinement, refine_frames
 from ..runtime import Progress
 
-MOST_AT_ONCE = 8  # frames of one pair; more bring a GPU nothing
+MOST_AT_ONCE = 8  # frames of one pair in a batch; larger batches are no faster on a GPU
 
 
 def interpolate(
@@ -26,17 +26,17 @@ def interpolate(
     settings: Settings = PUBLISHED,
     recursive: bool = False,
 ) -> tuple[Tensor, InterpolationReport]:
-    """Make the frames at `instants` in the host's image memory, with its progress bar and interruption.
+    """Render the frames at `instants` into the host's image memory, with its progress bar and interruption.
 
     Args:
         sources: images of shape (H, W, 3) in [0, 1], all of one size.
-        instants: one for each new frame.
+        instants: one for each frame to render.
         engine: from `engines.load_interpolator`.
         settings: by name; the engine takes those it knows.
-        recursive: halve each gap again and again instead of making each frame at its time.
+        recursive: halve each gap repeatedly instead of rendering each frame directly at its time.
 
     Returns:
-        Frames of shape (len(instants), H, W, 3) in [0, 1], and what happened between the sources.
+        Frames of shape (len(instants), H, W, 3) in [0, 1], and a report on the gaps between the sources.
 
     Raises:
         InbetweenError: the result does not fit into memory, a setting is out of its range, or a time cannot be reached.
@@ -58,18 +58,18 @@ def refine(
     strength: float = 1.0,
     keyframes: KeyframeSet | None = None,
 ) -> tuple[Tensor, Refinement]:
-    """Make chosen frames anew, as `samplers.refinement.refine_frames` says, in the host's image memory.
+    """Render chosen frames again, in the host's image memory; see `refine_frames`.
 
     Args:
         frames_THWC: a clip in [0, 1].
-        which: the frames, as arguments of `core.frame_choice.choose_frames`.
+        which: which frames, as arguments for `choose_frames`.
         engine: from `engines.load_interpolator`.
         settings: by name; the engine takes those it knows.
-        strength: 0 leaves frames as they are, 1 replaces them.
-        keyframes: stay untouched.
+        strength: 0 keeps the frames unchanged, 1 replaces them.
+        keyframes: frames that are never changed.
 
     Raises:
-        InbetweenError: no frames can be chosen so, the result does not fit into memory, or a setting is out of its
+        InbetweenError: the choice of frames is not valid, the result does not fit into memory, or a setting is out of
             range.
     """
     passes = choose_frames(frames_THWC, keyframes, **which, progress=Progress)
@@ -82,10 +82,10 @@ def refine(
 
 
 def result_frames(count: int, height: int, width: int) -> Tensor:
-    """Memory for a result of shape (count, height, width, 3), where and in the type in which the host keeps images.
+    """Memory for a result of shape (count, height, width, 3), on the device and in the type of the host's images.
 
     Raises:
-        InbetweenError: it does not fit.
+        InbetweenError: there is not enough memory.
     """
     dtype, device = model_management.intermediate_dtype(), model_management.intermediate_device()
     try:
@@ -93,13 +93,13 @@ def result_frames(count: int, height: int, width: int) -> Tensor:
     except (MemoryError, RuntimeError):
         size = count * height * width * 3 * model_management.dtype_size(dtype)
         raise InbetweenError(
-            f"{count} frames of {width}x{height} need {size / 2**30:.1f} GiB of memory; "
-            "ask for fewer or smaller frames."
+            f"{count} frames of {width}x{height} need {size / 2**30:.1f} GiB of memory, more than is free; "
+            "request fewer or smaller frames."
         ) from None
 
 
 def _frames_at_once(interpolator: Interpolator, pixels: int) -> int:
-    """How many frames to render at once: as many as fit well; on a CPU one, where more are slower."""
+    """How many frames to render in one batch: as many as fit easily; one on a CPU, where batches are slower."""
     if model_management.is_device_cpu(interpolator.device):
         return 1
     needed = interpolator.bytes_per_pixel * pixels

@@ -8,14 +8,14 @@ from ..runtime import compute_device
 
 
 class WeightFreeKind:
-    """Optical flow and splatting in the registry of engines; it has a name and no files."""
+    """The entry of optical flow and splatting in the engine registry; it has a name and no files."""
 
     names = (FlowInterpolator.name,)
 
     def detects(self, tensors: Collection[str]) -> bool:
-        """Never: there are no files of it."""
+        """Never: this engine has no files."""
         return False
 
     def load(self, name: str, optical_flow: Any = None) -> FlowInterpolator:
-        """Nothing to load; it finds motion itself."""
+        """Create the engine; there is nothing to load, and no flow model is needed."""
         return FlowInterpolator(compute_device())

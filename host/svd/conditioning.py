@@ -1,4 +1,4 @@
-"""Keyframes as an SVD is told of them: two pictures, each through CLIP and through the autoencoder."""
+"""Keyframes as conditioning for SVD: two images, each encoded by CLIP and by the VAE."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -22,21 +22,24 @@ CLIP_IMAGE: tuple[ClipImage, ...] = get_args(ClipImage)
 
 TRAINED_FRAMES = {14: "SVD", 25: "SVD-XT"}
 TRAINED_SIZE = (1024, 576)
-_NEAR = 3  # frames from a trained length that make no difference worth a warning
-_SMALL = 0.6  # of the trained area
-_EMBEDDING = 1024  # of CLIP-H
+_NEAR = 3  # up to this many frames from a trained length, there is no warning
+_SMALL = 0.6  # share of the trained area below which a size counts as small
+_EMBEDDING = 1024  # width of CLIP-H's embeddings
 _MULTIPLE = 8
 
 
 @dataclass(frozen=True)
 class SVDSettings:
-    """How the pictures are prepared and labelled.
+    """How the images are prepared, and what motion is requested.
 
-    motion_bucket: how much motion is asked for, 127 as published. fps: frames a second the motion is asked for.
-    noise: standard deviation of what is added to the pictures before they are encoded; its scale is that of `as_host`.
-    seed: of that noise. clip_image: how a picture becomes a square.
-    as_host: as SVD_img2vid_Conditioning of the host has it, where a picture has values in [0, 1] and noise of its own,
-        and CLIP sees its middle; else as published, with values in [-1, 1] and one noise for both.
+    motion_bucket: the requested amount of motion; 127 as published.
+    fps: the requested frame rate.
+    noise: standard deviation of the noise that is added to the images before they are encoded. Its scale depends on
+        `as_host`.
+    seed: seed of that noise.
+    clip_image: how an image becomes a square for CLIP.
+    as_host: prepare images as in the host's SVD_img2vid_Conditioning: values in [0, 1], separate noise for each image,
+        and CLIP sees the centre of the image. Otherwise as published: values in [-1, 1], and one noise for both.
     """
 
     motion_bucket: int = 127
@@ -49,7 +52,7 @@ class SVDSettings:
 
 @dataclass(frozen=True, eq=False)
 class SVDConditioned:
-    """Conditioning for either direction, an empty latent, and what to say about them."""
+    """Conditioning for each direction, an empty latent, and a report."""
 
     start: Conditioning
     end: Conditioning
@@ -60,11 +63,11 @@ class SVDConditioned:
 def condition_svd(
     clip_vision: ClipVisionModel | None, vae: VAE | None, keyframes: KeyframeSet, settings: SVDSettings
 ) -> SVDConditioned:
-    """Encode a first and a last keyframe.
+    """Encode the first and the last keyframe.
 
     Raises:
-        InbetweenError: more than two keyframes or others than the first and the last, a size that is not divisible by
-            8, or an encoder that is missing or not SVD's.
+        InbetweenError: there are keyframes at other frames than the first and the last, the size is not divisible by
+            8, or an encoder is missing or not SVD's.
     """
     check_ends(keyframes)
     clip, autoencoder = check_encoders(clip_vision, vae)
@@ -92,49 +95,49 @@ def condition_svd(
 
 
 def check_ends(keyframes: KeyframeSet) -> None:
-    """Refuse what two conditions of an SVD cannot hold; see `condition_svd`."""
+    """Refuse keyframes that SVD cannot take; see `condition_svd`."""
     first, *inner, last = keyframes.keyframes
     if inner:
         raise InbetweenError(
-            f"there are {len(keyframes.keyframes)} keyframes, and SVD takes a first and a last one; for more use "
+            f"there are {len(keyframes.keyframes)} keyframes, but SVD takes only a first and a last one; for more, use "
             "Segments (SVD)."
         )
     if first.frame != 0 or last.frame != keyframes.frame_count - 1:
         raise InbetweenError(
-            f"the keyframes stand at {first.frame} and {last.frame} of {keyframes.frame_count} frames, and SVD takes "
+            f"the keyframes are at frames {first.frame} and {last.frame} of {keyframes.frame_count}, but SVD takes "
             f"them at 0 and {keyframes.frame_count - 1}; change positions or frame_count of Keyframes."
         )
     check_multiple(keyframes, _MULTIPLE, "SVD")
 
 
 def check_encoders(clip_vision: ClipVisionModel | None, vae: VAE | None) -> tuple[ClipVisionModel, VAE]:
-    """Refuse encoders that are missing or not SVD's, and return those that are."""
-    wanted = "connect those of Image Only Checkpoint Loader with an SVD checkpoint."
+    """Return the encoders; refuse those that are missing or not SVD's."""
+    wanted = "connect the outputs of Image Only Checkpoint Loader with an SVD checkpoint."
     if clip_vision is None or vae is None:
         missing = "CLIP vision" if clip_vision is None else "VAE"
-        raise InbetweenError(f"the loaded checkpoint holds no {missing}, which SVD needs; {wanted}")
+        raise InbetweenError(f"the loaded checkpoint contains no {missing}, which SVD needs; {wanted}")
     width = clip_vision.config.get("projection_dim")
     if clip_vision.model_type != "clip_vision_model" or width != _EMBEDDING:
         raise InbetweenError(
-            f"clip_vision is a {clip_vision.model_type} with embeddings of {width}, but SVD takes {_EMBEDDING}; "
+            f"clip_vision is a {clip_vision.model_type} with embeddings of width {width}, but SVD needs {_EMBEDDING}; "
             f"{wanted}"
         )
     if vae.latent_channels != 4 or vae.latent_dim != 2:
-        raise InbetweenError(f"the VAE makes latents of {vae.latent_channels} channels, but SVD takes 4; {wanted}")
+        raise InbetweenError(f"the VAE has latents of {vae.latent_channels} channels, but SVD needs 4; {wanted}")
     return clip_vision, vae
 
 
 def clip_pixels_as_published(images_BHWC: Tensor, clip_vision: ClipVisionModel, clip_image: ClipImage) -> Tensor:
-    """Pictures as the published pipeline shows them to CLIP: blurred by as much as they shrink, resized, normalised.
+    """Prepare images for CLIP as the published pipeline does: blurred by how much they shrink, resized, normalised.
 
     Args:
-        images_BHWC: in [0, 1].
-        clip_vision: for its size, mean and standard deviation.
-        clip_image: "squash" takes the whole picture, as published; "crop" its middle square.
+        images_BHWC: images in [0, 1].
+        clip_vision: gives the size, mean and standard deviation.
+        clip_image: "squash" resizes the whole image, as published; "crop" takes its centre square.
 
     Returns:
-        Shape (B, 3, side, side). The blur has a standard deviation of (factor - 1) / 2 pixels, where the factor is how
-        many pixels become one (StableVideoDiffusionPipeline of diffusers 0.27.0).
+        Shape (B, 3, side, side). The blur has a standard deviation of (factor - 1) / 2 pixels for a side that shrinks
+        by `factor` (StableVideoDiffusionPipeline of diffusers 0.27.0).
     """
     pixels_BCHW = images_BHWC[..., :3].movedim(-1, 1).float() * 2 - 1
     if clip_image == "crop":
@@ -149,7 +152,7 @@ def clip_pixels_as_published(images_BHWC: Tensor, clip_vision: ClipVisionModel, 
 
 def _embedding(image_1HWC: Tensor, clip_vision: ClipVisionModel, settings: SVDSettings) -> Tensor:
     if settings.as_host:
-        # On the CPU the host's resizing takes no half precision.
+        # The host's resizing does not support half precision on the CPU.
         return clip_vision.encode_image(image_1HWC.float())["image_embeds"]
     model_management.load_model_gpu(clip_vision.patcher)
     pixels = clip_pixels_as_published(image_1HWC.to(clip_vision.load_device), clip_vision, settings.clip_image)
@@ -161,8 +164,8 @@ def _warnings(keyframes: KeyframeSet) -> list[str]:
     found = []
     count = keyframes.frame_count
     if min(abs(count - trained) for trained in TRAINED_FRAMES) > _NEAR:
-        lengths = " and ".join(f"{name} on {frames}" for frames, name in TRAINED_FRAMES.items())
-        found.append(f"{count} frames are far from what the models were trained on: {lengths}.")
+        lengths = " and ".join(f"{frames} for {name}" for frames, name in TRAINED_FRAMES.items())
+        found.append(f"{count} frames are far from the lengths that the models were trained on, {lengths}.")
     width, height = TRAINED_SIZE
     if keyframes.width * keyframes.height < _SMALL * width * height:
         found.append(
@@ -170,5 +173,5 @@ def _warnings(keyframes: KeyframeSet) -> list[str]:
             "expect little motion and artefacts."
         )
     if any(keyframe.strength != 1 for keyframe in keyframes.keyframes):
-        found.append("SVD cannot hold a keyframe less firmly: strengths have no effect.")
+        found.append("SVD has no keyframe strength, so strengths have no effect.")
     return found

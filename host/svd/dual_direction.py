@@ -1,4 +1,4 @@
-"""A guider of the host's that denoises a clip from its first and from its last keyframe at once, with one SVD."""
+"""A guider for the host that denoises a clip from its first and its last keyframe at the same time, with one SVD."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from ...networks.svd.names import TEMPORAL_LAYERS, UP_LAYERS
 from ...samplers.svd.dual_direction import Fusion, fused, guidance_scales
 from ..types import Conditioning
 from .checks import check_change_fits, check_svd, map_bytes
-from .temporal_attention import KEY, Call, Direction, options_for, teach_directions
+from .temporal_attention import KEY, Call, Direction, options_for, patch_layers
 
 Method = Literal["generative inbetweening", "rotation only", "time reversal fusion", "forward only"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -27,9 +27,9 @@ Memory = Literal["auto", "both directions at once", "one direction at a time"]
 MEMORY: tuple[Memory, ...] = get_args(Memory)
 
 _ENDS = ("start", "end")
-_HEADROOM = 1.5  # of the host's estimate, as it has it where it decides what to put into one batch
+_HEADROOM = 1.5  # times the host's memory estimate; the host uses the same factor to choose its batches
 
-# What conditioning and models may carry that a paired evaluation has no place for, and what it is.
+# What conditioning and models may contain that both directions at once cannot use: the key, and its name for errors.
 _IN_CONDITIONING = {
     "area": "an area",
     "mask": "a mask",
@@ -38,19 +38,19 @@ _IN_CONDITIONING = {
     "hooks": "hooks",
     "start_percent": "a range of timesteps",
     "end_percent": "a range of timesteps",
-    "default": "a default part",
+    "default": "a default condition",
 }
 _IN_MODEL = {
     "context_handler": "Context Windows",
-    "sampler_calc_cond_batch_function": "a node that evaluates conditions in its own way",
+    "sampler_calc_cond_batch_function": "a custom evaluation of conditions",
 }
 
 
 @dataclass(frozen=True)
 class DirectionSettings:
-    """How the two directions are evaluated and made one.
+    """How the two directions are evaluated and fused.
 
-    first_cfg, last_cfg: guidance at the first and at the last frame of either direction, in its own time.
+    first_cfg, last_cfg: guidance at the first and the last frame of each direction, in its own time.
     """
 
     method: Method = "generative inbetweening"
@@ -67,17 +67,17 @@ def dual_direction_guider(
     reverse_motion: ReverseMotion | None,
     settings: DirectionSettings,
 ) -> "DualDirectionGuider":
-    """The guider for two ends of a clip.
+    """The guider for the two ends of a clip.
 
     Args:
-        model: an SVD; it stays as it is.
-        start, end: what SVD Keyframe Conditioning gives for the first and for the last keyframe.
-        reverse_motion: for "generative inbetweening", which has no meaning without it.
-        settings: the rest.
+        model: an SVD; not modified.
+        start, end: conditioning from SVD Keyframe Conditioning for the first and the last keyframe.
+        reverse_motion: required for "generative inbetweening".
+        settings: method, fusion, guidance and memory.
 
     Raises:
-        InbetweenError: another kind of model, a change that does not fit it, none where one is needed, conditioning
-            with parts that cannot be paired, or patches of other nodes in the way.
+        InbetweenError: the model is not an SVD, the reverse motion is missing or does not fit the model, the
+            conditioning contains something that cannot be paired, or another node has patched the same layers.
     """
     check_directions(model, reverse_motion, settings)
     for name, conditioning in zip(_ENDS, (start, end), strict=True):
@@ -85,9 +85,9 @@ def dual_direction_guider(
     patched = model.clone()
     match settings.method:
         case "generative inbetweening":
-            teach_directions(patched, TEMPORAL_LAYERS, reverse_motion)
+            patch_layers(patched, TEMPORAL_LAYERS, reverse_motion)
         case "rotation only":
-            teach_directions(patched, UP_LAYERS, None)
+            patch_layers(patched, UP_LAYERS, None)
     if settings.memory == "both directions at once":
         patched.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, _prepare_for_pairs)
     return DualDirectionGuider(patched, start, end, settings)
@@ -100,19 +100,19 @@ def check_directions(model: ModelPatcher, reverse_motion: ReverseMotion | None, 
     carried += ["copies for several GPUs"] if model.additional_models.get("multigpu") else []
     if carried:
         raise InbetweenError(
-            f"the model carries {carried[0]}, which cannot be used with both directions at once; take that node out."
+            f"the model has {carried[0]}, which cannot be used with both directions at once; remove that node."
         )
     if settings.first_cfg != settings.last_cfg and "sampler_cfg_function" in model.model_options:
         raise InbetweenError(
-            "another node guides the model already, such as VideoLinearCFGGuidance; take it out, or set fusion to "
-            '"average", which leaves guidance by frame to it.'
+            "another node already sets the guidance of the model, such as VideoLinearCFGGuidance; remove it, or set "
+            'fusion to "average", which leaves guidance by frame to that node.'
         )
     if settings.method != "generative inbetweening":
         return
     if reverse_motion is None:
         raise InbetweenError(
             'reverse_motion is not connected; connect Load Reverse Motion, or set method to "rotation only", which '
-            "needs no file and gives less."
+            "needs no file but gives poorer results."
         )
     check_change_fits(model, reverse_motion)
 
@@ -120,8 +120,8 @@ def check_directions(model: ModelPatcher, reverse_motion: ReverseMotion | None, 
 class DualDirectionGuider(comfy.samplers.CFGGuider):  # type: ignore[misc] # the host has no types
     """Predicts clean latents from both ends of a clip; for the host's Sampler Custom Advanced.
 
-    A pair of clips, the one in its own time and the one from the last frame back, is one batch of the network. Nothing
-    but the choice between that and one clip after the other is kept from one evaluation to the next.
+    The clip and its reverse go through the network as one batch, or one after the other if memory is short. That choice
+    is made once per run; nothing else is kept from one evaluation to the next.
     """
 
     def __init__(
@@ -135,10 +135,10 @@ class DualDirectionGuider(comfy.samplers.CFGGuider):  # type: ignore[misc] # the
         )
 
     def sample(self, noise: Tensor, latent_image: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        """As the host has it; refuses latents that do not belong to the conditioning, and those that are no numbers.
+        """Sample as the host does, with checks of the latents before and after.
 
         Raises:
-            InbetweenError: see above.
+            InbetweenError: the latents do not belong to the conditioning, or the result has NaN or infinite values.
         """
         self._check_latent(latent_image)
         latent = super().sample(noise, latent_image, *args, **kwargs)
@@ -146,7 +146,7 @@ class DualDirectionGuider(comfy.samplers.CFGGuider):  # type: ignore[misc] # the
         return latent
 
     def inner_sample(self, noise: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        """As the host has it; decides for the whole run what goes into one batch, so that a run is of one piece."""
+        """Sample as the host does, but choose the batching once, so that all steps of a run are computed alike."""
         self._evaluate = self._both_at_once if self._has_room(noise) else self._one_at_a_time
         self._maps_device = self._device_for_maps(noise)
         return super().inner_sample(noise, *args, **kwargs)
@@ -154,7 +154,7 @@ class DualDirectionGuider(comfy.samplers.CFGGuider):  # type: ignore[misc] # the
     def predict_noise(
         self, x: Tensor, timestep: Tensor, model_options: dict[str, Any] | None = None, seed: int | None = None
     ) -> Tensor:
-        """Clean latents, shape (frames, 4, height, width), in the time of the clip."""
+        """Predict clean latents, shape (frames, 4, height, width), in the time of the clip."""
         options = model_options or {}
         scale = self._scale(x)
         clips = [(x, "positive", "negative"), (x.flip(0), "end", "end_negative")]
@@ -215,7 +215,7 @@ class DualDirectionGuider(comfy.samplers.CFGGuider):  # type: ignore[misc] # the
         timestep: Tensor,
         options: dict[str, Any],
     ) -> Tensor:
-        """Guidance of one direction in its own time, with what other nodes have put into the model for it."""
+        """Apply guidance to one direction in its own time, with any guidance functions that other nodes added."""
         conds = [self.conds[positive], None if _is_one(scale, options) else self.conds[negative]]
         given: dict[str, Any] = {
             "conds": conds,
@@ -244,7 +244,7 @@ class DualDirectionGuider(comfy.samplers.CFGGuider):  # type: ignore[misc] # the
         return self.settings.memory == "both directions at once"
 
     def _device_for_maps(self, x: Tensor) -> torch.device:
-        """Where the maps of one direction are kept: beside the network if there is room, else in main memory."""
+        """Where to keep the maps of one direction: on the network's device if there is room, else in main memory."""
         needed = self.inner_model.memory_required(list(x.shape)) * _HEADROOM
         needed += map_bytes(self.model_patcher, len(x), *x.shape[-2:])
         roomy = needed < self.inner_model.current_patcher.get_free_memory(x.device)
@@ -253,7 +253,7 @@ class DualDirectionGuider(comfy.samplers.CFGGuider):  # type: ignore[misc] # the
     def _check_latent(self, latent: Tensor) -> None:
         if latent.is_nested or latent.ndim != 4 or latent.shape[1] != 4:
             raise InbetweenError(
-                f"the latent is of shape {tuple(latent.shape)}, but SVD takes (frames, 4, height, width); connect the "
+                f"the latent has shape {tuple(latent.shape)}, but SVD takes (frames, 4, height, width); connect the "
                 "latent of SVD Keyframe Conditioning."
             )
         for name, key in zip(_ENDS, ("positive", "end"), strict=True):
@@ -261,51 +261,51 @@ class DualDirectionGuider(comfy.samplers.CFGGuider):  # type: ignore[misc] # the
             if image.shape[-2:] != latent.shape[-2:]:
                 sizes = [f"{each.shape[-1] * 8}x{each.shape[-2] * 8}" for each in (latent, image)]
                 raise InbetweenError(
-                    f"the latent is for {sizes[0]} pixels but {name} for {sizes[1]}; connect the three outputs of one "
-                    "SVD Keyframe Conditioning."
+                    f"the latent is for {sizes[0]} pixels but {name} is for {sizes[1]}; connect all three outputs of "
+                    "the same SVD Keyframe Conditioning."
                 )
 
 
 def _prepare_for_pairs(
     executor: Any, model: ModelPatcher, noise_shape: Sequence[int], *args: Any, **kwargs: Any
 ) -> Any:
-    """Lets the host make room for twice the frames."""
+    """Let the host make room for twice the frames."""
     return executor(model, [2 * noise_shape[0], *noise_shape[1:]], *args, **kwargs)
 
 
 def _is_one(scale: float | Tensor, options: dict[str, Any]) -> bool:
-    """Whether guidance leaves the conditional prediction as it is, so that the other need not be made."""
+    """Whether guidance leaves the conditional prediction unchanged, so that the unconditional one is not needed."""
     return not isinstance(scale, Tensor) and scale == 1 and not options.get("disable_cfg1_optimization", False)
 
 
 def _check_conditioning(conditioning: Conditioning, name: str) -> None:
     if len(conditioning) != 1:
         raise InbetweenError(
-            f"{name} holds {len(conditioning)} parts, and the Dual-Direction Guider takes one; connect SVD Keyframe "
-            "Conditioning itself, not a combination."
+            f"{name} contains {len(conditioning)} conditions, but the Dual-Direction Guider takes one; connect SVD "
+            "Keyframe Conditioning directly, not a combination."
         )
     values = conditioning[0][1]
     for key, what in _IN_CONDITIONING.items():
         if key in values:
             raise InbetweenError(
-                f"{name} carries {what}, which cannot be used with both directions at once; connect SVD Keyframe "
-                "Conditioning itself."
+                f"{name} has {what}, which cannot be used with both directions at once; connect SVD Keyframe "
+                "Conditioning directly."
             )
     if values.get("concat_latent_image") is None:
         raise InbetweenError(
-            f"{name} is no conditioning for SVD: it has no picture; connect {name} of SVD Keyframe Conditioning."
+            f"{name} is not conditioning for SVD: it has no image; connect {name} of SVD Keyframe Conditioning."
         )
 
 
 def _unconditional(conditioning: Conditioning) -> Conditioning:
-    """The same without its picture: zeros for its embedding and its latent, as SVD was trained to be guided by."""
+    """The same without its image: zeros for the embedding and the latent, as in SVD's training for guidance."""
     ((embedding, values),) = conditioning
     blank = torch.zeros_like(values["concat_latent_image"])
     return [[torch.zeros_like(embedding), {**values, "concat_latent_image": blank}]]
 
 
 def _paired(forward: dict[str, Any], backward: dict[str, Any], frames: int) -> dict[str, Any]:
-    """Two processed conditions as one for twice the frames, the forward one first."""
+    """Join two processed conditions into one for twice the frames, the forward one first."""
     joined = {}
     for name, one in forward["model_conds"].items():
         other = backward["model_conds"][name]

@@ -1,4 +1,4 @@
-"""Re-noising as a sampler of the host's."""
+"""Re-noising as a sampler for the host."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from ..runtime import show_on_node
 
 
 class RenoiseSampler(comfy.samplers.KSAMPLER):  # type: ignore[misc] # the host has no types
-    """Euler's method with repeated steps; progress counts every evaluation of the model.
+    """Euler's method with repeated steps. The progress bar counts every evaluation of the model.
 
     Args:
-        renoising: which steps are repeated, and how often.
-        noise: what is added before a repeat; by default it depends on the seed of the run.
+        renoising: which steps to repeat, and how often.
+        noise: the noise to add before a repeat; by default it depends on the seed of the run.
     """
 
     def __init__(self, renoising: Renoising, noise: NoiseSource | None = None) -> None:
@@ -33,7 +33,7 @@ class RenoiseSampler(comfy.samplers.KSAMPLER):  # type: ignore[misc] # the host 
         denoise_mask: Tensor | None = None,
         disable_pbar: bool = False,
     ) -> Tensor:
-        """As the host has it, with the number of evaluations in the place of that of steps."""
+        """Sample as the host does, but report evaluations instead of steps."""
         steps = len(sigmas) - 1
         evaluations = self._renoising.evaluations(steps)
         show_on_node(f"{evaluations} evaluations in {steps} steps")

@@ -1,4 +1,4 @@
-"""Reverse motion from the host's model folders."""
+"""Reverse motion files in the host's model folders."""
 
 from pathlib import Path
 
@@ -19,10 +19,10 @@ CHANGES = ModelFolder(("model_patches",), WANTED_DELTA)
 
 
 def load_tuned(tuned: str, base: str) -> tuple[ReverseMotion, list[str]]:
-    """What fine-tuning changed, and warnings; see `read_tuned`."""
+    """Compute what fine-tuning changed, and warnings; see `read_tuned`."""
     return read_tuned(TUNED.path(tuned), BASES.path(base), model_name(Path(tuned)))
 
 
 def load_change(file: str) -> ReverseMotion:
-    """The change alone; see `read_change`."""
+    """Read a file with the change alone; see `read_change`."""
     return read_change(CHANGES.path(file), Path(file).name)

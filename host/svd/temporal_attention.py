@@ -1,9 +1,9 @@
-"""The temporal self-attention of an SVD, taught to run a clip forward and backward.
+"""The temporal self-attention of an SVD, patched to process a clip forward and backward.
 
-Each of the layers gets another `forward` as an object patch of the host's: it stands on the layer while the model is
-loaded, and is taken off by the host with it. It acts only where a call of the network carries a `Call`; without one it
-is the layer's own. Weights are never read here but by calling the layers, wherever and in whatever type the host keeps
-them.
+Each layer gets a different `forward` as one of the host's object patches: the host sets it when it loads the model, and
+removes it when it unloads the model. The patch acts only if the options of a call contain a `Call`; otherwise the
+layer's own `forward` runs. Weights are used only by calling the layers, so the host can keep them anywhere and in any
+type.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ KEY = "inbetween_dual_direction"
 
 
 class Direction(Enum):
-    """Which clips are in one call of the network; of both, the forward one comes first."""
+    """Which clips one call of the network contains. With BOTH, the forward clip comes first."""
 
     BOTH = "both"
     FORWARD = "forward"
@@ -36,10 +36,10 @@ class Direction(Enum):
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """What the layers are to do in one call of the network.
+    """What the layers do in one call of the network.
 
-    maps: of the forward clip, by layer; filled by a call with FORWARD, used up by one with BACKWARD.
-    maps_device: where they are kept in between.
+    maps: attention maps of the forward clip, by layer; filled by a FORWARD call and consumed by a BACKWARD call.
+    maps_device: where the maps are kept in between.
     """
 
     direction: Direction
@@ -48,7 +48,7 @@ class Call:
 
 
 class ChangedLayer(torch.nn.Module):
-    """What is added to values and outputs of a layer."""
+    """The changes that are added to the values and the output of a layer."""
 
     def __init__(self, change: LayerChange) -> None:
         super().__init__()
@@ -56,28 +56,28 @@ class ChangedLayer(torch.nn.Module):
 
 
 class ReverseMotionWeights(torch.nn.ModuleList):
-    """All of them, under the name by which the host's log tells that it loads them."""
+    """The changes of all layers; the host's log shows the name of this class when it loads them."""
 
 
-def teach_directions(patched: ModelPatcher, layers: Iterable[str], motion: ReverseMotion | None) -> None:
-    """Let layers rotate their attention for a backward clip, and change its values and outputs.
+def patch_layers(patched: ModelPatcher, layers: Iterable[str], motion: ReverseMotion | None) -> None:
+    """Patch layers to rotate their attention for a backward clip, and to change its values and outputs.
 
     Args:
-        patched: a clone of an SVD that may be changed. Its layers are untouched until the host loads it.
-        layers: which ones, by the host's name without a prefix.
-        motion: the change, or None for none.
+        patched: a clone of an SVD that may be modified. Its layers stay unchanged until the host loads it.
+        layers: the layers, by the host's name without a prefix.
+        motion: the changes, or None to rotate only.
 
     Raises:
-        InbetweenError: something else was put into the place of one of the layers.
+        InbetweenError: another node already replaces one of the layers.
     """
     changed = {layer: ChangedLayer(motion.changes[layer]) for layer in layers} if motion else {}
     if changed:
-        beside = comfy.model_patcher.CoreModelPatcher(
+        weights = comfy.model_patcher.CoreModelPatcher(
             ReverseMotionWeights(changed.values()),
             load_device=patched.load_device,
             offload_device=patched.offload_device,
         )
-        patched.set_additional_models(KEY, [beside])
+        patched.set_additional_models(KEY, [weights])
     for layer in layers:
         _refuse_others(patched, layer)
         attention = comfy.utils.get_attr(patched.model, PREFIX + layer)
@@ -86,7 +86,7 @@ def teach_directions(patched: ModelPatcher, layers: Iterable[str], motion: Rever
 
 
 def options_for(call: Call, model_options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of the host for one call of the network, with what its layers are to do; those given are not changed."""
+    """The host's options for one call of the network, with a `Call` for its layers; `model_options` stays unchanged."""
     return {**model_options, "transformer_options": {**model_options.get("transformer_options", {}), KEY: call}}
 
 
@@ -104,7 +104,7 @@ class _TwoWayAttention:
         mask: Tensor | None = None,
         transformer_options: dict[str, Any] | None = None,
     ) -> Tensor:
-        """In the place of the layer's `forward`: x of shape (places, frames, channels)."""
+        """Replaces the layer's `forward`; x has shape (places, frames, channels)."""
         options = transformer_options or {}
         call: Call | None = options.get(KEY)
         if call is None:
@@ -142,13 +142,13 @@ class _TwoWayAttention:
 
 
 def _refuse_others(model: ModelPatcher, layer: str) -> None:
-    """Refuse what stands in the place of the layer already: it would be lost, or the rotation would."""
+    """Refuse a model in which another node already replaces this layer: one of the two patches would be lost."""
     _, *place, _, _, _ = (PREFIX + layer).split(".")
     kind, number = place[0].removesuffix("_blocks").removesuffix("_block"), int(place[1])
     block = (kind, 0 if kind == "middle" else number)
     replaced = model.model_options.get("transformer_options", {}).get("patches_replace", {}).get("attn1", {})
     if f"{PREFIX}{layer}.forward" in model.object_patches or block in replaced or (*block, 0) in replaced:
         raise InbetweenError(
-            "another node has put its own self-attention into the model, where the Dual-Direction Guider needs its "
-            "own; take that node out from between the loader and the guider."
+            "another node has replaced self-attention in the model, which the Dual-Direction Guider must replace "
+            "itself; remove that node from between the loader and the guider."
         )

@@ -1,4 +1,4 @@
-"""Decoding a video so many frames at a time as is chosen, and not as many as the memory has room for."""
+"""Decoding a video in chunks of a chosen length, instead of as many frames as fit into memory."""
 
 import comfy.model_management as model_management
 import torch
@@ -12,30 +12,30 @@ from ..runtime import Progress
 
 
 def decode_in_chunks(vae: VAE | None, latent: dict[str, Tensor], frames_per_chunk: int) -> Tensor:
-    """Decode with the host's autoencoder, without its way of cutting.
+    """Decode with the host's VAE, but choose the chunks ourselves.
 
-    SVD's decoder looks at neighbouring frames, so the frames depend on where a video is cut. The host cuts it by the
-    memory that happens to be free.
+    SVD's decoder looks at neighbouring frames, so the result depends on where the video is cut. The host cuts it
+    according to the memory that happens to be free.
 
     Args:
-        vae: an autoencoder of pictures or SVD's.
-        latent: of the host; samples of shape (frames, channels, height, width).
-        frames_per_chunk: decoded at a time; 0 is all.
+        vae: an image VAE, or SVD's.
+        latent: the host's LATENT; samples of shape (frames, channels, height, width).
+        frames_per_chunk: frames to decode at a time; 0 for all.
 
     Returns:
         Frames of shape (frames, height, width, 3) in [0, 1].
 
     Raises:
-        InbetweenError: another kind of VAE or latent, values that are no numbers, or a chunk that does not fit into
-            memory.
+        InbetweenError: the VAE or the latent is of another kind, values are NaN or infinite, or a chunk does not fit
+            into memory.
     """
     if vae is None:
-        raise InbetweenError("the loaded checkpoint holds no VAE; connect one from Load VAE.")
+        raise InbetweenError("the loaded checkpoint contains no VAE; connect one from Load VAE.")
     samples_NCHW = latent["samples"]
     if vae.latent_dim != 2 or samples_NCHW.ndim != 4 or samples_NCHW.shape[1] != vae.latent_channels:
         raise InbetweenError(
             f"the latent of shape {tuple(samples_NCHW.shape)} cannot be decoded frame by frame with this VAE; for "
-            "models other than SVD use VAE Decode."
+            "models other than SVD, use VAE Decode."
         )
     check_latent(samples_NCHW, "the latent")
     check_between(frames_per_chunk, "frames_per_chunk", 0, None)

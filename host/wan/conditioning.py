@@ -1,4 +1,4 @@
-"""Keyframes as what Wan's image-to-video models are conditioned on, in the host's form."""
+"""Keyframes as conditioning for Wan's image-to-video models, in the host's form."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -33,10 +33,11 @@ from .lora_mixture import has_mixture
 
 @dataclass(frozen=True, eq=False)
 class WanSettings:
-    """What can be chosen beside the keyframes.
+    """Settings in addition to the keyframes.
 
-    clip_images, end_share: see `joined_tokens`; "auto" is by model. other_lengths: see `frames_made`.
-    low_noise_strength: of keyframes between beginning and end, for the low-noise model of Wan2.2 alone.
+    clip_images, end_share: see `joined_tokens`; "auto" depends on the model.
+    other_lengths: see `frames_made`.
+    low_noise_strength: strength of inner keyframes for Wan2.2's low-noise model only; see `known_frames`.
     """
 
     clip_images: ClipImages = "auto"
@@ -48,7 +49,7 @@ class WanSettings:
 
 @dataclass(frozen=True, eq=False)
 class WanConditioned:
-    """Conditioning for one model or the high-noise one, and for the low-noise one; the empty latent; what was done."""
+    """Conditioning for a single or high-noise model, and for a low-noise model; an empty latent; a report."""
 
     positive: Conditioning
     negative: Conditioning
@@ -68,23 +69,23 @@ def condition_on_keyframes(
     clip_vision: ClipVisionModel | None,
     settings: WanSettings,
 ) -> WanConditioned:
-    """Tell a Wan model where the keyframes stand.
+    """Condition a Wan model on keyframes.
 
-    For a keyframe at the first and one at the last frame it is, to the last bit, what the host's
-    WanFirstLastFrameToVideo makes, but for the pictures shown to CLIP.
+    For keyframes at the first and the last frame alone, the result is identical to that of the host's
+    WanFirstLastFrameToVideo, except for the images shown to CLIP.
 
     Raises:
-        InbetweenError: a model that takes no keyframes, a length or size it cannot make, a VAE of another model, CLIP
-            vision that is missing, or more pictures than the model can tell apart.
+        InbetweenError: the model takes no keyframes or cannot generate this length or size, the VAE is for another
+            model, CLIP vision is missing, or there are more images than the model can distinguish.
     """
     kind, made, mode = check_keyframes(model, vae, keyframes, clip_vision, settings)
     warnings = _warnings(kind, keyframes)
     described = f"{kind.name}: {made} frames in {kind.grid.latent_frames(made)} latent frames"
     if made != keyframes.frame_count:
-        described += f", {keyframes.frame_count} wanted, so Finish Frames trims {made - keyframes.frame_count}"
+        described += f", {keyframes.frame_count} requested, so Finish Frames trims {made - keyframes.frame_count}"
     if kind.pins:
         latent = _pinned_latent(model, kind, vae, keyframes, made, settings.batch_size)
-        places = ", ".join(f"{frame} (with its latent frame: {_span(kind, frame)})" for frame in keyframes.frames)
+        places = ", ".join(f"{frame} (fills {_span(kind, frame)})" for frame in keyframes.frames)
         report = report_text([f"{described}. Keyframes at {places}."], warnings)
         return WanConditioned(positive, negative, latent, positive, negative, report, warnings)
 
@@ -100,17 +101,17 @@ def condition_on_keyframes(
     described += f". Keyframes at {_listed(keyframes)}. {_seen(mode)}."
     if low is not high:
         on_low = _with_values(positive, negative, shown | _guidance(kind, vae, low, made, keyframes))
-        described += f" For the low-noise model inner keyframes at {settings.low_noise_strength:g} of their strength."
+        described += f" The low-noise model gets inner keyframes at {settings.low_noise_strength:g} of their strength."
     return WanConditioned(*on_high, latent, *on_low, report_text([described], warnings), warnings)
 
 
 def check_keyframes(
     model: ModelPatcher, vae: VAE, keyframes: KeyframeSet, clip_vision: ClipVisionModel | None, settings: WanSettings
 ) -> tuple[WanKind, int, ClipImages]:
-    """Refuse, before anything is encoded, what `condition_on_keyframes` cannot do.
+    """Check everything that `condition_on_keyframes` would refuse, before anything is encoded.
 
     Returns:
-        The kind of model, how many frames it makes, and what CLIP shows it.
+        The kind of model, the number of frames to generate, and which images CLIP sees.
     """
     kind = wan_kind(model)
     _check_fit(kind, vae, keyframes)
@@ -125,30 +126,30 @@ def _check_fit(kind: WanKind, vae: VAE, keyframes: KeyframeSet) -> None:
     file = "wan2.2_vae" if kind.pins else "wan_2.1_vae"
     if vae.latent_channels != kind.latent_channels:
         raise InbetweenError(
-            f"the VAE makes latents of {vae.latent_channels} channels but {kind.name} needs {kind.latent_channels}; "
+            f"the VAE has latents of {vae.latent_channels} channels but {kind.name} needs {kind.latent_channels}; "
             f"load {file} in Load VAE."
         )
     grid = grid_of_vae(vae)
     if grid is not None and grid != kind.grid:
         raise InbetweenError(
-            f"the VAE packs {_packing(grid)} but {kind.name} needs {_packing(kind.grid)}; load {file} in Load VAE."
+            f"the VAE encodes {_packing(grid)} but {kind.name} needs {_packing(kind.grid)}; load {file} in Load VAE."
         )
     check_multiple(keyframes, kind.multiple_of, kind.name)
 
 
 def _clip_mode(kind: WanKind, chosen: ClipImages, mixture: bool, connected: bool, images: int) -> ClipImages:
-    """What CLIP shows the model, with "auto" resolved; what the model cannot take is refused."""
+    """Which images CLIP sees, with "auto" resolved; refuses what the model cannot take."""
     if not kind.sees_images or chosen == "none":
         return "none"
     if not connected:
         raise InbetweenError(
-            f"{kind.name} sees the keyframes through CLIP vision, too; connect clip_vision_h from Load CLIP Vision, or "
+            f"{kind.name} also sees the keyframes through CLIP vision; connect clip_vision_h from Load CLIP Vision, or "
             'set clip_images to "none".'
         )
     if chosen == "concatenate all" and kind.orders_images and images > 2:
         raise InbetweenError(
-            f"{images} pictures for CLIP, but {kind.name} takes 2 at most; set clip_images to concatenate, which shows "
-            "it the first and the last."
+            f"there are {images} images for CLIP, but {kind.name} takes at most 2; set clip_images to concatenate, "
+            "which shows it the first and the last."
         )
     if chosen != "auto":
         return chosen
@@ -159,13 +160,13 @@ def _clip_mode(kind: WanKind, chosen: ClipImages, mixture: bool, connected: bool
 
 def _seen(mode: ClipImages) -> str:
     known = {"none": "nothing", "start": "the first keyframe", "concatenate all": "every keyframe"}
-    return f"CLIP sees {known.get(mode, f'first and last: {mode}')}"
+    return f"CLIP sees {known.get(mode, f'the first and the last keyframe ({mode})')}"
 
 
 def _known_in_both(
     keyframes: KeyframeSet, made: int, low_noise_strength: float
 ) -> tuple[tuple[Keyframe, ...], tuple[Keyframe, ...]]:
-    """What the high-noise and the low-noise model are given; one and the same where that makes no difference."""
+    """The known frames for the high-noise and the low-noise model; the same object twice if they do not differ."""
     high, low = known_frames(keyframes, made), known_frames(keyframes, made, low_noise_strength)
     return high, high if [each.strength for each in high] == [each.strength for each in low] else low
 
@@ -173,7 +174,7 @@ def _known_in_both(
 def _guidance(
     kind: WanKind, vae: VAE, known: tuple[Keyframe, ...], made: int, keyframes: KeyframeSet
 ) -> dict[str, Tensor]:
-    """Encoded clip and mask; in the mask the host wants 0 for what is known."""
+    """The encoded clip and the mask, in which the host expects 0 for known frames."""
     encoded = vae.encode(guidance_clip(known, made, keyframes.height, keyframes.width))
     unknown_1ST11 = (1 - known_levels(known, made, kind.grid))[None, :, :, None, None]
     size = _latent_size(vae, keyframes)
@@ -200,9 +201,9 @@ def _with_values(
 def _pinned_latent(
     model: ModelPatcher, kind: WanKind, vae: VAE, keyframes: KeyframeSet, made: int, batch_size: int
 ) -> dict[str, Tensor]:
-    """An empty latent with the latent frames of keyframes in place, and the noise mask that keeps them.
+    """An empty latent with the keyframes' latent frames in place, and the noise mask that keeps them.
 
-    A latent frame after the first holds several frames: there the picture stands still for all of them.
+    A latent frame after the first contains several frames; a keyframe fills all of them as a still.
     """
     device = model_management.intermediate_device()
     samples = torch.zeros(
@@ -226,18 +227,18 @@ def _warnings(kind: WanKind, keyframes: KeyframeSet) -> tuple[str, ...]:
     first, *inner, last = keyframes.keyframes
     if keyframes.frame_count > LONGEST_TRAINED:
         found.append(
-            f"Wan was trained on up to {LONGEST_TRAINED} frames, these are {keyframes.frame_count}: colours and motion "
-            "may run away; cut them with Segments."
+            f"Wan was trained on up to {LONGEST_TRAINED} frames, but this clip has {keyframes.frame_count}: colours "
+            "and motion may drift. Split it with Segments."
         )
     if not inner and torch.equal(first.image_HWC, last.image_HWC):
         found.append(
-            "first and last keyframe are one picture, with none between: Wan tends to stand still then; give a "
-            "keyframe in the middle."
+            "the first and the last keyframe are the same image, with none between them. Wan then tends to stand "
+            "still; add a keyframe in the middle."
         )
     if kind.pins and (inner or last.frame or first.frame):
         found.append(
-            f"{kind.name} was trained with the first frame given alone; it takes other keyframes, each as a still of "
-            f"{kind.grid.step} frames."
+            f"{kind.name} was trained with only the first frame given. It takes other keyframes as stills of "
+            f"{kind.grid.step} frames each."
         )
     return tuple(found)
 
@@ -248,8 +249,8 @@ def _packing(grid: LatentGrid) -> str:
 
 def _span(kind: WanKind, frame: int) -> str:
     latent_frame, _ = kind.grid.place_of(frame)
-    held = kind.grid.frames_of(latent_frame)
-    return str(held[0]) if len(held) == 1 else f"{held[0]} to {held[-1]}"
+    frames = kind.grid.frames_of(latent_frame)
+    return f"frame {frames[0]}" if len(frames) == 1 else f"frames {frames[0]} to {frames[-1]}"
 
 
 def _listed(keyframes: KeyframeSet) -> str:

@@ -1,7 +1,7 @@
-"""LoRAs beside the layers of a model: what they make is added to what a layer makes, and no weight is changed.
+"""LoRAs that bypass the weights: their output is added to the output of a layer, and no weight is changed.
 
-The host's own bypass puts itself into the place of a layer's `forward`; of two of those in a chain one is lost. Hooks
-leave `forward` alone, so any number of them, and the host's, go together in any order.
+The host's own bypass replaces a layer's `forward`, so if a chain has two of those, one is lost. Hooks leave `forward`
+alone, so any number of them work together, and with the host's bypass, in any order.
 """
 
 from collections.abc import Mapping
@@ -30,37 +30,37 @@ class LowRankLayer(torch.nn.Module):
         return self.up(self.down(x))
 
 
-def add_beside(patched: ModelPatcher, changes: Mapping[str, LowRank], name: str) -> None:
-    """Add the changes of linear layers to a model.
+def add_bypass(patched: ModelPatcher, changes: Mapping[str, LowRank], name: str) -> None:
+    """Add changes of linear layers to a model as a bypass.
 
     Args:
-        patched: a clone that may be changed. Its layers are untouched until the host loads it, and again after it.
-        changes: by the name of the layer in the model.
-        name: of what is added; no other on this model may have it.
+        patched: a clone that may be modified. Its layers are changed only while the host has it loaded.
+        changes: the changes, by the name of the layer in the model.
+        name: name of the bypass; it must be unique on this model.
     """
     layers = [LowRankLayer(change) for change in changes.values()]
-    beside = comfy.model_patcher.CoreModelPatcher(
+    bypass = comfy.model_patcher.CoreModelPatcher(
         torch.nn.ModuleList(layers), load_device=patched.load_device, offload_device=patched.offload_device
     )
-    patched.set_additional_models(name, [beside])
+    patched.set_additional_models(name, [bypass])
     patched.set_injections(name, [_Hooks(dict(zip(changes, layers, strict=True))).as_injection()])
 
 
 class _Hooks:
-    """Puts the hooks on when the host loads the model, and takes them off again."""
+    """Sets the hooks when the host loads the model, and removes them when it unloads the model."""
 
     def __init__(self, layers: Mapping[str, LowRankLayer]) -> None:
         self._layers = layers
         self._handles: list[Any] = []
 
     def as_injection(self) -> PatcherInjection:
-        return PatcherInjection(inject=self._put_on, eject=self._take_off)
+        return PatcherInjection(inject=self._set, eject=self._remove)
 
-    def _put_on(self, patcher: ModelPatcher) -> None:
+    def _set(self, patcher: ModelPatcher) -> None:
         for name, layer in self._layers.items():
             self._handles.append(comfy.utils.get_attr(patcher.model, name).register_forward_hook(_adding(layer)))
 
-    def _take_off(self, _: ModelPatcher) -> None:
+    def _remove(self, _: ModelPatcher) -> None:
         while self._handles:
             self._handles.pop().remove()
 

@@ -1,4 +1,4 @@
-"""Mixtures and their parts from the host's folder of LoRAs."""
+"""Mixtures of LoRA, and single LoRAs for them, in the host's LoRA folder."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ LORAS = ModelFolder(("loras",), WANTED_LORA)
 
 
 def load_mixture(file: str) -> LoraMixture:
-    """A published mixture; see `read_mixture`."""
+    """Load a published mixture; see `read_mixture`."""
     return read_mixture(MIXTURES.path(file), Path(file).name)
 
 
 def load_lora(file: str) -> LoraFile:
-    """A file with one LoRA; see `read_lora`."""
+    """Load a file with one LoRA; see `read_lora`."""
     return read_lora(LORAS.path(file), Path(file).name)

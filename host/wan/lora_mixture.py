@@ -1,4 +1,4 @@
-"""A Mixture of LoRA on a MODEL of the host: the expert for a length, merged into the weights or beside them."""
+"""Applying a Mixture of LoRA to a model: the expert for a clip length, merged into the weights or as a bypass."""
 
 import math
 import uuid
@@ -18,19 +18,19 @@ from ...core.reports import report_text
 from ...core.wan.lora_mixture import Expert, LoraMixture, LoraSource, LowRank, LowRankSource, concatenated
 from ...networks.wan.lora_names import layers_of
 from .kind import wan_kind
-from .lora_bypass import add_beside
+from .lora_bypass import add_bypass
 
 Method = Literal["auto", "merge", "bypass"]
 METHODS: tuple[Method, ...] = get_args(Method)
 ATTACHMENT = "inbetween_lora_mixture"
 
-_FEW = 0.5  # of a file's layers: below that, it was most likely trained on another model
-_NAMED = 3  # layers that a report names
+_FEW = 0.5  # if a smaller share of a file's layers fits, it was most likely trained on another model
+_NAMED = 3  # most layers that a report lists
 
 
 @dataclass(frozen=True)
 class MixtureSettings:
-    """strength_universal, strength_expert: times their effect. method: see `apply_mixture`."""
+    """The strengths of the universal LoRA and the expert, and the method; see `apply_mixture`."""
 
     strength_universal: float = 1.0
     strength_expert: float = 1.0
@@ -39,7 +39,7 @@ class MixtureSettings:
 
 @dataclass(frozen=True, eq=False)
 class MixtureApplied:
-    """The model with the mixture; `frame_count` of the expert with the largest share."""
+    """The model with the mixture, the frame count of the expert with the largest share, and a report."""
 
     model: ModelPatcher
     frame_count: int
@@ -49,10 +49,12 @@ class MixtureApplied:
 
 @dataclass(frozen=True, eq=False)
 class _Matched:
-    """What of one LoRA fits the model.
+    """The parts of one LoRA that fit the model.
 
-    changes: of linear layers, by the name of the layer in the model. others: patches of norms and of other kinds than
-    LoRA, in the host's form by the key of a weight. layers: of the file, some of them missed.
+    changes: changes of linear layers, by the name of the layer in the model.
+    others: patches of norms and of kinds other than LoRA, in the host's form, by the key of the weight.
+    layers: number of layers in the file.
+    missed: the layers of the file that do not fit.
     """
 
     changes: Mapping[str, LowRank]
@@ -66,7 +68,7 @@ class _Matched:
 
 
 def has_mixture(model: ModelPatcher) -> bool:
-    """Whether Apply Mixture of LoRA stands somewhere before in the chain."""
+    """Whether Apply Mixture of LoRA comes earlier in the chain."""
     return model.get_attachment(ATTACHMENT) is not None
 
 
@@ -77,18 +79,19 @@ def apply_mixture(
     experts: Sequence[tuple[Expert, float]],
     settings: MixtureSettings,
 ) -> MixtureApplied:
-    """The model with the universal LoRA and the chosen experts; the given model stays as it is.
+    """Apply the universal LoRA and the chosen experts to a clone of the model.
 
     Args:
-        model: a Wan model.
+        model: a Wan model; not modified.
         mixture: its universal LoRA is used, if it has one.
-        frame_count: of the clip, for the report.
-        experts: with the share of each, from `LoraMixture.nearest` and the like.
-        settings: strengths, and the method: "merge" changes the weights, "bypass" adds what the LoRA makes beside them,
-            which is closer for weights of 8 bits and fewer; "auto" bypasses those and merges all others.
+        frame_count: frames of the clip, for the report.
+        experts: the experts, each with its share, from `LoraMixture.choose`.
+        settings: strengths, and the method: "merge" changes the weights. "bypass" adds the LoRAs' output to the output
+            of the layers, which is more accurate if weights have 8 bits or fewer. "auto" bypasses for such weights and
+            merges otherwise.
 
     Raises:
-        InbetweenError: the model is no Wan, or nothing of a LoRA fits it.
+        InbetweenError: the model is not a Wan model, or no layer of a LoRA fits it.
     """
     kind = wan_kind(model)
     used: list[tuple[LoraSource, float]] = []
@@ -97,30 +100,30 @@ def apply_mixture(
     used += [(expert.lora, share * settings.strength_expert) for expert, share in experts]
     keys = comfy.lora.model_lora_keys_unet(model.model, {})
     matched = [(_match(model, keys, lora), lora, strength) for lora, strength in used]
-    beside = settings.method == "bypass" or (settings.method == "auto" and _is_quantised(model, matched[0][0]))
+    bypass = settings.method == "bypass" or (settings.method == "auto" and _is_quantised(model, matched[0][0]))
     patched = model.clone()
     patched.set_attachments(ATTACHMENT, frame_count)
     for found, _, strength in matched:
         patched.add_patches(dict(found.others), strength)
-    changes = _together([(found.changes, strength) for found, _, strength in matched])
-    if beside:
-        add_beside(patched, changes, f"{ATTACHMENT}_{uuid.uuid4().hex}")
+    changes = _combined([(found.changes, strength) for found, _, strength in matched])
+    if bypass:
+        add_bypass(patched, changes, f"{ATTACHMENT}_{uuid.uuid4().hex}")
     else:
         patched.add_patches(dict(patch for layer, change in changes.items() for patch in _as_patches(layer, change)))
     largest = max(experts, key=lambda each: each[1])[0]
     warnings = tuple(_warnings(matched, kind.name, kind.sees_images))
     lines = [
-        f"{_chosen(experts)} on a clip of {frame_count}, {'beside' if beside else 'merged into'} the weights.",
+        f"{_chosen(experts)} on a clip of {frame_count}, {'bypassing' if bypass else 'merged into'} the weights.",
         *(_described(found, lora, strength) for found, lora, strength in matched),
     ]
     return MixtureApplied(patched, largest.frame_count, report_text(lines, warnings), warnings)
 
 
 def _match(model: ModelPatcher, keys: Mapping[str, str], lora: LoraSource) -> _Matched:
-    """What of a LoRA fits the model, by name and by shape.
+    """Find the parts of a LoRA that fit the model, by name and by shape.
 
     Args:
-        keys: the host's key of a weight for each name of a layer.
+        keys: the host's key of a weight, by the name of the layer.
     """
     others: dict[str, Any] = {}
     if isinstance(lora, LowRankSource):
@@ -139,7 +142,7 @@ def _match(model: ModelPatcher, keys: Mapping[str, str], lora: LoraSource) -> _M
     if len(missed) == len(layers):
         raise InbetweenError(
             f"none of the {len(layers)} layers of {lora.name} fits {wan_kind(model).name}; it was trained on another "
-            "model, so connect that one or choose another LoRA."
+            "model, so connect that model or choose another LoRA."
         )
     return _Matched(changes, others, len(layers), missed)
 
@@ -147,7 +150,7 @@ def _match(model: ModelPatcher, keys: Mapping[str, str], lora: LoraSource) -> _M
 def _read_by_the_host(
     tensors: Mapping[str, Tensor], keys: Mapping[str, str]
 ) -> tuple[dict[str, LowRank], dict[str, Any]]:
-    """A file of any trainer by the host's own loader: the changes of linear layers, and all else as patches."""
+    """Read a file from any trainer with the host's own loader: changes of linear layers, and patches for the rest."""
     loaded = comfy.lora.load_lora(dict(tensors), keys, log_missing=False)
     changes, others = {}, dict(loaded)
     for key, patch in loaded.items():
@@ -161,7 +164,7 @@ def _read_by_the_host(
 
 
 def _as_low_rank(patch: Any, bias: Any) -> LowRank | None:
-    """A patch of the host's and the one of the bias; None if it is no plain LoRA of a linear layer."""
+    """The host's patches of a weight and its bias as one change; None if it is not a plain LoRA of a linear layer."""
     if not isinstance(patch, comfy.weight_adapter.LoRAAdapter):
         return None
     up, down, alpha, middle, dora_scale, reshaped = patch.weights
@@ -172,7 +175,7 @@ def _as_low_rank(patch: Any, bias: Any) -> LowRank | None:
 
 
 def _as_patches(layer: str, change: LowRank) -> Iterator[tuple[str, Any]]:
-    """A change in the host's form, to be merged."""
+    """A change as the host's patches, for merging."""
     yield f"{layer}.weight", comfy.weight_adapter.LoRAAdapter(set(), (change.up_OR, change.down_RI, *4 * (None,)))
     if change.bias_O is not None:
         yield f"{layer}.bias", ("diff", (change.bias_O,))
@@ -198,7 +201,7 @@ def _patch_fits(model: ModelPatcher, key: str, patch: Any) -> bool:
         return middle is not None or reshaped is not None or _matrices_fit(up, down, shape)
     if isinstance(patch, tuple):
         return tuple(patch[1][0].shape) == shape
-    return True  # the host knows more kinds of adapters, each with a shape of its own
+    return True  # the host knows other kinds of adapters, each with its own shapes
 
 
 def _matrices_fit(up: Tensor, down: Tensor, shape: tuple[int, ...] | None) -> bool:
@@ -210,13 +213,13 @@ def _matrices_fit(up: Tensor, down: Tensor, shape: tuple[int, ...] | None) -> bo
 
 
 def _shape(model: ModelPatcher, key: str) -> tuple[int, ...] | None:
-    """The shape of a weight or bias; None for one that the layer does not have."""
+    """The shape of a weight or bias; None if the layer does not have it."""
     weight = getattr(comfy.utils.get_attr(model.model, _module(key)), key.rpartition(".")[2], None)
     return None if weight is None else tuple(weight.shape)
 
 
 def _is_quantised(model: ModelPatcher, found: _Matched) -> bool:
-    """Whether any of the weights has 8 bits or fewer, bare or with scales."""
+    """Whether any of the weights has 8 bits or fewer, with or without scales."""
     keys = [f"{layer}.weight" for layer in found.changes] + [key for key in found.others if key.endswith(".weight")]
     return any(
         weight.dtype.itemsize < 2 or isinstance(weight, QuantizedTensor)
@@ -224,10 +227,10 @@ def _is_quantised(model: ModelPatcher, found: _Matched) -> bool:
     )
 
 
-def _together(parts: Sequence[tuple[Mapping[str, LowRank], float]]) -> dict[str, LowRank]:
-    """The changes of all LoRAs, each with its strength, as one of their joint rank for each layer.
+def _combined(parts: Sequence[tuple[Mapping[str, LowRank], float]]) -> dict[str, LowRank]:
+    """Combine the changes of all LoRAs, each with its strength, into one change per layer.
 
-    That is exact, and merged faster than one after the other.
+    The ranks are concatenated, so this is exact. Merging one change is faster than merging several.
     """
     of_layers: dict[str, list[LowRank]] = {}
     for changes, strength in parts:
@@ -239,7 +242,7 @@ def _together(parts: Sequence[tuple[Mapping[str, LowRank], float]]) -> dict[str,
 def _chosen(experts: Sequence[tuple[Expert, float]]) -> str:
     if len(experts) == 1:
         return f"Expert for {experts[0][0].frame_count} frames"
-    shares = " and ".join(f"{share:.0%} of that for {expert.frame_count}" for expert, share in experts)
+    shares = " and ".join(f"{share:.0%} for {expert.frame_count}" for expert, share in experts)
     return f"Two experts, {shares} frames"
 
 
@@ -247,7 +250,7 @@ def _described(found: _Matched, lora: LoraSource, strength: float) -> str:
     line = f"{lora.name}, strength {strength:g}: {found.fitting} of {found.layers} layers fit."
     if found.missed:
         more = len(found.missed) - _NAMED
-        line += f" Not: {', '.join(found.missed[:_NAMED])}{f' and {more} more' if more > 0 else ''}."
+        line += f" These do not: {', '.join(found.missed[:_NAMED])}{f' and {more} more' if more > 0 else ''}."
     return line
 
 
@@ -260,4 +263,7 @@ def _warnings(matched: Sequence[tuple[_Matched, LoraSource, float]], name: str, 
             )
     if not sees_images:
         for model in sorted({lora.model for _, lora, _ in matched if lora.model}):
-            yield f"the mixture was trained on {model}, the model is {name}: it fits by shape, not by what it learnt."
+            yield (
+                f"the mixture was trained on {model}, but the model is {name}: the shapes fit, but what it learned may "
+                "not."
+            )

@@ -1,7 +1,7 @@
-"""RAFT optical flow, as torchvision has it: reading its files in either layout, and running it frugally.
+"""RAFT optical flow with torchvision's network: reading files in either layout, and running it with less memory.
 
-Teed and Deng, "RAFT: Recurrent All-Pairs Field Transforms for Optical Flow", ECCV 2020. Original key layout of
-github.com/princeton-vl/RAFT (raft-sintel.pth), whose weights torchvision's `C_T_SKHT_V1` are.
+Teed and Deng, "RAFT: Recurrent All-Pairs Field Transforms for Optical Flow", ECCV 2020. The original key layout is from
+github.com/princeton-vl/RAFT (raft-sintel.pth); torchvision's `C_T_SKHT_V1` has the same weights.
 """
 
 import re
@@ -19,12 +19,12 @@ from ...core.errors import InbetweenError
 from ..weight_files import bare_tensors
 
 UPDATES = 12
-STRIDE = 8  # of its features
-SMALLEST_SIDE = 128  # below, its coarsest correlations are empty
-MOST_PIXELS = 1 << 20  # correlations grow with the square: 1.4 GB for each direction here, 90 GB at 4K
-WANTED = "a RAFT-large file: torchvision's raft_large, or raft-sintel.pth of github.com/princeton-vl/RAFT"
+STRIDE = 8  # pixels per feature
+SMALLEST_SIDE = 128  # for shorter sides, the coarsest correlations are empty
+MOST_PIXELS = 1 << 20  # memory grows with the square of this: 1.4 GB per direction here, 90 GB at 4K
+WANTED = "a RAFT-large file: torchvision's raft_large, or raft-sintel.pth from github.com/princeton-vl/RAFT"
 
-# Original name to torchvision's; one step of the map for each part of a name.
+# Original names to torchvision's, in one table for each part of a name.
 _ENCODERS = {"fnet": "feature_encoder", "cnet": "context_encoder"}
 _UPDATE_BLOCK = {
     "encoder.convc1": "update_block.motion_encoder.convcorr1.0",
@@ -50,7 +50,7 @@ _WITHIN_ENCODER = (
     (re.compile(r"(layer\d\.\d)\.norm([12])\.(.*)"), r"\1.convnormrelu\2.1.\3"),
     (re.compile(r"(layer\d\.\d\.downsample\..*)"), r"\1"),
 )
-_ALIAS = re.compile(r"[fc]net\.layer\d\.\d\.norm3\.")  # of downsample.1, saved twice
+_ALIAS = re.compile(r"[fc]net\.layer\d\.\d\.norm3\.")  # the same tensors as downsample.1, saved twice
 
 
 class RaftFlow:
@@ -62,12 +62,12 @@ class RaftFlow:
         self._network = network
 
     def both_ways(self, first_HWC: Tensor, second_HWC: Tensor) -> tuple[Tensor, Tensor]:
-        """As `flow_both_ways` of this module, for two images in [0, 1] of shape (H, W, 3)."""
+        """As `flow_both_ways` in this module, for two images in [0, 1] of shape (H, W, 3)."""
         device = next(self._network.parameters()).device
         first_13HW, second_13HW = (
             image_HWC.to(device, torch.float32).movedim(2, 0)[None] for image_HWC in (first_HWC, second_HWC)
         )
-        # What an attempt that failed had taken is free only once its error is gone.
+        # The memory of a failed attempt is free only once its error is gone.
         with suppress(torch.OutOfMemoryError):
             forward_12HW, backward_12HW = flow_both_ways(self._network, first_13HW, second_13HW)
             return forward_12HW[0], backward_12HW[0]
@@ -76,23 +76,23 @@ class RaftFlow:
 
 
 def build(loaded: Any, name: str = "the file") -> RAFT:
-    """Make torchvision's RAFT of the tensors of a file.
+    """Build torchvision's RAFT from the tensors of a file.
 
     Args:
         loaded: a state dict in torchvision's layout or the original one, with or without "module." before every key.
-        name: how errors call the file.
+        name: name of the file for errors.
 
     Raises:
-        InbetweenError: it is something else, or not whole.
+        InbetweenError: the file is not RAFT-large, or is incomplete.
     """
     if not isinstance(loaded, Mapping):
-        raise InbetweenError(f"{name} holds no weights by name; use {WANTED}.")
+        raise InbetweenError(f"{name} contains no named weights; use {WANTED}.")
     tensors = bare_tensors(loaded)
     if any(key.startswith(("fnet.", "cnet.")) for key in tensors):
         tensors = {_torchvision_key(key): tensor for key, tensor in tensors.items() if not _ALIAS.match(key)}
     network = raft_large(weights=None, progress=False)
     wanted = {key: tensor.shape for key, tensor in network.state_dict().items()}
-    # Counters of batches are saved by some versions of torch only, and not used.
+    # Only some versions of torch save the batch counters, and they are not used.
     tensors = {key: tensor for key, tensor in tensors.items() if not key.endswith(".num_batches_tracked")}
     needed = {key for key in wanted if not key.endswith(".num_batches_tracked")}
     misshapen = {key for key in needed & tensors.keys() if tensors[key].shape != wanted[key]}
@@ -108,19 +108,19 @@ def build(loaded: Any, name: str = "the file") -> RAFT:
 def flow_both_ways(
     network: RAFT, first_B3HW: Tensor, second_B3HW: Tensor, together: bool = True
 ) -> tuple[Tensor, Tensor]:
-    """Find where each pixel of either frame lies in the other.
+    """Find where each pixel of each frame is in the other frame.
 
-    Each frame is encoded once for both directions, and the flow is brought to full size once instead of after every
-    update; equal to running the network twice.
+    Each frame is encoded once for both directions, and the flow is upsampled once instead of after every update. The
+    result is the same as from running the network twice.
 
     Args:
         network: torchvision's RAFT, on the device of the frames.
-        first_B3HW, second_B3HW: RGB in [0, 1], float32, of any size: the flow of a frame above about 1 MP is found at
-            that size and scaled, in extent and in value; edges are repeated up to what the network takes.
-        together: find all flows at once; else one after the other, in less memory.
+        first_B3HW, second_B3HW: RGB in [0, 1], float32, of any size. Above about 1 MP, the flow is computed at that
+            size, then its size and its values are scaled up. Frames are padded by repeating their edges.
+        together: compute all flows in one batch; else one after the other, with less memory.
 
     Returns:
-        flow_B2HW from the first to the second and back, in pixels, channel 0 = x.
+        flow_B2HW from the first frame to the second and back, in pixels, channel 0 = x.
     """
     batch, _, height, width = first_B3HW.shape
     frames_N3HW = torch.cat([first_B3HW, second_B3HW])
@@ -148,7 +148,7 @@ def flow_both_ways(
 
 
 def _flow(network: RAFT, features_NCHW: Tensor, others_NCHW: Tensor, context_NCHW: Tensor) -> Tensor:
-    """Flow from frames to others at full size, from the features of both and the context of the former."""
+    """Flow from frames to other frames at full size, from the features of both and the context of the first ones."""
     network.corr_block.build_pyramid(features_NCHW, others_NCHW)
     state = network.update_block.hidden_state_size
     hidden_NCHW, context_NCHW = context_NCHW[:, :state].tanh(), context_NCHW[:, state:].relu()
@@ -165,14 +165,14 @@ def _flow(network: RAFT, features_NCHW: Tensor, others_NCHW: Tensor, context_NCH
         correlations_NCHW = network.corr_block.index_pyramid(centroids_coords=start_N2HW + flow_N2HW)
         hidden_NCHW, step_N2HW = network.update_block(hidden_NCHW, context_NCHW, correlations_NCHW, flow_N2HW)
         flow_N2HW = flow_N2HW + step_N2HW
-    network.corr_block.corr_pyramid = []  # as large as everything else together
+    network.corr_block.corr_pyramid = []  # frees as much memory as everything else takes
     if network.mask_predictor is None:  # RAFT-small
         return STRIDE * functional.interpolate(flow_N2HW, scale_factor=STRIDE, mode="bilinear", align_corners=True)
     return _upsampled(flow_N2HW, network.mask_predictor(hidden_NCHW))
 
 
 def _upsampled(flow_N2HW: Tensor, mask_NMHW: Tensor) -> Tensor:
-    """Each fine pixel takes a convex mean of the nine coarse ones around it (the paper's appendix B)."""
+    """Upsample flow: each fine pixel is a weighted mean of the nine coarse ones around it (the paper's appendix B)."""
     height, width = flow_N2HW.shape[2:]
     weights_N19abHW = mask_NMHW.unflatten(1, (1, 9, STRIDE, STRIDE)).softmax(dim=2)
     around_N29P = functional.unfold(STRIDE * flow_N2HW, 3, padding=1).unflatten(1, (2, 9))

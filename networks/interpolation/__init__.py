@@ -1,1 +1,1 @@
-"""Networks that make a frame between two."""
+"""Networks that render a frame between two others."""

@@ -1,1 +1,1 @@
-"""SVD's layer names, and files of what fine-tuning changed in it."""
+"""SVD's layer names, and files with reverse motion."""

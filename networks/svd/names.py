@@ -1,8 +1,8 @@
 """
-The layers of Stable Video Diffusion by the host's names, and diffusers' names for them.
+The layers of Stable Video Diffusion by the host's names, and by diffusers' names.
 
-The network has four levels of two residual blocks each; all but the coarsest have attention (arXiv 2311.15127, and
-huggingface/diffusers 0.27.0 for its names). The host keeps the names of Stability-AI/generative-models.
+The network has four levels with two residual blocks each; all levels but the coarsest have attention (arXiv
+2311.15127). Diffusers' names are from version 0.27.0; the host keeps those of Stability-AI/generative-models.
 """
 
 import re
@@ -15,7 +15,7 @@ TO_V, TO_OUT = "to_v.weight", "to_out.0.weight"
 _ATTENTION = ".time_stack.0.attn1"
 _DOWN, _UP = (1, 2, 4, 5, 7, 8), tuple(range(3, 12))
 
-# Temporal self-attention: its layer, and how many times the latent was halved before it.
+# The temporal self-attention layers, each with the number of times the latent is halved before it.
 TEMPORAL_LAYERS: dict[str, int] = {
     **{f"input_blocks.{block}.1{_ATTENTION}": (block - 1) // 3 for block in _DOWN},
     f"middle_block.1{_ATTENTION}": 3,
@@ -53,7 +53,7 @@ _TEMPORAL = (
 
 
 def host_name(name: str) -> str:
-    """The host's name of a tensor of diffusers' UNetSpatioTemporalConditionModel, without a prefix.
+    """The host's name, without a prefix, of a tensor in diffusers' UNetSpatioTemporalConditionModel.
 
     Raises:
         InbetweenError: the network has no such tensor.
@@ -94,10 +94,10 @@ def _inner_name(kind: str, inner: str, name: str) -> str:
 
 
 def _unknown(name: str) -> InbetweenError:
-    return InbetweenError(f"{name} is no tensor of a Stable Video Diffusion UNet.")
+    return InbetweenError(f"{name} is not a tensor of a Stable Video Diffusion UNet.")
 
 
-# What diffusers calls the layers above.
+# Diffusers' names of the temporal self-attention layers, by the host's names.
 DIFFUSERS_LAYERS: dict[str, str] = {
     host_name(f"{layer}.temporal_transformer_blocks.0.attn1.to_v.weight").removesuffix(f".{TO_V}"): (
         f"{layer}.temporal_transformer_blocks.0.attn1"

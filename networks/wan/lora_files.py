@@ -1,4 +1,4 @@
-"""LoRA files as sources of a mixture: one LoRA in a file, or SemFi's seven in one."""
+"""LoRA files as sources of a mixture: files with one LoRA, and SemFi's file with seven."""
 
 import json
 import re
@@ -14,10 +14,10 @@ from ...core.wan.lora_mixture import Expert, LoraMixture, LoraSource, LowRank, L
 from ..weight_files import TensorFile
 from .lora_names import PREFIX, host_names, split_name
 
-SEMFI_FRAME_COUNTS = (5, 9, 17, 33, 65, 81)  # of the LoRAs 1 to 6 of each layer; LoRA 0 is the universal one
+SEMFI_FRAME_COUNTS = (5, 9, 17, 33, 65, 81)  # for LoRAs 1 to 6 of each layer; LoRA 0 is the universal one
 SEMFI_MODEL = "Wan2.1 I2V"
 SEMFI_PAGE = "https://huggingface.co/oyiya/SemFi"
-WANTED_MIXTURE = f"semfi.ckpt of {SEMFI_PAGE}"
+WANTED_MIXTURE = f"semfi.ckpt from {SEMFI_PAGE}"
 WANTED_LORA = "a LoRA file for Wan"
 
 _SEMFI = re.compile(
@@ -32,9 +32,9 @@ _TENSORS_IN_BLOCK = 10 * 2 * 2  # layers, matrices, weight and bias
 
 @dataclass(frozen=True, eq=False)
 class SemFiLora:
-    """One of the seven LoRAs of a published file, read when it is needed.
+    """One of the seven LoRAs in a published file, read when it is needed.
 
-    names: of its tensors in the file, by layer, and by ("A", "weight") and so on.
+    names: names of its tensors in the file, by layer, and then by matrix and kind, such as ("A", "weight").
     """
 
     file: TensorFile
@@ -43,7 +43,7 @@ class SemFiLora:
     model: str = SEMFI_MODEL
 
     def changes(self) -> dict[str, LowRank]:
-        """What it changes, by the layer; the two biases of each layer made one."""
+        """The changes by layer; the two biases of a layer are combined into one."""
         found = self.file.read(name for names in self.names.values() for name in names.values())
         return {
             layer: LowRank.of_affine(
@@ -58,14 +58,14 @@ class SemFiLora:
 
 @dataclass(frozen=True, eq=False)
 class KeptLora:
-    """A LoRA that was read once and is kept, because every choice of an expert needs it."""
+    """A LoRA that is read once and kept in memory, because it is needed with every expert."""
 
     name: str
     model: str
     kept: Mapping[str, LowRank] = field(repr=False)
 
     def changes(self) -> Mapping[str, LowRank]:
-        """What it changes, by the layer."""
+        """The changes by layer."""
         return self.kept
 
 
@@ -73,7 +73,7 @@ class KeptLora:
 class LoraFile:
     """A file with one LoRA, in the layout of any trainer for Wan, read when it is needed.
 
-    scale: alpha / rank, where the trainer noted it outside the tensors.
+    scale: alpha / rank, if the trainer stored it outside the tensors.
     """
 
     file: TensorFile
@@ -82,7 +82,7 @@ class LoraFile:
     scale: float | None
 
     def tensors(self) -> dict[str, Tensor]:
-        """Its tensors by the host's names; biases of the matrices made one, which the host adds as `diff_b`."""
+        """Its tensors by the host's names; biases of the matrices are combined into `diff_b`, which the host reads."""
         found = self.file.read(name for name in self.file.shapes if split_name(name) is not None)
         layers: dict[str, dict[str, Tensor]] = {}
         for name, tensor in found.items():
@@ -91,7 +91,7 @@ class LoraFile:
         return {f"{layer}.{part}": tensor for layer in layers for part, tensor in self._finished(layers[layer])}
 
     def _finished(self, parts: dict[str, Tensor]) -> Iterable[tuple[str, Tensor]]:
-        """The parts of a layer, the noted scale and the biases of its matrices in the host's form."""
+        """The parts of a layer, with the stored scale and the biases of the matrices in the host's form."""
         for down, up in (("lora_A", "lora_B"), ("lora_down", "lora_up")):
             down_RI, up_OR = parts.get(f"{down}.weight"), parts.get(f"{up}.weight")
             if down_RI is None or up_OR is None:
@@ -109,14 +109,14 @@ class LoraFile:
 
 
 def read_mixture(path: Path, name: str | None = None) -> LoraMixture:
-    """The mixture of a file in SemFi's published layout, with or without a prefix; its experts are read later.
+    """Read a mixture in SemFi's published layout, with or without a prefix; its experts are read when needed.
 
     Args:
-        path: of a .ckpt or .safetensors file.
-        name: how reports call it; by default the file's name.
+        path: a .ckpt or .safetensors file.
+        name: name for reports; by default the file's name.
 
     Raises:
-        InbetweenError: the file cannot be read, is no mixture, or lacks some of the tensors.
+        InbetweenError: the file cannot be read, is not a mixture, or lacks some of the tensors.
     """
     file = TensorFile(path, WANTED_MIXTURE)
     name = name or path.name
@@ -132,21 +132,21 @@ def read_mixture(path: Path, name: str | None = None) -> LoraMixture:
         loras[int(found["number"])].setdefault(layer, {})[found["matrix"], found["kind"]] = published
     if not blocks:
         raise InbetweenError(
-            f"{name} is no Mixture of LoRA in one file; use {WANTED_MIXTURE}, or add the files of single LoRAs one by "
+            f"{name} is not a Mixture of LoRA in one file; use {WANTED_MIXTURE}, or add files with single LoRAs one by "
             "one with Extend Mixture of LoRA."
         )
     expected = (max(blocks) + 1) * _TENSORS_IN_BLOCK * _LORAS
     there = sum(len(names) for lora in loras for names in lora.values())
     if there != expected:
         raise InbetweenError(
-            f"{name} lacks {expected - there} of {expected} tensors and would not work as trained; get the whole file "
-            f"again: {WANTED_MIXTURE}."
+            f"{name} lacks {expected - there} of {expected} tensors and would not work as trained; download the whole "
+            f"file again: {WANTED_MIXTURE}."
         )
     for layer, names in (pair for lora in loras for pair in lora.items()):
         if not _belong_together({part: file.shapes[published] for part, published in names.items()}):
             raise InbetweenError(
-                f"in {name} the matrices and biases of {layer.removeprefix(PREFIX)} are of shapes that do not belong "
-                f"together; get the file again: {WANTED_MIXTURE}."
+                f"in {name}, the matrices and biases of {layer.removeprefix(PREFIX)} have shapes that do not fit "
+                f"together; download the file again: {WANTED_MIXTURE}."
             )
     universal = SemFiLora(file, f"universal LoRA of {name}", loras[0])
     experts = tuple(
@@ -157,7 +157,7 @@ def read_mixture(path: Path, name: str | None = None) -> LoraMixture:
 
 
 def _belong_together(shapes: Mapping[tuple[str, str], tuple[int, ...]]) -> bool:
-    """Whether these are the parts of two linear layers, of which the second takes what the first makes."""
+    """Whether these are the parts of two linear layers, the second of which takes the output of the first."""
     down, up = shapes["A", "weight"], shapes["B", "weight"]
     return (
         (len(down), len(up)) == (2, 2)
@@ -167,14 +167,14 @@ def _belong_together(shapes: Mapping[tuple[str, str], tuple[int, ...]]) -> bool:
 
 
 def merged_expert(mixture: LoraMixture, expert: Expert, dtype: torch.dtype | None = None) -> dict[str, Tensor]:
-    """The universal LoRA and an expert of a published mixture as one LoRA, of twice the rank, by the host's names.
+    """Merge the universal LoRA and an expert of a published mixture into one LoRA of twice the rank.
 
     Args:
         mixture, expert: from `read_mixture`.
-        dtype: of the matrices; by default as they are. Biases are float32.
+        dtype: number type of the matrices; by default unchanged. Biases are float32.
 
     Raises:
-        InbetweenError: a LoRA of the mixture is from another file.
+        InbetweenError: a LoRA is not from a published mixture.
     """
     parts = [_changes(lora) for lora in (mixture.universal, expert.lora) if lora is not None]
     merged = {layer: concatenated([part[layer] for part in parts]) for layer in parts[-1]}
@@ -192,10 +192,10 @@ def _changes(lora: LoraSource) -> Mapping[str, LowRank]:
 
 
 def read_lora(path: Path, name: str | None = None) -> LoraFile:
-    """A file with one LoRA; its tensors are read later.
+    """Open a file with one LoRA; its tensors are read when needed.
 
     Raises:
-        InbetweenError: the file cannot be read, is a whole mixture or no LoRA, or notes alphas in a way not read.
+        InbetweenError: the file cannot be read, is a whole mixture or not a LoRA, or stores alpha in an unknown way.
     """
     file = TensorFile(path, WANTED_LORA)
     name = name or path.name
@@ -203,30 +203,30 @@ def read_lora(path: Path, name: str | None = None) -> LoraFile:
         raise InbetweenError(f"{name} is a whole Mixture of LoRA; open it with Load Mixture of LoRA.")
     layers = {split[0] for split in map(split_name, file.shapes) if split is not None}
     if not layers:
-        raise InbetweenError(f"{name} holds no LoRA (no lora_A, lora_down or the like); choose {WANTED_LORA}.")
+        raise InbetweenError(f"{name} contains no LoRA (no lora_A, lora_down or similar); choose {WANTED_LORA}.")
     if any("lora_magnitude_vector" in published for published in file.shapes):
-        raise InbetweenError(f"{name} is a DoRA as PEFT saves it, which ComfyUI does not read; convert it first.")
+        raise InbetweenError(f"{name} is a DoRA in PEFT's format, which ComfyUI does not read; convert it first.")
     from_images = any(layer.endswith(("k_img", "v_img")) for layer in layers)
-    return LoraFile(file, name, SEMFI_MODEL if from_images else "", _scale_beside(file, name))
+    return LoraFile(file, name, SEMFI_MODEL if from_images else "", _stored_scale(file, name))
 
 
-def _scale_beside(file: TensorFile, name: str) -> float | None:
-    """alpha / rank as PEFT and diffusers note it outside the tensors; None where they note none."""
+def _stored_scale(file: TensorFile, name: str) -> float | None:
+    """The value of alpha / rank that PEFT or diffusers stored outside the tensors; None if they stored none."""
     notes: list[dict[str, object]] = []
     try:
         if "lora_adapter_metadata" in file.metadata:
             stored = json.loads(file.metadata["lora_adapter_metadata"])
             notes.append({key.split(".")[-1]: value for key, value in stored.items()})
-        beside = file.path.with_name("adapter_config.json")
-        if beside.is_file() and any(published.startswith(_PEFT) for published in file.shapes):
-            notes.append(dict(json.loads(beside.read_text(encoding="utf-8")).items()))
+        config = file.path.with_name("adapter_config.json")
+        if config.is_file() and any(published.startswith(_PEFT) for published in file.shapes):
+            notes.append(dict(json.loads(config.read_text(encoding="utf-8")).items()))
     except (ValueError, AttributeError, OSError):
-        raise InbetweenError(f"the settings that belong to {name} cannot be read; save the LoRA again.") from None
+        raise InbetweenError(f"the settings stored with {name} cannot be read; save the LoRA again.") from None
     for note in notes:
         alpha, rank = note.get("lora_alpha"), note.get("r")
         if note.get("alpha_pattern") or note.get("rank_pattern"):
             raise InbetweenError(
-                f"{name} has its own alpha or rank for some layers, noted outside the tensors; convert it to a file "
+                f"{name} has its own alpha or rank for some layers, stored outside the tensors; convert it to a file "
                 "for ComfyUI first."
             )
         if isinstance(alpha, int | float) and isinstance(rank, int | float) and rank > 0:

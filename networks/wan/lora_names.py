@@ -1,6 +1,7 @@
-"""The names of a LoRA's tensors, whoever trained it, as the host reads them on Wan: `diffusion_model.<layer>.<part>`.
+"""Converts the tensor names of LoRAs from any trainer to those that the host reads for Wan.
 
-The host knows its own names and kohya's. Names of DiffSynth-Studio, PEFT and diffusers it would drop without a word.
+These are `diffusion_model.<layer>.<part>`. The host also reads kohya's names, but silently ignores those of
+DiffSynth-Studio, PEFT and diffusers.
 """
 
 import re
@@ -13,7 +14,7 @@ from ...core.wan.lora_mixture import LowRank
 PREFIX = "diffusion_model."
 _KOHYA = re.compile(r"lora_unet__?(?=\w)")  # VideoX-Fun writes two underscores
 _WRAPPINGS = re.compile(r"(?:(?:base_model|model|module|pipe|dit|unet|transformer|diffusion_model)\.)+")
-_ADAPTER = re.compile(r"\.(lora_[AB])\.[^.]+\.(weight|bias)$")  # PEFT puts the adapter's name between
+_ADAPTER = re.compile(r"\.(lora_[AB])\.[^.]+\.(weight|bias)$")  # PEFT inserts the adapter's name
 _PART = re.compile(
     r"\.(lora_(?:A|B|up|down|mid)(?:\.(?:weight|bias))?|lora\.(?:up|down)\.weight|alpha|diff|diff_b|dora_scale|set_weight"
     r"|lora_magnitude_vector(?:\.[\w.]+)?|hada_w[12]_[abt]|hada_t[12]|lokr_w[12](?:_[ab])?|lokr_t2|w_norm|b_norm)$"
@@ -43,10 +44,10 @@ _DIFFUSERS_LAYERS = (
 
 
 def split_name(name: str) -> tuple[str, str] | None:
-    """Layer and part of a tensor's name, such as ("diffusion_model.blocks.0.ffn.0", "lora_A.weight").
+    """Split a tensor's name into layer and part, such as ("diffusion_model.blocks.0.ffn.0", "lora_A.weight").
 
     Returns:
-        The layer by the host's name, kohya's layers as they are; None for what is no part of a LoRA.
+        The layer by the host's name, or by kohya's, and the part; None if the tensor is not part of a LoRA.
     """
     name = _ADAPTER.sub(r".\1.\2", name)
     for theirs, ours in _RENAMED.items():
@@ -71,7 +72,7 @@ def layers_of(names: Iterable[str]) -> set[str]:
 
 
 def host_names(layer: str, change: LowRank) -> Iterator[tuple[str, Tensor]]:
-    """A change of a layer as the tensors that the host's LoRA loader reads."""
+    """A change of a layer as named tensors that the host's LoRA loader reads."""
     yield f"{layer}.lora_A.weight", change.down_RI
     yield f"{layer}.lora_B.weight", change.up_OR
     if change.bias_O is not None:

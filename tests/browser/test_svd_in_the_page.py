@@ -18,7 +18,7 @@ def test_nodes_show_what_is_done(page, server):
     page.set_widget("InbetweenSVDConditioning", "motion_bucket", 100)
     assert page.queue()["kind"] == "execution_success"
 
-    told = page.page.get_by_text("5 frames are far from what the models were trained on")
+    told = page.page.get_by_text("5 frames are far from the lengths that the models were trained on")
     expect(told.first).to_be_visible()
     assert len(whole_clip(page, server)) == 5
 

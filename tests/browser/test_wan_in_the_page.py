@@ -29,7 +29,7 @@ def test_a_mixture_on_another_wan_is_told_on_the_node(page):
 
     assert page.queue()["kind"] == "execution_success"
 
-    told = page.page.get_by_text("the mixture was trained on Wan2.1 I2V, the model is Wan2.2 I2V")
+    told = page.page.get_by_text("the mixture was trained on Wan2.1 I2V, but the model is Wan2.2 I2V")
     expect(told.first).to_be_visible()
 
     page.set_widget("UNETLoader", "unet_name", "wan2.1_i2v_720p_14B_fp16.safetensors")

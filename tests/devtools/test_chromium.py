@@ -123,7 +123,7 @@ def test_a_wrong_name_is_refused_and_nothing_is_installed_in_its_place(clone, ma
     machine.user(root=True)
     machine.package_with(BROWSER)
     machine.browser("chromium-browser", STUB)
-    with pytest.raises(DevError, match=rf"^CHROMIUM is {named}, and no program that starts is there: correct it"):
+    with pytest.raises(DevError, match=rf"^CHROMIUM is {named}, but no program there starts: correct the variable"):
         provided(clone, machine, CHROMIUM=named)
     assert machine.calls() == []
 
@@ -227,7 +227,7 @@ def test_if_no_way_is_left_one_line_says_what_was_tried(clone, machine):
     line = str(failure.value)
     assert "\n" not in line
     for part in (
-        "none that starts is installed; ",
+        "an installed browser (none starts); ",
         "apt-get install chromium: E: Unable to locate package chromium; ",
         "playwright install chromium: Error: no network. ",
         "set CHROMIUM to its path",
@@ -241,5 +241,5 @@ def test_if_no_way_is_left_one_line_says_what_was_tried(clone, machine):
 
 def test_a_build_that_lacks_libraries_is_not_taken(clone, machine):
     machine.offers_build(browser="echo 'libnss3.so: cannot open shared object file' >&2; exit 127")
-    with pytest.raises(DevError, match=r"apt-get cannot be used .*playwright install chromium: it does not start"):
+    with pytest.raises(DevError, match=r"apt-get \(it needs .*playwright install chromium: it does not start"):
         provided(clone, machine)

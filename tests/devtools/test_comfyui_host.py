@@ -42,7 +42,7 @@ def test_a_wrong_path_is_told_in_one_line_with_the_name_of_its_source(tmp_path, 
     assert named_host(None, {}) is None
     assert named_host(None, {"COMFYUI_PATH": str(host)}) == host
     assert named_host(str(host), {"COMFYUI_PATH": "/nowhere"}) == host
-    with pytest.raises(DevError, match=r"^COMFYUI_PATH is /nowhere, and no ComfyUI is there.*$"):
+    with pytest.raises(DevError, match=r"^COMFYUI_PATH is /nowhere, but there is no ComfyUI .*$"):
         named_host(None, {"COMFYUI_PATH": "/nowhere"})
     with pytest.raises(DevError, match=r"^--comfyui is "):
         named_host(str(tmp_path), {"COMFYUI_PATH": str(host)})
@@ -55,7 +55,7 @@ def test_a_new_enough_host_is_accepted(tmp_path, make_comfyui, version):
 
 @pytest.mark.parametrize("version", ["0.25.9", "0.3.99"])
 def test_an_old_host_is_refused_with_both_versions(tmp_path, make_comfyui, version):
-    with pytest.raises(DevError, match=rf"^ComfyUI in .* is version {version}, and 0\.26\.0 or newer is needed"):
+    with pytest.raises(DevError, match=rf"^ComfyUI in .* is version {version}, but the pack needs 0\.26\.0 or newer"):
         require_version(make_comfyui(tmp_path / "Comfy", version))
 
 

@@ -42,7 +42,7 @@ def test_benchmarks_are_listed_with_their_first_line(clone, capsys):
 
 def test_a_benchmark_that_is_not_there_is_told_in_one_line(capsys):
     assert main(["bench", "no such one"]) == 1
-    assert capsys.readouterr().err.startswith("dev.py: there is no benchmark 'no such one'; there are: ")
+    assert capsys.readouterr().err.startswith("dev.py: there is no benchmark 'no such one'; choose from: ")
 
 
 def test_the_help_is_shown_without_making_anything(tmp_path):
@@ -156,7 +156,7 @@ def test_serve_opens_the_page_if_it_is_asked_to(tmp_path):
     program.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
     program.chmod(0o755)
     code = "from devtools.commands import open_page; open_page('http://127.0.0.1:8188')"
-    lacking = "no browser was found: open http://127.0.0.1:8188"
+    lacking = "found no browser: open http://127.0.0.1:8188"
     for browser, printed in ((f"{program} %s", ""), ("/nowhere/browser", lacking)):
         env = {"BROWSER": browser, "PATH": "/nowhere"}
         ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=env)

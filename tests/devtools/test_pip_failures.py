@@ -38,7 +38,7 @@ WRONG_SUM = "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS
         (WRONG_SUM, "wrong sha256"),
         ("/usr/bin/python3: No module named pip\n", "No module named pip"),
         ("ERROR: Exception:\nTraceback (most recent call last):\n  File x\nValueError: odd\n", "ValueError: odd"),
-        ("", "pip said nothing"),
+        ("", "pip printed nothing"),
     ],
 )
 def test_the_cause_is_found_in_what_pip_printed(output, cause):
@@ -49,7 +49,9 @@ def test_the_cause_is_found_in_what_pip_printed(output, cause):
 def test_a_full_disk_in_pip_is_one_line_that_names_the_log(clone, fake_pip):
     fake_pip.does(f"print({FULL!r}); sys.exit(1)")
     log = clone.logs / "pip-torch.log"
-    with pytest.raises(DevError, match=r"^installing torch failed: the disk is full: make room. Then run") as refused:
+    with pytest.raises(
+        DevError, match=r"^installing torch failed: the disk is full: free up space. Then run"
+    ) as refused:
         run_pip(Path(sys.executable), ["install", "torch"], clone.root, log, "installing torch")
     assert str(refused.value).endswith(str(log))
     assert "Installing collected packages" in log.read_text()
@@ -69,17 +71,23 @@ def test_a_disk_too_full_for_the_log_is_told_as_such(clone, fake_pip, monkeypatc
 
 def test_too_little_room_is_told_before_the_download(tmp_path):
     require_free_space(tmp_path, 0, "nothing")
-    with pytest.raises(DevError, match=r"^all needs about 1e\+09 GB, and the disk of .* has [\d.]+ GB free: make room"):
+    with pytest.raises(
+        DevError, match=r"^all needs about 1e\+09 GB, but the disk of .* has only [\d.]+ GB free: free up space"
+    ):
         require_free_space(tmp_path, 1e9, "all")
 
 
 @pytest.mark.parametrize(
     ("raised", "code", "line"),
     [
-        (OSError(errno.ENOSPC, "No space left on device", "/disk/file"), 1, "the disk is full (/disk/file): make room"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/disk/file"),
+            1,
+            "the disk is full (/disk/file): free up space",
+        ),
         (PermissionError(errno.EACCES, "Permission denied", "/disk/file"), 1, "Permission denied"),
         (DevError("what to do."), 1, "dev.py: what to do."),
-        (KeyboardInterrupt(), 130, "interrupted; the same command goes on from here."),
+        (KeyboardInterrupt(), 130, "interrupted; run the same command again to continue."),
     ],
 )
 def test_whatever_ends_a_command_is_one_line(monkeypatch, capsys, raised, code, line):

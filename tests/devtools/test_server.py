@@ -36,7 +36,7 @@ def test_a_host_that_ends_at_once_is_told_with_what_it_printed(clone, tmp_path):
     (broken / "main.py").write_text("raise SystemExit('a requirement is missing')")
     prepare_user_folder(clone)
     with (
-        pytest.raises(DevError, match=r"^ComfyUI ended with code 1\. Its log: .*log\na requirement is missing$"),
+        pytest.raises(DevError, match=r"^ComfyUI stopped with code 1\. Its log: .*log\na requirement is missing$"),
         running_server(Workplace(clone, broken, THIS_PYTHON), free_port()),
     ):
         pass

@@ -70,7 +70,7 @@ def test_only_what_changed_is_installed_again(clone, made_environment, fake_pip,
 
 def test_too_little_room_stops_before_pip(clone, made_environment, fake_pip, requirements, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: namedtuple("usage", "free")(3 * 10**9))
-    line = r"^installing torch and ComfyUI needs about \d+ GB, and .* has 3\.0 GB free"
+    line = r"^installing torch and ComfyUI needs about \d+ GB, but .* has only 3\.0 GB free"
     with pytest.raises(DevError, match=line):
         install_everything(clone, requirements, None)
     (clone.venv / "finished-steps" / "environment").unlink()

@@ -76,5 +76,5 @@ def test_nothing_is_made_for_a_wrong_or_old_host(clone, tmp_path, make_comfyui):
 
 def test_a_python_that_is_not_there_is_told_in_one_line(clone, tmp_path, make_comfyui):
     host = make_comfyui(tmp_path / "Comfy")
-    with pytest.raises(DevError, match=r"^--python is .*, and no Python is there"):
+    with pytest.raises(DevError, match=r"^--python is .*, but there is no Python"):
         prepare(clone, Choices("demo", comfyui=str(host), python=str(tmp_path / "no python")), {})

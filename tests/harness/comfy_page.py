@@ -1,4 +1,4 @@
-"""The real page in headless Chromium, driven as a user drives it."""
+"""The real page in headless Chromium, used as a person uses it."""
 
 import base64
 import os

@@ -1,4 +1,4 @@
-"""One real ComfyUI server in its own process, spoken to by HTTP and websocket only."""
+"""One real ComfyUI server in its own process; tests talk to it only by HTTP and websocket."""
 
 import io
 import json

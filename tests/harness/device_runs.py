@@ -1,8 +1,8 @@
 """
-One run of every engine and of every network, for tests that compare devices, precisions and amounts of memory.
+One run of every engine and every network, for tests that compare devices, precisions and amounts of memory.
 
-A new engine or network is one line in `ENGINES` or `NETWORKS`. Everything is loaded within a run, since the host
-decides at loading where a model goes and in which type. `boot_host` comes first, and the tiny models.
+To add an engine or a network, add a line to `ENGINES` or `NETWORKS`. Each run loads everything itself, because the host
+decides on loading which device and type a model gets. Call `boot_host` and create the tiny models first.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What comes out of sockets, compared across devices: numbers to the bit, and where tensors are."""
+"""Comparing node outputs across devices: numbers bit by bit, and the devices of tensors."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Engines and networks with random weights, as the host passes them on to nodes."""
+"""Engines and networks with random weights, as the host passes them to nodes."""
 
 from functools import cache
 

@@ -1,4 +1,4 @@
-"""Values that real inputs of nodes are made of: clips, keyframes, sound, tiny models."""
+"""Values for real node inputs: clips, keyframes, sound, tiny models."""
 
 from math import pi
 

@@ -1,4 +1,4 @@
-"""Files that are made from the code and stand in the repository, so that a change of them is seen and meant."""
+"""Files in the repository that are generated from the code, so that every change to them is seen and intended."""
 
 import json
 import os

@@ -1,7 +1,7 @@
 """
 Reading the nodes' help pages.
 
-A page has a heading "Inputs" (or "Input") and one "Outputs", and below each a table or a list whose entries begin with
+A page has the headings "Inputs" (or "Input") and "Outputs". Below each is a table or a list whose entries begin with
 names in backticks or in bold: "| `width`, `height` | Size ... |" or "- **width**: ...".
 """
 

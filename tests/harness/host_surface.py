@@ -1,4 +1,4 @@
-"""What the pack uses of the host's inside, as the table in ARCHITECTURE lists it."""
+"""The internals of the host that the pack uses, read from the table in ARCHITECTURE."""
 
 import re
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
 """
-Run as a program, in a process of its own: imports every module of the pack and prints, as JSON, what that changed.
+A program for a process of its own: imports every module of the pack, and prints as JSON what that changed.
 
     python -B import_probe.py core samplers ...                       the pack without a host
-    python -B import_probe.py --host-directory PATH core ... nodes    with the one of COMFYUI_PATH, entry point included
+    python -B import_probe.py --host-directory PATH core ... nodes    with the host, including the entry point
 """
 
 import argparse

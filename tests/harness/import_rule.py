@@ -1,8 +1,8 @@
 """
-The rule of who may import whom, and its check.
+The rule of which folder may import which, and its check.
 
-Imports run one way, core <- samplers, networks <- host <- nodes <- the root's __init__; inside the pack they are
-relative; and each room imports of the outside only what it may.
+Imports run one way: core <- samplers, networks <- host <- nodes <- the root's __init__. Inside the pack they are
+relative. Each folder has a list of outside packages that it may import.
 """
 
 import ast

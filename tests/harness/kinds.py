@@ -1,7 +1,7 @@
 """
-What a test needs, told by the fixtures that it uses: marks, the order of the run, and the work of two processes.
+What a test needs, recognised by its fixtures: sets marks, orders the run, and divides the work of two processes.
 
-tests/conftest.py takes over the hooks of this module.
+tests/conftest.py imports the hooks of this module.
 """
 
 import os

@@ -1,10 +1,10 @@
 """
-The locale files, made from the schemas so that they cannot drift from them.
+The locale files, generated from the schemas so that they cannot differ from them.
 
-The English one does more than repeat the schemas: for the sockets that an Autogrow input adds, the page finds a tooltip
-there and nowhere else. Those of other languages are made from it and `locales/LANGUAGE/texts.json`, which holds for
-each English text that of the language. "image#" stands for image0, image1 and so on; where a text means something else
-in one place, that place is named: "InbetweenClipContext.inputs.gap_clip.name".
+The English file is more than a copy: only there does the page find tooltips for the sockets that an Autogrow input
+adds. The files of other languages are generated from it and `locales/LANGUAGE/texts.json`, which has a translation for
+each English text. "image#" stands for image0, image1 and so on. If a text needs another translation in one place, the
+key names that place: "InbetweenClipContext.inputs.gap_clip.name".
 """
 
 import re

@@ -1,7 +1,7 @@
 """
-Real inputs for every node, on which the general tests run it.
+Real inputs for every node, for the tests that run on all nodes.
 
-A new node is added to `EXAMPLES`: a function that yields the arguments of one `execute` after the other, so that every
+To add a node, add it to `EXAMPLES` with a function that yields arguments for one `execute` after another, so that every
 option of the node is used once.
 """
 

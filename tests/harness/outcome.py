@@ -1,4 +1,4 @@
-"""How a test ended, as its fixtures can read it while they are taken down."""
+"""How a test ended, for its fixtures to read during teardown."""
 
 import pytest
 

@@ -1,18 +1,18 @@
 """
-A pretend GPU: tensors that say they are on a device of their own, compute on the CPU, and refuse the CPU's tensors.
+A pretend GPU: its tensors claim to be on their own device, compute on the CPU, and refuse to mix with CPU tensors.
 
-It has the name of Ascend's NPU, which is a device from outside torch as well: the host and safetensors know that name,
-so that the real host runs on it unchanged (`pretend_host.py`). What CUDA refuses is refused, in CUDA's words where it
-matters; what CUDA lets pass, passes: numbers (0-dimensional tensors of the CPU) in elementwise operations, indices of
-the CPU into a tensor of the device, and copies. Random numbers come from a stream of their own, as on a GPU, so that a
-result that depends on where they are drawn differs from the CPU's.
+It has the name of Ascend's NPU, which is also a device from outside torch. The host and safetensors know that name, so
+the real host runs on it unchanged (`pretend_host.py`). It refuses what CUDA refuses, with CUDA's messages where that
+matters, and allows what CUDA allows: 0-dimensional CPU tensors in elementwise operations, CPU indices into a tensor on
+the device, and copies. Random numbers come from a separate stream, as on a GPU, so a result that depends on where they
+are drawn differs from the CPU's.
 
-Memory is counted by what operations return; what they take for themselves while they run is not seen. Metadata that
-changes in place (`resize_`, `t_`, `set_`) is refused rather than wrong. `torch.Generator(device="npu")` cannot be made,
-since torch has no way to register one from Python.
+Memory is counted from the results of operations; memory that they use internally is not seen. Operations that change
+metadata in place (`resize_`, `t_`, `set_`) are refused, because they would be wrong. `torch.Generator(device="npu")`
+does not work, because torch cannot register a generator from Python.
 
-Importing this registers the device, once and for the whole process: torch cannot take it back. Nothing changes for
-tensors of the CPU but what `torch.accelerator` says; `test_pretend_device.py` holds it to that.
+Importing this module registers the device for the whole process, because torch cannot unregister it. For CPU tensors,
+nothing changes except what `torch.accelerator` reports; `test_pretend_device.py` checks that.
 """
 
 import sys

@@ -1,10 +1,10 @@
 """
 The real host on the pretend GPU, in the process in which `boot_host` put it on the CPU.
 
-What the host finds out about its device when it is imported is set to what it would have found with torch_npu there:
-`cpu_state`, `npu_available` and `vram_state`. From these its own code does the rest, `torch.npu` answering for memory.
-No function of the host is replaced. `torch.version.cuda` is set to None, since a torch built for CUDA makes the host
-believe in an NVIDIA card wherever it is not on the CPU. Everything is put back at the end.
+The host detects its device on import. This sets the results, `cpu_state`, `npu_available` and `vram_state`, to what it
+would have found with torch_npu. Its own code does the rest, and `torch.npu` answers its questions about memory. No
+function of the host is replaced. `torch.version.cuda` is set to None, because with a torch built for CUDA the host
+assumes an NVIDIA card whenever it is not on the CPU. Everything is restored at the end.
 """
 
 from collections.abc import Iterator

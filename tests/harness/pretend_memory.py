@@ -1,4 +1,4 @@
-"""The memory of the pretend GPU: what is taken, how much at most, and running out of it when a test says so."""
+"""The memory of the pretend GPU: the amount in use, the peak, and running out of memory when a test asks for it."""
 
 import weakref
 from collections.abc import Callable, Iterator

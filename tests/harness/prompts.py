@@ -1,4 +1,4 @@
-"""Prompts by hand: what is sent to the server without a page."""
+"""Prompts written by hand, to send to the server without a page."""
 
 
 def node(class_type: str, **inputs: object) -> dict:

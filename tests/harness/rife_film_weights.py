@@ -1,8 +1,8 @@
 """
-Random RIFE and FILM in the published file layouts, which the host's own loader reads. `boot_host` comes first.
+Random RIFE and FILM in the published file layouts, which the host's own loader reads. Call `boot_host` first.
 
-RIFE is 8 to 16 channels wide instead of 32 to 192. A file of FILM cannot be shrunk, for the host's loader has one size:
-69 MB in float16.
+RIFE is 8 to 16 channels wide instead of 32 to 192. FILM cannot be smaller than 69 MB in float16, because the host's
+loader knows only that size.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The sample video and a sound in a size that runs in seconds."""
+"""The sample video and a sound, small enough to run in seconds."""
 
 import wave
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The inputs of a node's schema, those within dynamic inputs among them."""
+"""The inputs of a node's schema, including those inside dynamic inputs."""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,4 +1,4 @@
-"""Chromium with one page for each renderer, which all tests share: to load one takes longer than most tests."""
+"""Chromium with one page for each renderer, shared by all tests, because loading one takes longer than most tests."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass

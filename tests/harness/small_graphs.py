@@ -1,4 +1,4 @@
-"""Shipped workflows in the real page, made so small that they run in seconds."""
+"""Shipped workflows in the real page, with small enough settings to run in seconds."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The reading of help pages by which they are held in step with the schemas."""
+"""The reader of help pages, which other tests use to compare the pages with the schemas."""
 
 from help_pages import described_names, image_links
 

@@ -1,4 +1,4 @@
-"""Marks, order and choice of tests by what they need, in a small suite of its own."""
+"""Marking, ordering and selecting tests by what they need, tried on a small separate suite."""
 
 import os
 import subprocess

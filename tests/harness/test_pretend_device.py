@@ -1,4 +1,4 @@
-"""The pretend GPU itself: it refuses what CUDA refuses, lets pass what CUDA lets pass, and computes as the CPU does."""
+"""The pretend GPU itself: it refuses what CUDA refuses, allows what CUDA allows, and computes as the CPU does."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""The tiny models are read by the host's own loaders, and their output can be computed with."""
+"""The host's own loaders read the tiny models, and their output is usable."""
 
 import pytest
 import torch

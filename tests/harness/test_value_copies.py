@@ -1,4 +1,4 @@
-"""The comparison by which nodes are caught writing into their inputs."""
+"""The comparison that catches nodes writing into their inputs."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Wild inputs can be made again from their seed, and are made of real ones without changing these."""
+"""Wild inputs can be reproduced from their seed, and are made from real inputs without changing those."""
 
 from value_copies import frozen_copy, same
 

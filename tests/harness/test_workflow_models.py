@@ -1,4 +1,4 @@
-"""The check of model hints, on workflows that have and that lack them."""
+"""The check of model hints, on workflows with and without them."""
 
 import pytest
 from workflow_models import missing_model_hints

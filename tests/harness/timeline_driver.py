@@ -1,4 +1,4 @@
-"""The timeline of one Keyframes node in the real page, used as a person uses it: by mouse, finger and keys."""
+"""The timeline of one Keyframes node in the real page, used as a person uses it: with mouse, finger and keys."""
 
 import json
 

@@ -1,8 +1,8 @@
 """
 Tiny text, image and audio encoders as the host's own objects.
 
-Their file loaders only know the published sizes, so these are built in memory; everything after the loader is the
-host's code. `boot_host` comes first.
+The host's file loaders know only the published sizes, so these encoders are built in memory; everything after the
+loader is the host's code. Call `boot_host` first.
 """
 
 import io

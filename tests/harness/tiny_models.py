@@ -1,8 +1,8 @@
 """
 Tiny random models in the published file layouts, which the host's own loaders read.
 
-Built from the host's module classes with small sizes. What the host's detection fixes cannot be shrunk: Wan's head
-size 128, text width 4096 and image width 1280; SVD's context 1024. `boot_host` comes first.
+They are built from the host's module classes with small sizes. The host's detection fixes some sizes: Wan's head size
+128, text width 4096 and image width 1280; SVD's context 1024. Call `boot_host` first.
 """
 
 from collections.abc import Callable

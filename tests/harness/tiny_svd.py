@@ -1,4 +1,4 @@
-"""Teaches the host's detection an SVD that is 32 channels wide, so that its own loader reads the tiny file."""
+"""Makes the host detect an SVD that is 32 channels wide, so that its own loader reads the tiny file."""
 
 import comfy.supported_models
 

@@ -1,4 +1,4 @@
-"""Two processes that share the files of a run from both of its ends."""
+"""Divides the test files of a run between two processes, which start from opposite ends."""
 
 from typing import Any
 

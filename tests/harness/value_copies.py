@@ -1,4 +1,4 @@
-"""Deep copies of what goes through sockets, and comparing them: to see whether a node wrote into its inputs."""
+"""Deep copies of node inputs and their comparison, to see whether a node wrote into its inputs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass

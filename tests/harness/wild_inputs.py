@@ -1,7 +1,7 @@
-"""Wild values for the inputs of a node: of the type that the socket has, or nearly, with content that nobody expects.
+"""Wild values for node inputs: of the socket's type, or nearly, with contents that nobody expects.
 
-They are made from real arguments (`node_examples.py`): some of them are replaced, the others stay as they are. The same
-seed makes the same arguments. Values that are allowed and would make hours of work are left out.
+They are made from real arguments (`node_examples.py`) by replacing some of them. The same seed gives the same
+arguments. Allowed values that would take hours to process are left out.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Whether a workflow tells its user where each model file that it names comes from, and where it belongs."""
+"""Checks that a workflow says, for each model file that it names, where to get it and where to put it."""
 
 from collections.abc import Iterator
 

@@ -91,5 +91,5 @@ def test_a_vae_that_packs_otherwise_is_refused(grids, wan):
     with pytest.raises(InbetweenError) as error:
         check_keyframes(wan.load("wan22_i2v"), picture_vae(), ends, None, WanSettings())
     assert str(error.value) == (
-        "the VAE packs single frames but Wan2.2 I2V needs 4n+1 frames; load wan_2.1_vae in Load VAE."
+        "the VAE encodes single frames but Wan2.2 I2V needs 4n+1 frames; load wan_2.1_vae in Load VAE."
     )

@@ -46,7 +46,7 @@ def test_a_missing_file_is_told_with_what_belongs_there(things):
     for nothing in ("", None):
         with pytest.raises(InbetweenError) as error:
             things.check(nothing, "choose flow")
-        assert str(error.value) == f"nothing is chosen from {where}choose flow."
+        assert str(error.value) == f"no file is chosen from {where}choose flow."
     things.check("new.pt")
 
 

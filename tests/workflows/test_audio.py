@@ -262,7 +262,7 @@ def with_another_length():
         (
             talking(model="T2V"),
             "InbetweenAudioAdapter",
-            "this Wan is text-to-video and takes no keyframes; connect Wan2.1",
+            "this Wan model is text-to-video, which takes no keyframes; connect Wan2.1",
         ),
         (talking(model="2.2"), "InbetweenAudioAdapter", "Wan2.2 I2V has no image branch, which audio adapters need"),
         (

@@ -129,7 +129,7 @@ def test_one_picture_makes_a_loop(server):
         (duration(fps=math.nan), "fps is nan; give a number above 0"),
         (
             with_pervfi("v99.pth"),
-            'there is no "v99.pth" in models/frame_interpolation; put v00.pth or vb.pth of https:',
+            'there is no "v99.pth" in models/frame_interpolation; put v00.pth or vb.pth from https:',
         ),
         (
             with_pervfi(flow="raft.pth"),
@@ -190,13 +190,13 @@ AS_A_CLIP = {"frames": ["a", 0]}
         ),
         (
             with_pervfi("raft_large.pth"),
-            "raft_large.pth is RAFT, an optical flow model; use a PerVFI file, v00.pth or vb.pth of "
+            "raft_large.pth is RAFT, an optical flow model; use a PerVFI file, v00.pth or vb.pth from "
             "github.com/mulns/PerVFI, or a RIFE or FILM file.",
         ),
         (
             with_pervfi("cut.pth"),
-            "cut.pth cannot be read and may have been cut off in the download; get it again: a PerVFI file, v00.pth or "
-            "vb.pth of github.com/mulns/PerVFI, or a RIFE or FILM file.",
+            "cut.pth cannot be read; the download may be incomplete, so download it again: a PerVFI file, v00.pth or "
+            "vb.pth from github.com/mulns/PerVFI, or a RIFE or FILM file.",
         ),
         (
             refined({"which": "list", "frames": "0"}),
@@ -325,7 +325,10 @@ def test_a_clip_has_no_keyframe_count(server):
 
 def test_more_frames_than_memory(server):
     prompt = graph(keyframes("a", "b", frame_count=100_000, width=4096, height=4096))
-    with pytest.raises(RunFailed, match=r"100000 frames of 4096x4096 need .* GiB of memory; ask for fewer or smaller"):
+    with pytest.raises(
+        RunFailed,
+        match=r"100000 frames of 4096x4096 need .* GiB of memory, more than is free; request fewer or smaller",
+    ):
         server.run(prompt)
 
 

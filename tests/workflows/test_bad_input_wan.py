@@ -108,7 +108,7 @@ def test_mixtures_of_single_files_run(server, folder):
 
 def test_a_mixture_for_wan21_on_wan22_is_told(server, folder):
     _, chosen = reports(server.run(graph("2.2")))
-    assert "Warning: the mixture was trained on Wan2.1 I2V, the model is Wan2.2 I2V" in chosen
+    assert "Warning: the mixture was trained on Wan2.1 I2V, but the model is Wan2.2 I2V" in chosen
 
 
 @pytest.mark.parametrize(
@@ -121,11 +121,11 @@ def test_a_mixture_for_wan21_on_wan22_is_told(server, folder):
         (
             graph("FLF2V", pictures=3, clip_images="concatenate all"),
             "Conditioning",
-            "3 pictures for CLIP, but Wan2.1 FLF2V takes 2 at most",
+            "there are 3 images for CLIP, but Wan2.1 FLF2V takes at most 2",
         ),
-        (graph("T2V"), "", "this Wan is text-to-video and takes no keyframes; connect Wan2.1 I2V"),
+        (graph("T2V"), "", "this Wan model is text-to-video, which takes no keyframes; connect Wan2.1 I2V"),
         (with_files(("wide.safetensors", 9)), "Mixture", "none of the 20 layers of wide.safetensors fits Wan2.1 I2V"),
-        (with_files(("no_lora.safetensors", 9)), "Add", "no_lora.safetensors holds no LoRA"),
+        (with_files(("no_lora.safetensors", 9)), "Add", "no_lora.safetensors contains no LoRA"),
         (with_files(("semfi.ckpt", 9)), "Add", "semfi.ckpt is a whole Mixture of LoRA; open it with Load Mixture"),
         (
             with_files(("fits.safetensors", 9), ("deep.safetensors", 9)),
@@ -149,8 +149,8 @@ def test_what_does_not_fit_is_told(server, folder, prompt, where, message):
 @pytest.mark.parametrize(
     ("file", "message"),
     [
-        ("fits.safetensors", "fits.safetensors is no Mixture of LoRA in one file; use semfi.ckpt"),
-        ("cut.ckpt", "cut.ckpt cannot be read and may have been cut off in the download"),
+        ("fits.safetensors", "fits.safetensors is not a Mixture of LoRA in one file; use semfi.ckpt"),
+        ("cut.ckpt", "cut.ckpt cannot be read; the download may be incomplete"),
     ],
 )
 def test_a_file_that_is_no_mixture(server, folder, file, message):
@@ -171,7 +171,7 @@ def test_an_expert_that_is_not_there(server, folder):
 @pytest.mark.parametrize(
     ("name", "file", "message"),
     [
-        ("mixture", "missing.ckpt", 'there is no "missing.ckpt" in models/loras; put semfi.ckpt of https://'),
+        ("mixture", "missing.ckpt", 'there is no "missing.ckpt" in models/loras; put semfi.ckpt from https://'),
         (
             "add 0",
             "missing.safetensors",

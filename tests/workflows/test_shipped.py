@@ -240,7 +240,7 @@ def test_semfi_takes_the_expert_for_the_length(outputs):
     assert mixture.startswith("Expert for 9 frames on a clip of 9, merged into the weights.")
     assert mixture.count("20 of 20 layers fit.") == 2
     assert conditioning.startswith("Wan2.1 I2V: 9 frames in 3 latent frames. Keyframes at 0, 8.")
-    assert conditioning.endswith("CLIP sees first and last: sum.")
+    assert conditioning.endswith("CLIP sees the first and the last keyframe (sum).")
 
 
 def test_generative_inbetweening_is_sampled_as_published(server):
@@ -278,9 +278,8 @@ def test_semfi_is_sampled_as_published(server):
         ),
         (
             "wan22_first_middle_last",
-            "Wan2.2 I2V: 29 frames in 8 latent frames. Keyframes at 0, 24, 28. CLIP sees nothing. For the low-noise "
-            "model "
-            "inner keyframes at 0.2 of their strength.",
+            "Wan2.2 I2V: 29 frames in 8 latent frames. Keyframes at 0, 24, 28. CLIP sees nothing. The low-noise "
+            "model gets inner keyframes at 0.2 of their strength.",
         ),
     ],
     indirect=["outputs"],

@@ -95,7 +95,10 @@ def test_a_seed_gives_the_same_clip_again(server):
     first, report = run(server, graph())
     assert len(first) == 5
     assert report.startswith("5 frames of 32x32 from first to last keyframe.")
-    assert "Warning: 5 frames are far from what the models were trained on: SVD on 14 and SVD-XT on 25." in report
+    assert (
+        "Warning: 5 frames are far from the lengths that the models were trained on, 14 for SVD and 25 for SVD-XT."
+        in report
+    )
     other, _ = run(server, graph(seed=4))
     run(server, graph(method="forward only"))
     again, _ = run(server, graph(seed=3, steps=2))
@@ -254,19 +257,27 @@ def with_another_latent():
 @pytest.mark.parametrize(
     ("prompt", "where", "message"),
     [
-        (with_wan(), "Guider", "the model is WAN21, no Stable Video Diffusion; connect SVD-XT or SVD"),
+        (with_wan(), "Guider", "the model is WAN21, not Stable Video Diffusion; connect SVD-XT or SVD"),
         (graph(motion=False), "Guider", "reverse_motion is not connected; connect Load Reverse Motion"),
         (with_wide(), "Guider", "wide.safetensors is for another model: "),
-        (graph(images="abc", frame_count=9), "Conditioning", "there are 3 keyframes, and SVD takes a first and a last"),
+        (
+            graph(images="abc", frame_count=9),
+            "Conditioning",
+            "there are 3 keyframes, but SVD takes only a first and a last",
+        ),
         (graph(images="a"), "Keyframes", "keyframes need 2 or more images, got 1; connect another"),
-        (graph(positions="0, 3", frame_count=5), "Conditioning", "the keyframes stand at 0 and 3 of 5 frames"),
+        (graph(positions="0, 3", frame_count=5), "Conditioning", "the keyframes are at frames 0 and 3 of 5, but SVD"),
         (graph(size=36), "Conditioning", "are 36x32 but SVD needs a width of 32 or 40; set multiple_of"),
-        (with_wan_vae(), "Conditioning", "the VAE makes latents of 16 channels, but SVD takes 4"),
-        (with_source(tuned="page.safetensors"), "Loader", "page.safetensors is a web page and no weights"),
-        (with_source(tuned="cut.safetensors"), "Loader", "cut.safetensors cannot be read and may have been cut off"),
-        (with_source(tuned=WAN), "Loader", f"{WAN} has none of the layers of an SVD's temporal attention"),
+        (with_wan_vae(), "Conditioning", "the VAE has latents of 16 channels, but SVD needs 4"),
+        (with_source(tuned="page.safetensors"), "Loader", "page.safetensors is a web page, not a weight file"),
+        (
+            with_source(tuned="cut.safetensors"),
+            "Loader",
+            "cut.safetensors cannot be read; the download may be incomplete",
+        ),
+        (with_source(tuned=WAN), "Loader", f"{WAN} has none of the layers of SVD's temporal attention"),
         (with_zero_levels(), "Sampler", "the sigmas reach 0 before the last step, as with a sigma_min of 0"),
-        (with_another_latent(), "Sampler", "the latent is for 64x64 pixels but start for 32x32"),
+        (with_another_latent(), "Sampler", "the latent is for 64x64 pixels but start is for 32x32"),
         (segments(size=36), "Segments", "are 36x32 but SVD needs a width of 32 or 40"),
         (segments(own_seeds="3: 5"), "Segments", "own_seeds: there is no segment 3; use 1 to 2"),
         (segments(positions="0, 4, 7"), "Segments", "segments need one at frame 0 and one at frame 8"),
@@ -287,15 +298,15 @@ def test_what_does_not_fit_is_told_before_anything_is_sampled(server, folder, pr
         ),
         (
             {"source.base": ""},
-            "nothing is chosen from models/checkpoints; put svd.safetensors of https://huggingface.co",
+            "no file is chosen from models/checkpoints; put svd.safetensors from https://huggingface.co",
         ),
         (
             {"source.base": "no.safetensors"},
-            'there is no "no.safetensors" in models/checkpoints; put svd.safetensors of',
+            'there is no "no.safetensors" in models/checkpoints; put svd.safetensors from',
         ),
         (
             {"source": "change alone", "source.file": "no.safetensors"},
-            'there is no "no.safetensors" in models/model_patches; put a file that python -m comfyui_inbetween.convert',
+            'there is no "no.safetensors" in models/model_patches; put a file written by python',
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""PerVFI, two-frame interpolation with optical flow: `build` makes the network of a published file's tensors."""
+"""PerVFI, two-frame interpolation with optical flow. `build` creates the network from a published file's tensors."""
 
 from .checkpoint import MARKS, WANTED, build
 from .model import PerVFI, draw_noise

@@ -1,8 +1,8 @@
-"""Pyramid alignment: what the second frame has to show where the first, splatted to the wanted time, has holes.
+"""Pyramid alignment: what the second frame shows where the first frame, splatted to the requested time, has holes.
 
-PerVFI (Wu et al., CVPR 2024), section 3.2, as published in code: the flow enters as channels that the offsets are found
-from, not as their start. Deformable convolution: Zhu et al., "Deformable ConvNets v2", CVPR 2019. Key layout of
-github.com/mulns/PerVFI at 89d90f1.
+PerVFI (Wu et al., CVPR 2024), section 3.2, as in the published code: the flow is an input to the layers that predict
+the offsets, not the starting value of the offsets. Deformable convolution: Zhu et al., "Deformable ConvNets v2", CVPR
+2019. Key layout of github.com/mulns/PerVFI at 89d90f1.
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from .encoder import LEVEL_CHANNELS
 from .layers import conv3x3
 from .tiles import Tile
 
-GROUPS = (7, 8, 8)  # of channels that share offsets, for each level
+GROUPS = (7, 8, 8)  # number of groups of channels that share offsets, for each level
 TAPS = 9
 SLOPE = 0.1
 
-# Sampling points worked on at once: rows that fit into the cache makes the CPU several times faster.
+# Sampling points per batch of rows. On a CPU, batches that fit into the cache are several times faster.
 POINTS_AT_ONCE_CPU, POINTS_AT_ONCE_GPU = 700_000, 1 << 26
 
 
@@ -36,23 +36,23 @@ class DeformableConv(nn.Module):
     def forward(self, x_BCHW: Tensor, offsets_BOhw: Tensor, masks_BMhw: Tensor, tile: Tile) -> Tensor:
         """Convolve a tile of x.
 
-        Sampled and multiplied by hand, a few rows at a time: on a CPU several times as fast as torchvision's operator,
-        in bounded memory, on any device, and a tile of the frame still sees all of it.
+        This samples and multiplies explicitly, a few rows at a time. It is several times as fast as torchvision's
+        operator on a CPU, needs bounded memory, runs on any device, and lets a tile sample the whole frame.
 
         Args:
-            x_BCHW: what is convolved, whole.
-            offsets_BOhw: for each group and tap the displacement (y, x) in pixels; 18 x groups channels.
-            masks_BMhw: for each group and tap the weight; 9 x groups channels.
-            tile: the tile of x that offsets and masks are for.
+            x_BCHW: the whole input.
+            offsets_BOhw: the displacement (y, x) in pixels for each group and tap; 18 x groups channels.
+            masks_BMhw: the weight for each group and tap; 9 x groups channels.
+            tile: the tile of x that the offsets and masks belong to.
 
         Returns:
-            The convolved tile, with zeros beyond the frame.
+            The convolved tile; outside the frame, x is taken as zero.
         """
         batch, channels, height, width = x_BCHW.shape
         groups, rows, columns = self.groups, tile.bottom - tile.top, tile.right - tile.left
-        # Half precision could not tell where in a row a sampling point is.
+        # Half precision is too coarse for the position of a sampling point in a row.
         grouped_NCHW = x_BCHW.float().reshape(batch * groups, channels // groups, height, width)
-        # The published order of channels is group, then channel of the group, then tap; so it is when flattened here.
+        # The published order of channels is group, channel of the group, tap; flattening gives the same order here.
         kernel_OK = self.weight.reshape(channels, -1)
         tap_9 = torch.arange(TAPS, device=x_BCHW.device)
         across_9W = tile.left + torch.arange(columns, device=x_BCHW.device) + (tap_9 % 3 - 1)[:, None]
@@ -81,7 +81,7 @@ class DeformableConv(nn.Module):
 
 
 class OffsetConv(nn.Module):
-    """A deformable convolution with the layer that finds its offsets and masks."""
+    """A deformable convolution with the layer that predicts its offsets and masks."""
 
     def __init__(self, channels: int, groups: int, operations: Any, **made: Any) -> None:
         super().__init__()
@@ -89,14 +89,14 @@ class OffsetConv(nn.Module):
         self.dconv = DeformableConv(channels, groups, **made)
 
     def forward(self, x_BCHW: Tensor, guide_BChw: Tensor, tile: Tile) -> Tensor:
-        """Convolve the tile `tile` of x at offsets that are found from features of that tile."""
+        """Convolve a tile of x at offsets that are predicted from `guide_BChw`, features of that tile."""
         found_BOhw = self.conv_offset(guide_BChw).contiguous()
         offsets_BOhw, masks_BMhw = found_BOhw.split([2 * found_BOhw.shape[1] // 3, found_BOhw.shape[1] // 3], dim=1)
         return self.dconv(x_BCHW, offsets_BOhw, masks_BMhw.sigmoid(), tile)
 
 
 class DeformableAlign(nn.Module):
-    """From coarse to fine, features of the second frame are brought to the wanted time and merged with the first's."""
+    """Moves the second frame's features to the requested time, coarse to fine, and merges them with the first's."""
 
     def __init__(self, operations: Any, **made: Any) -> None:
         super().__init__()
@@ -132,16 +132,18 @@ class DeformableAlign(nn.Module):
     ) -> list[Tensor]:
         """Align a tile of the frame.
 
-        Args, each for the levels from full to quarter size, and of the whole frame:
-            splatted: features of the first frame at the wanted time.
-            others: features of the second frame, where they are.
+        The sequences have one tensor of the whole frame for each level, from full to quarter size.
+
+        Args:
+            splatted: features of the first frame, splatted to the requested time.
+            others: features of the second frame, not moved.
             holes: 1 where nothing of the first frame arrives, else 0.
-            flows: from the wanted time to the second frame, in pixels of the level.
-            tile: where to align, in pixels of full size.
-            finest: the finest level that is wanted.
+            flows: from the requested time to the second frame, in pixels of the level.
+            tile: the tile to align, in full-size pixels.
+            finest: the finest level to compute.
 
         Returns:
-            The aligned features of that tile, for the levels from `finest` on.
+            The aligned features of that tile, from level `finest` to the coarsest.
         """
         aligned: list[Tensor] = []
         up_guide_BCHW = up_warped_BCHW = up_merged_BCHW = None
@@ -166,7 +168,7 @@ class DeformableAlign(nn.Module):
                 merged_BCHW = self.merge_conv2[name](torch.cat([merged_BCHW, up_merged_BCHW], dim=1))
             aligned.insert(0, merged_BCHW)
             if level > finest:
-                # An offset of a pixel is one of two on the next finer level.
+                # An offset of one pixel is two pixels on the next finer level.
                 up_guide_BCHW = _doubled(guide_BCHW) * 2
                 up_warped_BCHW, up_merged_BCHW = _doubled(_leaky(warped_BCHW)), _doubled(merged_BCHW)
         return aligned

@@ -1,7 +1,7 @@
-"""Asymmetric blending: the first frame everywhere, the aligned second one only in its holes and close around them.
+"""Asymmetric blending: the first frame everywhere, the aligned second frame only in its holes and close to them.
 
-PerVFI, section 3.3, as published in code: the mask is tanh(|x|), without the paper's terms for noise and steepness, and
-the first kernel is 9 wide. Key layout of github.com/mulns/PerVFI at 89d90f1.
+PerVFI, section 3.3, as in the published code: the mask is tanh(|x|), without the paper's terms for noise and steepness,
+and the first kernel is 9 wide. Key layout of github.com/mulns/PerVFI at 89d90f1.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ SQUEEZED = 8
 
 
 class AdaptiveDilation(nn.Module):
-    """Spreads the holes of one level by an amount that depends on the features (squeeze and excitation)."""
+    """Enlarges the holes of one level by an amount that depends on the features (squeeze and excitation)."""
 
     def __init__(self, channels: int, operations: Any, **made: Any) -> None:
         super().__init__()
@@ -39,10 +39,10 @@ class AdaptiveDilation(nn.Module):
         self.conv2 = operations.Conv2d(WIDTH, 1, 1, bias=False, **made)
 
     def excitation(self, splatted_BCHW: Tensor, aligned_BCHW: Tensor) -> Tensor:
-        """Weights of the channels, of shape (B, 64, 1, 1), from the features of the whole frame.
+        """Weights of the channels, shape (B, 64, 1, 1), from the features of the whole frame.
 
-        The mean of a convolution is the convolution of the means: what each tap sees is the frame without the rows and
-        columns that it never reaches, so sums over the frame and its edges stand for a pass over every pixel.
+        The mean of a convolution is the convolution of the means that its taps see. Each tap sees the frame without the
+        rows or columns that it never reaches, so sums over the frame and its edges replace the convolution.
         """
         means_BC33 = torch.cat([tap_means(splatted_BCHW), tap_means(aligned_BCHW)], dim=1)
         squeezed_BC11 = functional.conv2d(means_BC33, self.att.weight.float(), self.att.bias.float())
@@ -50,12 +50,12 @@ class AdaptiveDilation(nn.Module):
         return weights_BC[:, :, None, None]
 
     def forward(self, hole_B1HW: Tensor, excitation_BC11: Tensor) -> Tensor:
-        """The mask of a tile: 0 for the first frame, towards 1 for the second."""
+        """The mask of a tile: from 0 for the first frame towards 1 for the second."""
         return self.conv2(self.conv1(hole_B1HW) * excitation_BC11).abs().tanh()
 
 
 class AttentionMerge(nn.Module):
-    """The dilations of all levels under the name that the published files have for them."""
+    """The dilations of all levels, with their name in the published files."""
 
     def __init__(self, operations: Any, **made: Any) -> None:
         super().__init__()
@@ -63,12 +63,12 @@ class AttentionMerge(nn.Module):
         self.softbinary: Any = nn.ModuleDict(levels)
 
     def at(self, level: int) -> AdaptiveDilation:
-        """The dilation of one level, 0 being full size."""
+        """The dilation of one level; level 0 is full size."""
         return self.softbinary[str(level)]
 
 
 def tap_means(x_BCHW: Tensor) -> Tensor:
-    """Mean of what each tap of a zero-padded 3x3 convolution sees, in float32, of shape (B, C, 3, 3)."""
+    """The mean of what each tap of a zero-padded 3x3 convolution sees, in float32, shape (B, C, 3, 3)."""
     height, width = x_BCHW.shape[2:]
     rows_BCH, columns_BCW = x_BCHW.sum(dim=3, dtype=torch.float32), x_BCHW.sum(dim=2, dtype=torch.float32)
     total_BC = rows_BCH.sum(dim=2)

@@ -1,4 +1,4 @@
-"""The decoder of PerVFI vb: convolutions instead of a normalising flow; always the same frame for the same input.
+"""The decoder of PerVFI vb: convolutions instead of a normalising flow. The same input always gives the same frame.
 
 Not in the paper. Key layout of github.com/mulns/PerVFI at 89d90f1.
 """
@@ -15,7 +15,7 @@ from .layers import conv3x3, conv_prelu_conv
 
 
 class ConvolutionalDecoder(nn.Module):
-    """From coarse to fine, each condition is added to what the coarser ones made."""
+    """Combines each condition with the result of the coarser ones, from coarse to fine."""
 
     def __init__(self, operations: Any, **made: Any) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class ConvolutionalDecoder(nn.Module):
         self.tail = conv3x3(32, 3, operations, bias=True, **made)
 
     def forward(self, conditions: Sequence[Tensor]) -> Tensor:
-        """Pictures in about -1..1 from the conditions, from half size on."""
+        """Frames in about -1..1 from the conditions, half size first."""
         fine_BCHW, middle_BCHW, coarse_BCHW = conditions
         x_BCHW = self.conv2(torch.cat([_doubled(self.conv3(coarse_BCHW)), middle_BCHW], dim=1))
         x_BCHW = self.conv1(torch.cat([_doubled(x_BCHW), fine_BCHW], dim=1))
@@ -34,5 +34,5 @@ class ConvolutionalDecoder(nn.Module):
 
 
 def _doubled(x_BCHW: Tensor) -> Tensor:
-    # Corner to corner, unlike every other resizing in this network.
+    # This aligns corners, unlike every other resizing in this network.
     return functional.interpolate(x_BCHW, scale_factor=2, mode="bilinear", align_corners=True)

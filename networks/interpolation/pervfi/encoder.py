@@ -1,7 +1,7 @@
-"""What PerVFI knows of a frame and of a pair before any time is chosen: features, and the importance of each pixel.
+"""What PerVFI computes once for a frame or a pair, for any time: features, and the importance of each pixel.
 
-Feature encoder and importance metric are those of softmax splatting (Niklaus and Liu, CVPR 2020), from which the
-published weights started; key layout of github.com/mulns/PerVFI at 89d90f1.
+The feature encoder and the importance metric are from softmax splatting (Niklaus and Liu, CVPR 2020), whose weights
+were the starting point for the published ones. Key layout of github.com/mulns/PerVFI at 89d90f1.
 """
 
 from typing import Any
@@ -41,7 +41,7 @@ class FeatureEncoder(nn.Module):
 
 
 class ImportanceMetric(nn.Module):
-    """How unimportant each pixel of a frame is when several land on one place: a small U-Net over four sizes."""
+    """How unimportant each pixel of a frame is if several land on the same place: a small U-Net over four sizes."""
 
     def __init__(self, operations: Any, **made: Any) -> None:
         super().__init__()
@@ -67,22 +67,22 @@ class ImportanceMetric(nn.Module):
             flow_B2HW: from the frame to the other, in pixels.
 
         Returns:
-            One channel; the larger, the less a pixel counts.
+            One channel; the larger the value, the less a pixel counts.
         """
-        fetched_BCHW = backward_warp(others_BCHW, flow_B2HW, outside="zeros")
-        mismatch_B1HW = (features_BCHW - fetched_BCHW).abs().mean(dim=1, keepdim=True)
-        column = [torch.cat([self.netInput(features_BCHW[:, :3]), self.netError(mismatch_B1HW)], dim=1)]
+        warped_BCHW = backward_warp(others_BCHW, flow_B2HW, outside="zeros")
+        error_B1HW = (features_BCHW - warped_BCHW).abs().mean(dim=1, keepdim=True)
+        column = [torch.cat([self.netInput(features_BCHW[:, :3]), self.netError(error_B1HW)], dim=1)]
         for row in range(3):
             column.append(self.get_submodule(f"{row}x0 - {row + 1}x0")(column[row]))
         x_BCHW = self.get_submodule("3x0 - 3x1")(column[3])
         for row in (2, 1, 0):
-            beside_BCHW = self.get_submodule(f"{row}x0 - {row}x1")(column[row])
-            x_BCHW = beside_BCHW + self.get_submodule(f"{row + 1}x1 - {row}x1")(x_BCHW)
+            across_BCHW = self.get_submodule(f"{row}x0 - {row}x1")(column[row])
+            x_BCHW = across_BCHW + self.get_submodule(f"{row + 1}x1 - {row}x1")(x_BCHW)
         return self.netOutput(x_BCHW)
 
 
 class FeaturePyramid(nn.Module):
-    """The two networks under the name that the published files have for them."""
+    """The two networks, with their names in the published files."""
 
     def __init__(self, operations: Any, dtype: torch.dtype, device: torch.device | str | None) -> None:
         super().__init__()

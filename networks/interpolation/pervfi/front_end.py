@@ -1,7 +1,7 @@
-"""From two frames, flows and a time to the conditions of the generator: everything that v00 and vb share.
+"""The part that v00 and vb share: from two frames, flows and a time to the conditions of the generator.
 
-PerVFI (Wu et al., CVPR 2024), sections 3.1 to 3.3, as published in code at github.com/mulns/PerVFI, 89d90f1: holes are
-where no bilinear weight arrives, and the backward flow is splatted by softmax as the features are.
+PerVFI (Wu et al., CVPR 2024), sections 3.1 to 3.3, as in the code published at github.com/mulns/PerVFI, 89d90f1: a hole
+is where no bilinear weight arrives, and the backward flow is splatted with softmax weights, as the features are.
 """
 
 from dataclasses import dataclass
@@ -19,20 +19,20 @@ from .fusion import MultiscaleFuse
 from .tiles import Tile, assemble, tiles_of
 
 LEVELS = len(LEVEL_CHANNELS)
-LARGEST_IMPORTANCE = 20.0  # of the logarithm, both ways
-HOLE = 0.5  # of w / (w + 1e-7): a place is a hole if the bilinear weight that arrives is at most 1e-7
+LARGEST_IMPORTANCE = 20.0  # limit of the logarithm, above and below zero
+HOLE = 0.5  # largest w / (w + 1e-7) of a hole, so a place is a hole if at most 1e-7 of bilinear weight arrives
 
-# Pixels around a tile of the frame that its result depends on, rounded up to MULTIPLE.
+# The result of a tile depends on this many pixels around it, rounded up to MULTIPLE.
 ALIGNMENT_HALO, FUSION_HALO = 48, 112
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two frames with all that does not depend on the time.
+    """Two frames, with everything that does not depend on the time.
 
-    first, second: their features at full, half and quarter size.
-    unimportance: of the first frame's pixels, raw, for each level; float32.
-    unimportance_back_B1HW: of the second frame's pixels at full size.
+    first, second: features of the frames at full, half and quarter size.
+    unimportance: raw unimportance of the first frame's pixels, for each level; float32.
+    unimportance_back_B1HW: raw unimportance of the second frame's pixels, at full size.
     flows: from the first frame to the second, for each level, in pixels of the level; float32.
     flow_back_B2HW: from the second frame to the first at full size.
     """
@@ -45,18 +45,18 @@ class Pair:
     flow_back_B2HW: Tensor
 
     def reversed(self) -> "Pair":
-        """The same two frames, the second first."""
+        """The same two frames in reverse order."""
         back = (self.unimportance_back_B1HW, self.flow_back_B2HW)
         return Pair(self.second, self.first, _pyramid(back[0]), self.unimportance[0], _flows(back[1]), self.flows[0])
 
 
 @dataclass(frozen=True)
 class Splatted:
-    """The first frame's features at the wanted times.
+    """The first frame's features, splatted to the requested times; all lists have one tensor for each level.
 
-    features: for each level; 0 in holes.
+    features: the features, 0 in holes.
     holes: 1 where nothing arrives, else 0.
-    flows: from the wanted time to the second frame, in pixels of the level.
+    flows: from the requested time to the second frame, in pixels of the level.
     """
 
     features: list[Tensor]
@@ -65,7 +65,7 @@ class Splatted:
 
 
 class FrontEnd(nn.Module):
-    """The networks before the generator, under the names that the published files have for them."""
+    """The networks before the generator, with their names in the published files."""
 
     def __init__(self, operations: Any, dtype: torch.dtype, device: torch.device | str | None) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class FrontEnd(nn.Module):
     def pair(
         self, first: tuple[Tensor, ...], second: tuple[Tensor, ...], forward_B2HW: Tensor, backward_B2HW: Tensor
     ) -> Pair:
-        """Rate the pixels of two frames, given their features and the flows both ways in pixels, float32."""
+        """Rate the pixels of two frames, given their features and the flows in both directions, in pixels, float32."""
         metric = self.featurePyramid.netSoftmetric
         first_BCHW, second_BCHW = first[0].float(), second[0].float()
         forth_B1HW = metric(first_BCHW, second_BCHW, forward_B2HW)
@@ -91,15 +91,15 @@ class FrontEnd(nn.Module):
         return Pair(first, second, _pyramid(forth_B1HW), back_B1HW, _flows(forward_B2HW), backward_B2HW)
 
     def conditions(self, pair: Pair, time_T111: Tensor, tile_count: int = 1) -> list[Tensor]:
-        """Blend the pair at some times into what the generator needs.
+        """Blend the pair at the given times into the conditions of the generator.
 
         Args:
             pair: one pair for all times, or one for each.
             time_T111: 0 to 1; float32.
-            tile_count: how many tiles the frame is divided into; more take less memory and give the same result.
+            tile_count: number of tiles to divide the frame into. More tiles need less memory, for the same result.
 
         Returns:
-            For each block of the generator, from half size on, (T, 35 or 64 or 96, H', W').
+            One tensor for each block of the generator, half size first: (T, 35 or 64 or 96, H', W').
         """
         splatted = splat_features(pair, time_T111)
         holed = [bool(hole_T1HW.any()) for hole_T1HW in splatted.holes]
@@ -107,7 +107,7 @@ class FrontEnd(nn.Module):
         tiles = tiles_of(height, width, tile_count)
         aligned: dict[int, Tensor] = {}
         if any(holed):
-            # Levels finer than the finest with a hole have nothing to fill; coarser ones help those that have.
+            # Levels finer than the finest one with a hole have nothing to fill; coarser levels guide the finer ones.
             levels = range(holed.index(True), LEVELS)
             made = assemble(
                 tiles, ALIGNMENT_HALO, height, width, levels, lambda tile: self._align(pair, splatted, tile, levels[0])
@@ -126,7 +126,7 @@ class FrontEnd(nn.Module):
         return assemble(tiles, FUSION_HALO, height, width, range(1, LEVELS + 1), fuse)
 
     def _align(self, pair: Pair, splatted: Splatted, tile: Tile, finest: int) -> list[Tensor]:
-        """The second frame's features of a tile at the wanted times, from a level on."""
+        """The second frame's features of a tile at the requested times, from level `finest` to the coarsest."""
         times = splatted.holes[0].shape[0]
         others = [features_BCHW.expand(times, -1, -1, -1) for features_BCHW in pair.second]
         return self.deformableAlign(splatted.features, others, splatted.holes, splatted.flows, tile, finest)
@@ -134,7 +134,7 @@ class FrontEnd(nn.Module):
     def _blend(
         self, splatted: Splatted, aligned: dict[int, Tensor], excitations: dict[int, Tensor], level: int, tile: Tile
     ) -> Tensor:
-        """The features of a tile on a level: of the first frame, and in holes of the second."""
+        """The features of a tile on a level: the first frame's, and in its holes the second frame's."""
         blended_TCHW = tile.of(splatted.features[level])
         if level in excitations:
             mask_T1HW = self.attentionMerge.at(level)(tile.of(splatted.holes[level]), excitations[level])
@@ -143,7 +143,7 @@ class FrontEnd(nn.Module):
 
 
 def splat_features(pair: Pair, time_T111: Tensor) -> Splatted:
-    """Splat the first frame's features to the wanted times, and the backward flow with them."""
+    """Splat the first frame's features and the backward flow to the requested times."""
     dtype = pair.first[0].dtype
     features, holes = [], []
     for level, features_BCHW in enumerate(pair.first):
@@ -160,14 +160,14 @@ def splat_features(pair: Pair, time_T111: Tensor) -> Splatted:
     sums_T3HW = SplatGeometry.of(way_T2HW).splat(torch.cat([way_T2HW * weight_T1HW, weight_T1HW], dim=1))
     flows = [-normalized(sums_T3HW)]
     for level in range(1, LEVELS):
-        # Each from full size, by bilinear resizing: the mean of the four pixels in the middle of what becomes one.
+        # Each is resized bilinearly from full size, which takes the mean of the middle four pixels of each block.
         middle_T2HW = flows[0] if level == 1 else _middle(flows[0])
         flows.append(_halved(middle_T2HW) / 2**level)
     return Splatted(features, holes, [flow_T2HW.to(dtype) for flow_T2HW in flows])
 
 
 def splatted_colours(pair: Pair, time_T111: Tensor) -> tuple[Tensor, Tensor]:
-    """The first frame itself at the wanted times, in -1..1, and its holes as 1."""
+    """The first frame itself, splatted to the requested times, in -1..1, and a mask that is 1 in its holes."""
     weight_T1HW = _weight(pair.unimportance[0], time_T111)
     values_TCHW = torch.cat([pair.first[0][:, :3].float() * weight_T1HW, weight_T1HW], dim=1)
     sums_T4HW = SplatGeometry.of(time_T111 * pair.flows[0]).splat(values_TCHW)

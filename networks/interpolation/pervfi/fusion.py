@@ -20,7 +20,7 @@ BRANCHES = (32, 64, 96)
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions beside a shortcut."""
+    """Two 3x3 convolutions with a shortcut."""
 
     def __init__(self, channels: int, operations: Any, **made: Any) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Block(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """A 3x3 convolution between two 1x1 ones that take 64 channels to 256, beside a shortcut."""
+    """A 3x3 convolution of 64 channels between two 1x1 convolutions, with 256 channels out and a shortcut."""
 
     def __init__(self, channels_in: int, operations: Any, **made: Any) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Bottleneck(nn.Module):
 
 
 class Exchange(nn.Module):
-    """Branches at several sizes, two blocks each, that then all hear of each other."""
+    """Branches at several sizes, two blocks each, whose results are then added to each other."""
 
     def __init__(self, widths: Sequence[int], operations: Any, **made: Any) -> None:
         super().__init__()
@@ -65,17 +65,17 @@ class Exchange(nn.Module):
         )
 
     def forward(self, xs: list[Tensor]) -> list[Tensor]:
-        """Run the branches, from the finest on, and sum them at every size."""
+        """Run the branches, finest first, and sum them at every size."""
         branched = [branch(x_BCHW) for branch, x_BCHW in zip(self.branches, xs, strict=True)]
         fused = []
         for layers in self.fuse_layers:
-            heard = [layer(x_BCHW) for layer, x_BCHW in zip(layers, branched, strict=True)]
-            fused.append(reduce(add, heard).relu_())
+            summands = [layer(x_BCHW) for layer, x_BCHW in zip(layers, branched, strict=True)]
+            fused.append(reduce(add, summands).relu_())
         return fused
 
 
 class MultiscaleFuse(nn.Module):
-    """Features at full, half and quarter size become conditions at half that size each."""
+    """Turns features at full, half and quarter size into conditions, each at half that size."""
 
     def __init__(self, operations: Any, **made: Any) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class MultiscaleFuse(nn.Module):
         )
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Fuse the levels, from full size on, into conditions of LEVEL_CHANNELS channels, from half size on."""
+        """Fuse the levels, full size first, into conditions of LEVEL_CHANNELS channels, half size first."""
         stem0_BCHW, stem1_BCHW, stem2_BCHW = (stem(x) for stem, x in zip(self.stems, features, strict=True))
         x_BCHW = self.layer1(stem0_BCHW)
         fine_BCHW = self.transition1[0](x_BCHW)
@@ -112,7 +112,7 @@ class MultiscaleFuse(nn.Module):
 
 
 def _between(source: int, target: int, widths: Sequence[int], operations: Any, **made: Any) -> nn.Module:
-    """What brings a branch to the size and channels of another."""
+    """The layers that bring a branch to the size and channels of another."""
     if source == target:
         return nn.Identity()
     if source > target:

@@ -1,4 +1,4 @@
-"""PerVFI as an interpolator: pairs of a sequence, several times at once, in tiles where memory is short."""
+"""PerVFI as an interpolator: pairs of a sequence, several times in a batch, in tiles if memory is short."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,10 +16,9 @@ from .model import PerVFI, check_temperature, draw_noise, padded
 from .settings import PRIMARY_FRAMES, PerVFISettings
 from .tiles import tiles_of
 
-# Memory for each pixel in bytes, of float32; measured. What is kept for the whole frame, and what the tile that is
-# being worked on takes on top.
+# Measured memory in bytes per pixel, for float32: for the whole frame, and in addition for the tile being processed.
 FRAME_BYTES, TILE_BYTES = 1300, 2900
-SMALLEST_TILE_PIXELS = 256 * 256  # smaller ones consist of what lies around them
+SMALLEST_TILE_PIXELS = 256 * 256  # smaller ones are mostly halo
 SHARE_OF_MEMORY = 0.85
 
 
@@ -28,7 +27,7 @@ class FlowSource(Protocol):
 
     @property
     def name(self) -> str:
-        """How reports call it."""
+        """Name for reports."""
         ...
 
     def both_ways(self, first_HWC: Tensor, second_HWC: Tensor) -> tuple[Tensor, Tensor]:
@@ -37,9 +36,9 @@ class FlowSource(Protocol):
 
 
 class PerVFIInterpolator:
-    """One run over the frames of a sequence; features of a frame are used for the pairs on both sides of it."""
+    """One run over the frames of a sequence. The features of a frame are reused for the next pair."""
 
-    by_halving = False  # it knows 1/2 only as well, but takes other times: the choice is the user's
+    by_halving = False  # it was trained for the time 1/2 only, but takes other times, so users choose
 
     def __init__(
         self,
@@ -49,16 +48,16 @@ class PerVFIInterpolator:
         device: torch.device | str = "cpu",
         free_bytes: float = float("inf"),
     ) -> None:
-        """Choose what frames are made of.
+        """Set up a run.
 
         Args:
-            network: on `device`.
+            network: the network, on `device`.
             flow: finds the motion.
-            settings: all of them are used; the noise is one for the whole run, so that it does not flicker.
-            free_bytes: memory of the device that may be used.
+            settings: how to render. The whole run uses the same noise, so that it does not flicker.
+            free_bytes: device memory that may be used.
 
         Raises:
-            InbetweenError: a setting is out of its range.
+            InbetweenError: a setting is out of range.
         """
         if settings.primary_frame not in PRIMARY_FRAMES:
             allowed = ", ".join(PRIMARY_FRAMES)
@@ -68,13 +67,13 @@ class PerVFIInterpolator:
         self.device, self.free_bytes = torch.device(device), free_bytes
         self.name = engine_name(network.variant, flow)
         self.bytes_per_pixel = whole_bytes(network, 1)
-        self.tile_count = 0  # as many as memory asks for, once the size is known; more when it still ran out
+        self.tile_count = 0  # chosen by memory once the size is known, and raised if memory still runs out
         self._latest: tuple[Tensor, tuple[Tensor, ...]] | None = None
         self._noise: list[Tensor] | None = None
 
     @torch.no_grad()
     def prepare(self, first_HWC: Tensor, second_HWC: Tensor) -> "PerVFIPair":
-        """Find motion, features and importance, as `Interpolator.prepare` says."""
+        """Compute motion, features and importance; see `Interpolator.prepare`."""
         check_size(*first_HWC.shape[:2])
         forward_12HW, backward_12HW = (
             flow_2HW[None].to(self.device, torch.float32) for flow_2HW in self.flow.both_ways(first_HWC, second_HWC)
@@ -99,7 +98,7 @@ class PerVFIInterpolator:
         return self.network.features(padded(frame_13HW) * 2 - 1)
 
     def noise(self, times: int, height: int, width: int) -> list[Tensor]:
-        """The noise of the run for frames of a padded size, the same for every time."""
+        """The noise of the run for frames of a padded size; it is the same for every time."""
         if self._noise is None:
             generator = torch.Generator().manual_seed(self.settings.seed)
             drawn = draw_noise(1, height, width, self.settings.temperature, generator)
@@ -107,7 +106,7 @@ class PerVFIInterpolator:
         return [each.expand(times, -1, -1, -1) for each in self._noise]
 
     def count_tiles(self, height: int, width: int) -> int:
-        """How many tiles a frame is divided into: as few as memory allows."""
+        """How many tiles to divide a frame into: as few as memory allows."""
         if not self.tile_count:
             scale, most = self.network.dtype.itemsize / 4, max(1, height * width // SMALLEST_TILE_PIXELS)
             for count in range(1, most + 1):
@@ -123,7 +122,7 @@ class PerVFIInterpolator:
 
 @dataclass(frozen=True)
 class PerVFIPair:
-    """Two frames, and what the network knows of them; None at a cut."""
+    """Two frames, and what the network computed for them; that is None at a cut."""
 
     owner: PerVFIInterpolator
     first_13HW: Tensor
@@ -132,12 +131,12 @@ class PerVFIPair:
 
     @property
     def is_cut(self) -> bool:
-        """Whether the frames have nothing in common, so that the nearer one is held."""
+        """Whether the frames have nothing in common, so that the nearer one is shown."""
         return self.pair is None
 
     @torch.no_grad()
     def render(self, times: Sequence[float]) -> Rendered:
-        """Make the frames at these times, as `FramePair.render` says."""
+        """Render the in-betweens at these times; see `FramePair.render`."""
         if self.pair is None:
             held = [self.first_13HW if time <= 0.5 else self.second_13HW for time in times]
             return Rendered(torch.cat(held).movedim(1, 3), (0.0,) * len(times))
@@ -148,7 +147,7 @@ class PerVFIPair:
                 made_T3HW = self._render(self.pair, list(times), tile_count)
                 break
             except torch.OutOfMemoryError:
-                # Fewer times at once are tried by the caller first.
+                # With several times, the caller first tries smaller batches.
                 if len(times) > 1 or 2 * tile_count > max(1, height * width // SMALLEST_TILE_PIXELS):
                     raise
                 self.owner.tile_count = 2 * tile_count
@@ -184,9 +183,9 @@ class PerVFIPair:
 
 
 def photometric_distance(frame_3HW: Tensor, pair: Pair, time: float) -> float:
-    """How far a frame in [0, 1] is from both frames of its pair, each splatted to its time: mean difference of colour.
+    """The mean colour difference between a frame in [0, 1] and both frames of its pair, splatted to its time.
 
-    Holes count nothing. What was made of one frame is near that one; the better one is near the other, too.
+    Holes do not count. A frame is always close to the one it was made from; a good frame is also close to the other.
     """
     height, width = frame_3HW.shape[1:]
     total = 0.0
@@ -199,10 +198,10 @@ def photometric_distance(frame_3HW: Tensor, pair: Pair, time: float) -> float:
 
 
 def whole_bytes(network: PerVFI, pixels: int) -> int:
-    """Memory that a frame takes in one tile."""
+    """Memory, in bytes, to render a frame as a single tile."""
     return (FRAME_BYTES + TILE_BYTES) * network.dtype.itemsize // 4 * pixels
 
 
 def engine_name(variant: str, flow: FlowSource) -> str:
-    """How reports call the network with its source of flow."""
+    """Name for reports of the network with its source of flow."""
     return f"PerVFI {variant} with {flow.name}"

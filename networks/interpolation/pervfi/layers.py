@@ -1,6 +1,7 @@
 """Building blocks that several parts of PerVFI share.
 
-The arguments `operations` (torch.nn or a stand-in of the host), `dtype` and `device` go to every layer with weights.
+`operations` provides the layers: torch.nn, or the host's replacement for it. Every layer with weights gets the
+arguments `dtype` and `device`.
 """
 
 from typing import Any
@@ -11,12 +12,12 @@ from torch import Tensor, nn
 def conv3x3(
     channels_in: int, channels_out: int, operations: Any, stride: int = 1, bias: bool = False, **made: Any
 ) -> Any:
-    """A 3x3 convolution that keeps the size, or halves it."""
+    """A 3x3 convolution that keeps the size, or halves it with a stride of 2."""
     return operations.Conv2d(channels_in, channels_out, 3, stride, 1, bias=bias, **made)
 
 
 def activated(channels: tuple[int, int, int], operations: Any, stride: int = 1, **made: Any) -> list[nn.Module]:
-    """PReLU and convolution, twice; the first convolution may halve the size."""
+    """PReLU and convolution, twice; with a stride of 2, the first convolution halves the size."""
     first, middle, last = channels
     return [
         nn.PReLU(first, **made),
@@ -27,7 +28,7 @@ def activated(channels: tuple[int, int, int], operations: Any, stride: int = 1, 
 
 
 class Chain(nn.Module):
-    """Layers one after the other under the name that the published files have for them."""
+    """Layers in sequence, with their name in the published files."""
 
     def __init__(self, layers: list[nn.Module]) -> None:
         super().__init__()
@@ -39,7 +40,7 @@ class Chain(nn.Module):
 
 
 class Residual(Chain):
-    """Layers beside a shortcut, which is a 1x1 convolution where the number of channels changes."""
+    """Layers with a shortcut, which is a 1x1 convolution if the number of channels changes."""
 
     def __init__(
         self, layers: list[nn.Module], channels_in: int, channels_out: int, operations: Any, **made: Any

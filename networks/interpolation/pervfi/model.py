@@ -1,8 +1,8 @@
-"""PerVFI: the frame at any time between two, given the optical flow both ways.
+"""PerVFI: renders the frame at any time between two, given the optical flow in both directions.
 
 Wu, Tao, Li, Wang, Liu and Zheng, "Perception-Oriented Video Frame Interpolation via Asymmetric Blending", CVPR 2024
-(arXiv 2404.06692), in the two published variants: v00 generates by a normalising flow, vb by convolutions. Equal to the
-modules of github.com/mulns/PerVFI at 89d90f1.
+(arXiv 2404.06692), in the two published variants: v00 generates frames with a normalising flow, vb with convolutions.
+The modules are equal to those of github.com/mulns/PerVFI at 89d90f1.
 """
 
 from collections.abc import Sequence
@@ -24,10 +24,10 @@ TEMPERATURE = 0.3  # of the published command line
 
 
 class PerVFI(FrontEnd):
-    """The network; made from a file by `checkpoint.build`.
+    """The network; `checkpoint.build` makes it from a file.
 
-    Weights come in the published layout. The normalising flow and the importance metric are float32 whatever `dtype`,
-    which is that of the rest; with random weights float16 moved v00's frames by 0.002 at most and vb's by 0.005.
+    Weights are in the published layout. The normalising flow and the importance metric are always float32; `dtype` is
+    for the rest. With random weights, float16 changes v00's frames by 0.002 at most, and vb's by 0.005.
     """
 
     def __init__(
@@ -57,22 +57,22 @@ class PerVFI(FrontEnd):
         temperature: float = TEMPERATURE,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Make the frame at one time between two.
+        """Render the frame at one time between two.
 
         Args:
-            first_B3HW, second_B3HW: RGB in [0, 1]; any size, which is padded with zeros to multiples of 8.
-            forward_B2HW: for each pixel of the first frame where it lies in the second, in pixels, channel 0 = x.
-            backward_B2HW: the same from the second to the first.
-            time: 0 to 1; the published weights were trained at 0.5 alone.
-            noise: for v00, three tensors of `noise_shapes` of the padded size, already scaled; else it is drawn.
-            temperature: standard deviation of the noise that is drawn, 0 or more; 0 gives the most likely frame.
-            generator: draws the noise, on its own device; by default torch's for the CPU.
+            first_B3HW, second_B3HW: RGB in [0, 1], of any size; padded with zeros to multiples of 8.
+            forward_B2HW: where each pixel of the first frame is in the second, in pixels, channel 0 = x.
+            backward_B2HW: the same from the second frame to the first.
+            time: 0 to 1; the published weights were trained at 0.5 only.
+            noise: for v00, three tensors with the `noise_shapes` of the padded size, already scaled; drawn if None.
+            temperature: standard deviation of drawn noise, 0 or more; 0 gives the most likely frame.
+            generator: draws the noise, on its own device; by default torch's generator for the CPU.
 
         Returns:
-            The frame, float32, not clamped: near [0, 1] with trained weights. Differentiable.
+            The frame, float32, not clamped: close to [0, 1] with trained weights. Differentiable.
 
         Raises:
-            InbetweenError: sizes that do not agree, values that are not finite, or a temperature below 0.
+            InbetweenError: sizes do not match, values are not finite, or the temperature is below 0.
         """
         height, width = check_pair(first_B3HW, second_B3HW, forward_B2HW, backward_B2HW)
         pair = self._prepared(first_B3HW, second_B3HW, forward_B2HW, backward_B2HW)
@@ -95,24 +95,24 @@ class PerVFI(FrontEnd):
         backward_B2HW: Tensor,
         time: float = TRAINED_TIME,
     ) -> Encoding:
-        """How likely v00 finds a frame, and the latents that stand for it; arguments as in `render`.
+        """How likely a frame is for v00, and the latents that represent it; other arguments as in `render`.
 
         Args:
-            target_B3HW: the frame, in [0, 1]. For training it is dequantised by the caller.
+            target_B3HW: the frame, in [0, 1]. For training, dequantise it first.
 
         Returns:
-            Likelihood, latents, and the noise that `render` makes the frame of again.
+            The likelihood, the latents, and the noise from which `render` reproduces the frame.
 
         Raises:
-            InbetweenError: as `render`, or the weights are those of vb, which has no likelihood.
+            InbetweenError: as `render`, or the network is vb, which has no likelihood.
         """
         if self.variant != "v00":
             raise InbetweenError("PerVFI vb has no likelihood; load a v00 file.")
         check_pair(first_B3HW, second_B3HW, forward_B2HW, backward_B2HW)
         if target_B3HW.shape != first_B3HW.shape or not target_B3HW.isfinite().all():
             raise InbetweenError(
-                f"the target is {tuple(target_B3HW.shape)}; "
-                f"give finite values of the frames' {tuple(first_B3HW.shape)}."
+                f"the target has shape {tuple(target_B3HW.shape)}; "
+                f"give finite values with the shape of the frames, {tuple(first_B3HW.shape)}."
             )
         pair = self._prepared(first_B3HW, second_B3HW, forward_B2HW, backward_B2HW)
         time_T111 = torch.full((first_B3HW.shape[0], 1, 1, 1), float(time), device=first_B3HW.device)
@@ -120,7 +120,7 @@ class PerVFI(FrontEnd):
         return self.condFLownet.encode(padded(target_B3HW) * 2 - 1, conditions)
 
     def generate(self, conditions: Sequence[Tensor], noise: Sequence[Tensor] | None) -> Tensor:
-        """Frames in [0, 1], float32, not clamped, from the conditions and, for v00 alone, noise."""
+        """Frames in [0, 1], float32, not clamped, from the conditions and, for v00 only, noise."""
         if noise is None:
             return (self.generator(conditions).float() + 1) / 2
         conditions = [each.float() for each in conditions]
@@ -133,7 +133,7 @@ class PerVFI(FrontEnd):
 
 
 def padded(x_BCHW: Tensor) -> Tensor:
-    """Zeros right and below up to multiples of 8, as published; for frames before they are mapped to -1..1: black."""
+    """Pad right and below with zeros to multiples of 8, as published; frames in [0, 1] are padded with black."""
     height, width = x_BCHW.shape[2:]
     return functional.pad(x_BCHW.float(), (0, -width % MULTIPLE, 0, -height % MULTIPLE))
 
@@ -141,7 +141,7 @@ def padded(x_BCHW: Tensor) -> Tensor:
 def draw_noise(
     batch: int, height: int, width: int, temperature: float, generator: torch.Generator | None = None
 ) -> list[Tensor]:
-    """Normal noise for a padded size, of standard deviation `temperature`; drawn on the CPU unless told otherwise."""
+    """Normal noise of standard deviation `temperature` for a padded size; on the generator's device, else the CPU."""
     check_temperature(temperature)
     device = generator.device if generator is not None else "cpu"
     shapes = noise_shapes(height, width)
@@ -149,31 +149,31 @@ def draw_noise(
 
 
 def check_temperature(temperature: float) -> None:
-    """Raise InbetweenError unless noise can have this standard deviation."""
+    """Raise InbetweenError unless the temperature is 0 or more, and finite."""
     if not 0 <= temperature < float("inf"):
         raise InbetweenError(f"temperature is {temperature:g}; give 0 or more (0.3 as published).")
 
 
 def check_noise(noise: Sequence[Tensor], batch: int, height: int, width: int) -> None:
-    """Raise InbetweenError unless the noise is that of a padded size."""
+    """Raise InbetweenError unless the noise has the shapes for a padded size."""
     given, needed = [tuple(each.shape) for each in noise], [(batch, *shape) for shape in noise_shapes(height, width)]
     if given != needed:
-        raise InbetweenError(f"the noise is {given} but frames padded to {width}x{height} need {needed}.")
+        raise InbetweenError(f"the noise has shapes {given} but frames padded to {width}x{height} need {needed}.")
 
 
 def check_pair(first_B3HW: Tensor, second_B3HW: Tensor, forward_B2HW: Tensor, backward_B2HW: Tensor) -> tuple[int, int]:
-    """Height and width of a pair of frames with flows, after a look whether they fit together."""
+    """Check that frames and flows fit together, and return the height and width."""
     batch, channels, height, width = first_B3HW.shape
     if channels != 3 or second_B3HW.shape != first_B3HW.shape:
         raise InbetweenError(
-            f"the frames are {tuple(first_B3HW.shape)} and {tuple(second_B3HW.shape)}; "
-            "give two of one shape (B, 3, H, W)."
+            f"the frames have shapes {tuple(first_B3HW.shape)} and {tuple(second_B3HW.shape)}; "
+            "give both the same shape (B, 3, H, W)."
         )
     for name, flow_B2HW in (("forward", forward_B2HW), ("backward", backward_B2HW)):
         if flow_B2HW.shape != (batch, 2, height, width):
             raise InbetweenError(
-                f"the {name} flow is {tuple(flow_B2HW.shape)} but the frames need {(batch, 2, height, width)}; "
-                "scale it to their size, and its values with it."
+                f"the {name} flow has shape {tuple(flow_B2HW.shape)} but the frames need {(batch, 2, height, width)}; "
+                "scale it to their size, and scale its values too."
             )
     for name, tensor in (
         ("first frame", first_B3HW),
@@ -182,5 +182,5 @@ def check_pair(first_B3HW: Tensor, second_B3HW: Tensor, forward_B2HW: Tensor, ba
         ("backward flow", backward_B2HW),
     ):
         if not tensor.isfinite().all():
-            raise InbetweenError(f"the {name} holds NaN or infinite values; look at what made it.")
+            raise InbetweenError(f"the {name} has NaN or infinite values; check where it comes from.")
     return height, width

@@ -1,7 +1,7 @@
-"""The conditional normalising flow of PerVFI v00: noise becomes a picture under conditions, and back.
+"""The conditional normalising flow of PerVFI v00: turns noise into a picture, given conditions, and back.
 
-PerVFI, section 3.4; Glow (Kingma and Dhariwal, NeurIPS 2018) with couplings and priors under conditions. Key layout of
-github.com/mulns/PerVFI at 89d90f1. Always float32: 48 inversions follow one another, each with an exponential.
+PerVFI, section 3.4; Glow (Kingma and Dhariwal, NeurIPS 2018) with conditional couplings and priors. Key layout of
+github.com/mulns/PerVFI at 89d90f1. Always float32, because it chains 48 inversions, each with an exponential.
 """
 
 import math
@@ -17,17 +17,17 @@ from .encoder import LEVEL_CHANNELS
 from .layers import conv3x3
 
 BLOCKS = len(LEVEL_CHANNELS)
-STEPS = 16  # of each block
+STEPS = 16  # per block
 HIDDEN = 64
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """What a picture is under conditions.
+    """A picture, encoded given conditions.
 
-    nll_B: negative log-likelihood in bits for each pixel (not for each of its three values).
-    latents: the raw latents of the three blocks, from half size on.
-    noise: what `CondFlowNet.decode` makes the same picture of: the latents in units of their priors.
+    nll_B: negative log-likelihood in bits per pixel (not per colour value).
+    latents: the raw latents of the three blocks, half size first.
+    noise: the latents in units of their priors, from which `CondFlowNet.decode` reproduces the picture.
     """
 
     nll_B: Tensor
@@ -36,7 +36,7 @@ class Encoding:
 
 
 class ActNorm(nn.Module):
-    """A scale and a shift for each channel. `initialized` tells whether they were set from data in training."""
+    """A scale and a shift for each channel. `initialized` is 1 if training has set them from data."""
 
     def __init__(self, channels: int, device: torch.device | str | None) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class ActNorm(nn.Module):
         self.register_buffer("initialized", torch.tensor(1, dtype=torch.uint8, device=device))
 
     def encode(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """The normalised tensor and the logarithm of the determinant."""
+        """The normalised tensor and the log-determinant."""
         pixels = x_BCHW.shape[2] * x_BCHW.shape[3]
         return (self.logs.exp() + 1e-8) * (x_BCHW + self.loc), pixels * self.logs.sum()
 
@@ -58,13 +58,13 @@ class InvertibleConv(nn.Module):
         self.weight = nn.Parameter(torch.eye(channels, device=device)[:, :, None, None].clone())
 
     def encode(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """The mixed tensor and the logarithm of the determinant."""
+        """The mixed tensor and the log-determinant."""
         pixels = x_BCHW.shape[2] * x_BCHW.shape[3]
         return functional.conv2d(x_BCHW, self.weight), pixels * self.weight[:, :, 0, 0].slogdet()[1]
 
 
 class ScaledConv(nn.Module):
-    """A 3x3 convolution times exp(3 x scale), published as starting from zero."""
+    """A 3x3 convolution times exp(3 x scale); as published, it starts from zero."""
 
     def __init__(self, channels_in: int, channels_out: int, operations: Any, device: torch.device | str | None) -> None:
         super().__init__()
@@ -76,12 +76,12 @@ class ScaledConv(nn.Module):
         return self.conv(x_BCHW) * (3 * self.scale).exp()
 
     def of_zeros(self) -> Tensor:
-        """What comes out where nothing goes in; (1, C, 1, 1)."""
+        """The output for zeros, shape (1, C, 1, 1)."""
         return self.conv.bias[:, None, None].to(self.scale) * (3 * self.scale).exp()
 
 
 class Coupling(nn.Module):
-    """One half of the channels is scaled and shifted by what a network makes of the other half and the condition."""
+    """Scales and shifts half of the channels; a network computes how from the other half and the condition."""
 
     def __init__(self, channels: int, condition: int, operations: Any, device: torch.device | str | None) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ class Coupling(nn.Module):
         return shift_BCHW, self.scale * log_scale_BCHW.tanh() + self.scale_shift
 
     def encode(self, x_BCHW: Tensor, condition_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """The coupled tensor and the logarithm of the determinant of each sample."""
+        """The coupled tensor and the log-determinant of each sample."""
         changed_BCHW, fixed_BCHW = x_BCHW.chunk(2, dim=1)
         shift_BCHW, log_scale_BCHW = self._affine(fixed_BCHW, condition_BCHW)
         changed_BCHW = changed_BCHW * log_scale_BCHW.exp() + shift_BCHW
@@ -130,31 +130,31 @@ class Mixing(nn.Module):
         self.register_buffer("unmixing_bias", None, persistent=False)
 
     def train(self, mode: bool = True) -> "Mixing":
-        """Weights that change make what was folded wrong."""
+        """Set the training mode. Training changes the weights, so the folded inverse is dropped."""
         if mode:
             self.unmixing_weight = self.unmixing_bias = None
         return super().train(mode)
 
     def encode_mixing(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """The mixed tensor and the logarithm of the determinant."""
+        """The mixed tensor and the log-determinant."""
         x_BCHW, log_norm = self.actnorm.encode(x_BCHW)
         x_BCHW, log_mixing = self.invconv.encode(x_BCHW)
         return x_BCHW, log_norm + log_mixing
 
     def inverse(self) -> tuple[Tensor, Tensor]:
         """Matrix (C, C) and bias (C) of the inverse map, float64, on the CPU; differentiable."""
-        # 48 of these follow one another, so their errors add up; and not every device has float64.
+        # In float64 because 48 of these are chained and errors add up; on the CPU because not all devices have float64.
         loc_C, logs_C = (each.cpu().double().flatten() for each in (self.actnorm.loc, self.actnorm.logs))
         matrix_CC = torch.linalg.inv(self.invconv.weight[:, :, 0, 0].cpu().double())
         return (-logs_C).exp()[:, None] * matrix_CC, -loc_C
 
     def fold(self, after: "Mixing | None" = None) -> None:
-        """Work out the inverse once and for all, with the inverse of the map that is undone next, if there is one."""
+        """Compute the inverse once, combined with the inverse of `after`, the map that is undone next, if any."""
         with torch.no_grad():
             self.unmixing_weight, self.unmixing_bias = self._inverse_map(after)
 
     def decode_mixing(self, x_BCHW: Tensor, after: "Mixing | None" = None) -> Tensor:
-        """Undo this map and `after`, the one undone next: by what was folded, or after training by inverting now."""
+        """Undo this map and `after`, the one undone next, with the folded inverse; if there is none, invert now."""
         weight, bias = self.unmixing_weight, self.unmixing_bias
         if weight is None:
             weight, bias = self._inverse_map(after)
@@ -178,7 +178,7 @@ class FlowStep(Mixing):
 
 
 class FlowBlock(Mixing):
-    """Four pixels become the channels of one; steps; half of the channels leaves as latents, in the last block all."""
+    """Packs 2x2 pixels into channels and runs steps; half of the channels leave as latents, in the last block all."""
 
     def __init__(
         self, channels: int, condition: int, last: bool, operations: Any, device: torch.device | str | None
@@ -190,7 +190,7 @@ class FlowBlock(Mixing):
         self.prior = ScaledConv(leaving, 2 * leaving, operations, device)
 
     def encode(self, x_BCHW: Tensor, condition_BCHW: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """What goes on to the next block, latents, noise, and log-determinant plus log-density of each sample."""
+        """The input of the next block, latents, noise, and log-determinant plus log-density of each sample."""
         x_BCHW, log_likelihood = self.encode_mixing(functional.pixel_unshuffle(x_BCHW, 2))
         for step in self.flows:
             x_BCHW, log_mixing = step.encode_mixing(x_BCHW)
@@ -203,7 +203,7 @@ class FlowBlock(Mixing):
         return stays_BCHW, latents_BCHW, noise_BCHW, log_likelihood + density_BCHW.sum(dim=(1, 2, 3))
 
     def decode(self, stays_BCHW: Tensor | None, noise_BCHW: Tensor, condition_BCHW: Tensor) -> Tensor:
-        """The inverse, from noise; `stays_BCHW` comes from the next coarser block, the last one has none."""
+        """The inverse, from noise. `stays_BCHW` comes from the next coarser block, and is None for the coarsest."""
         mean_BCHW, log_sd_BCHW = self._prior(stays_BCHW)
         x_BCHW = mean_BCHW + log_sd_BCHW.exp() * noise_BCHW
         if stays_BCHW is not None:
@@ -230,7 +230,7 @@ class CondFlowNet(nn.Module):
         )
 
     def fold(self) -> None:
-        """Invert every map once, for weights that stay; the last step of a block takes the block's own map along."""
+        """Invert every map once, for weights that stay fixed. The step undone last includes the block's own map."""
         for block in self.blocks:
             for number, step in enumerate(block.flows):
                 step.fold(None if number else block)
@@ -239,8 +239,8 @@ class CondFlowNet(nn.Module):
         """Likelihood and latents of pictures in -1..1; differentiable.
 
         Args:
-            picture_B3HW: sides are multiples of 8.
-            conditions: for each block, from half size on.
+            picture_B3HW: pictures with sides that are multiples of 8.
+            conditions: one tensor for each block, half size first.
         """
         latents, noise, log_likelihood_B = [], [], picture_B3HW.new_zeros(picture_B3HW.shape[0])
         x_BCHW = picture_B3HW
@@ -253,7 +253,7 @@ class CondFlowNet(nn.Module):
         return Encoding(-log_likelihood_B / (math.log(2) * pixels), latents, noise)
 
     def decode(self, noise: Sequence[Tensor], conditions: Sequence[Tensor]) -> Tensor:
-        """Pictures in about -1..1 from noise in units of the priors, both for each block from half size on."""
+        """Pictures in about -1..1, from noise in units of the priors and conditions for each block, half size first."""
         x_BCHW: Any = None
         for number in reversed(range(BLOCKS)):
             x_BCHW = self.blocks[number].decode(x_BCHW, noise[number], conditions[number])

@@ -1,4 +1,4 @@
-"""What PerVFI can be asked for, beside the time of a frame."""
+"""The settings of PerVFI."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ PRIMARY_FRAMES = ("first", "nearer", "both")
 
 @dataclass(frozen=True)
 class PerVFISettings:
-    """How PerVFI makes frames.
+    """How PerVFI renders in-betweens.
 
-    temperature: standard deviation of the noise a frame is made of; 0 makes the most likely frame.
-    seed: the same seed makes the same frames.
-    primary_frame: the frame that the picture is made of, while the other one only fills its holes: always the first,
-        the one nearer in time, or whichever of the two makes the better frame.
+    temperature: standard deviation of the noise that a frame is generated from; 0 gives the most likely frame.
+    seed: the same seed gives the same frames.
+    primary_frame: the frame that an in-between is made from, while the other one only fills its holes: always the
+        first, the one nearer in time, or whichever of the two gives the better result.
     """
 
     temperature: float = 0.3

@@ -1,4 +1,4 @@
-"""Working on a frame tile by tile: each with a halo around it, assembled to the frame."""
+"""Processing a frame in tiles, each with a halo around it, and assembling the results."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ class Tile:
         return (self.bottom - self.top) * (self.right - self.left)
 
     def at(self, level: int) -> "Tile":
-        """The same tile on a level of the pyramid, each half the size of the one before."""
+        """The same tile on a level of the pyramid; each level has half the size of the one before."""
         return Tile(*(side >> level for side in (self.top, self.bottom, self.left, self.right)))
 
     def of(self, x_BCHW: Tensor) -> Tensor:
-        """Crop the tile out of a tensor of its level."""
+        """Crop the tile from a tensor of its level."""
         return x_BCHW[..., self.top : self.bottom, self.left : self.right]
 
     def expanded(self, by: int, height: int, width: int) -> "Tile":
@@ -65,14 +65,14 @@ def assemble(
     levels: Sequence[int],
     make: Callable[[Tile], list[Tensor]],
 ) -> list[Tensor]:
-    """Make tensors of several levels tile by tile.
+    """Compute tensors of several levels tile by tile.
 
     Args:
         tiles: from `tiles_of`.
         halo: pixels around a tile that its result depends on; a multiple of MULTIPLE.
-        height, width: of the frame at full size.
-        levels: of the tensors.
-        make: gives the tensors of a tile and its halo.
+        height, width: full size of the frame.
+        levels: the level of each tensor.
+        make: computes the tensors of a tile with its halo.
 
     Returns:
         The tensors of the whole frame.

@@ -109,7 +109,7 @@ def torch_script(path):
     torch.jit.script(torch.nn.Linear(2, 2)).save(str(path))
 
 
-WANTED = "a PerVFI file, v00.pth or vb.pth of github.com/mulns/PerVFI, or a RIFE or FILM file."
+WANTED = "a PerVFI file, v00.pth or vb.pth from github.com/mulns/PerVFI, or a RIFE or FILM file."
 PAGE = "https://huggingface.co/Comfy-Org/frame_interpolation."
 
 
@@ -117,30 +117,30 @@ PAGE = "https://huggingface.co/Comfy-Org/frame_interpolation."
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (four_blocks, f"x.pth is RIFE, but not of a version that ComfyUI loads; use RIFE 4.25 or 4.26 of {PAGE}"),
+        (four_blocks, f"x.pth is a version of RIFE that ComfyUI cannot load; use RIFE 4.25 or 4.26 from {PAGE}"),
         (
             too_narrow,
-            f"x.pth is FILM, but not of a version that ComfyUI loads; use film_net_fp16.safetensors of {PAGE}",
+            f"x.pth is a version of FILM that ComfyUI cannot load; use film_net_fp16.safetensors from {PAGE}",
         ),
         (
             lambda: {"update_block.flow_head.conv1.weight": torch.zeros(1)},
             f"x.pth is RAFT, an optical flow model; use {WANTED}",
         ),
-        (lambda: {"something.weight": torch.zeros(1)}, f"x.pth is no model that this node knows; use {WANTED}"),
-        (lambda: {}, f"x.pth holds no weights by name; use {WANTED}"),
-        (lambda: [torch.zeros(1)], f"x.pth holds no weights by name; use {WANTED}"),
-        (lambda: {"state_dict": {}}, f"x.pth holds no weights by name; use {WANTED}"),
+        (lambda: {"something.weight": torch.zeros(1)}, f"x.pth is not a model that this node knows; use {WANTED}"),
+        (lambda: {}, f"x.pth contains no named weights; use {WANTED}"),
+        (lambda: [torch.zeros(1)], f"x.pth contains no named weights; use {WANTED}"),
+        (lambda: {"state_dict": {}}, f"x.pth contains no named weights; use {WANTED}"),
         (
             lambda: torch_script,
-            f"x.pth is a TorchScript program, not weights alone, and was not opened; use {WANTED}",
+            f"x.pth is a TorchScript program, not just weights, and was not opened; use {WANTED}",
         ),
         (
             lambda: b"<!DOCTYPE html>",
-            f"x.pth is a web page and no weights: the download went wrong; get it again: {WANTED}",
+            f"x.pth is a web page, not a weight file, so the download failed; download it again: {WANTED}",
         ),
         (
             lambda: b"PK\x03\x04 cut off",
-            f"x.pth cannot be read and may have been cut off in the download; get it again: {WANTED}",
+            f"x.pth cannot be read; the download may be incomplete, so download it again: {WANTED}",
         ),
     ],
 )
@@ -157,7 +157,7 @@ def test_a_lora_is_called_one(engines, put):
 
 
 def test_a_pervfi_file_that_is_not_whole_is_named_by_pervfi(engines, put):
-    with pytest.raises(ValueError, match=r"x.pth lacks \d+ of \d+ tensors of PerVFI vb"):
+    with pytest.raises(ValueError, match=r"x.pth lacks \d+ of the \d+ tensors of PerVFI vb"):
         engines.load_interpolator(put("x.pth", {"module.generator.tail.weight": torch.zeros(1)}))
 
 

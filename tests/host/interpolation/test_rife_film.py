@@ -199,12 +199,12 @@ def test_refining_makes_a_frame_of_those_beside_it():
         (
             rife_engine,
             (32, 64),
-            "the images are 64x32 but RIFE takes them from 33x33 on; scale them up to at least 64x33.",
+            "the images are 64x32 but RIFE needs at least 33x33; scale them up to 64x33 or more.",
         ),
         (
             film_engine,
             (80, 63),
-            "the images are 63x80 but FILM takes them from 64x64 on; scale them up to at least 64x80.",
+            "the images are 63x80 but FILM needs at least 64x64; scale them up to 64x80 or more.",
         ),
     ],
 )

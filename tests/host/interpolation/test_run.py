@@ -78,5 +78,5 @@ def test_more_than_fits_is_told_before_any_work(interpolation):
     from comfyui_inbetween.core.timing.moments import Instant
 
     many = [Instant(0, Fraction(0))] * 1_000_000
-    with pytest.raises(ValueError, match=r"GiB of memory; ask for fewer or smaller frames"):
+    with pytest.raises(ValueError, match=r"GiB of memory, more than is free; request fewer or smaller frames"):
         interpolation.interpolate(torch.zeros(2, 2048, 2048, 3), many, None)

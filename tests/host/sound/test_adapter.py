@@ -225,7 +225,7 @@ def test_files_in_both_folders_are_offered(tiny_models):
         InbetweenError, match=r'there is no "x.pt" in models/model_patches or models/diffusion_models; put'
     ):
         ADAPTERS.check("x.pt")
-    with pytest.raises(InbetweenError, match="nothing is chosen from models/model_patches"):
+    with pytest.raises(InbetweenError, match="no file is chosen from models/model_patches"):
         ADAPTERS.check(None)
 
 

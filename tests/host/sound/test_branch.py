@@ -246,13 +246,13 @@ def test_another_forward_of_the_attention_stays(audio, hearing):
 def test_loras_on_query_and_output_count(audio, hearing, method):
     """The branch looks with the query of the mixture, and goes through its output layer."""
     from comfyui_inbetween.core.wan.lora_mixture import LowRank
-    from comfyui_inbetween.host.wan.lora_bypass import add_beside
+    from comfyui_inbetween.host.wan.lora_bypass import add_bypass
 
     change = LowRank(0.1 * torch.randn(4, 256), torch.randn(256, 4))
     layers = [f"diffusion_model.blocks.0.cross_attn.{part}" for part in "qo"]
     patched = hearing("stable_avatar")
     if method == "bypass":
-        add_beside(patched, dict.fromkeys(layers, change), "lora")
+        add_bypass(patched, dict.fromkeys(layers, change), "lora")
     else:
         dense = (change.up_OR @ change.down_RI,)
         patched.add_patches({f"{layer}.weight": ("diff", dense) for layer in layers})

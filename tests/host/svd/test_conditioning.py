@@ -167,7 +167,10 @@ def test_the_embedding_is_of_those_pixels(given, conditioning, clip_vision, clip
             KeyframeSet(9, tuple(Keyframe(frame, image(frame)) for frame in (0, 4, 8))),
             r"there are 3 keyframes, .*\(SVD\)",
         ),
-        (KeyframeSet(9, tuple(Keyframe(frame, image(frame)) for frame in (1, 8))), "stand at 1 and 8 of 9 frames"),
+        (
+            KeyframeSet(9, tuple(Keyframe(frame, image(frame)) for frame in (1, 8))),
+            "are at frames 1 and 8 of 9, but SVD",
+        ),
         (ends(width=60), "are 60x40 but SVD needs a width of 56 or 64; set multiple_of of Keyframes to 8"),
         (ends(height=4), "are 64x4 but SVD needs a height of 8; set multiple_of"),
     ],
@@ -180,14 +183,14 @@ def test_keyframes_that_svd_cannot_take(given, placed, told):
 def test_encoders_that_are_missing_or_not_svds(given, clip_vision, wan):
     import nodes
 
-    with pytest.raises(InbetweenError, match="the loaded checkpoint holds no CLIP vision, which SVD needs"):
+    with pytest.raises(InbetweenError, match="the loaded checkpoint contains no CLIP vision, which SVD needs"):
         given(ends(), clip_vision=None)
-    with pytest.raises(InbetweenError, match="the loaded checkpoint holds no VAE, which SVD needs"):
+    with pytest.raises(InbetweenError, match="the loaded checkpoint contains no VAE, which SVD needs"):
         given(ends(), vae=None)
-    with pytest.raises(InbetweenError, match="the VAE makes latents of 16 channels, but SVD takes 4"):
+    with pytest.raises(InbetweenError, match="the VAE has latents of 16 channels, but SVD needs 4"):
         given(ends(), vae=nodes.VAELoader().load_vae("wan_vae.safetensors")[0])
     other = type("Other", (), {"model_type": "siglip_vision_model", "config": {"projection_dim": 768}})()
-    with pytest.raises(InbetweenError, match="clip_vision is a siglip_vision_model with embeddings of 768"):
+    with pytest.raises(InbetweenError, match="clip_vision is a siglip_vision_model with embeddings of width 768"):
         given(ends(), clip_vision=other)
 
 
@@ -195,7 +198,9 @@ def test_encoders_that_are_missing_or_not_svds(given, clip_vision, wan):
     ("frame_count", "warned"), [(14, False), (25, False), (11, False), (28, False), (10, True), (19, True), (60, True)]
 )
 def test_lengths_far_from_the_trained_ones_are_told(given, frame_count, warned):
-    told = f"{frame_count} frames are far from what the models were trained on: SVD on 14 and SVD-XT on 25."
+    told = (
+        f"{frame_count} frames are far from the lengths that the models were trained on, 14 for SVD and 25 for SVD-XT."
+    )
     assert (told in given(ends(frame_count)).report) is warned
 
 
@@ -204,7 +209,7 @@ def test_small_pictures_and_strengths_are_told(given):
     assert "64x40 is small for SVD, which was trained at 1024x576" in report
     assert "strengths" not in report
     weak = KeyframeSet(25, (Keyframe(0, image(1), 0.5), Keyframe(24, image(2))))
-    assert "SVD cannot hold a keyframe less firmly: strengths have no effect." in given(weak).report
+    assert "SVD has no keyframe strength, so strengths have no effect." in given(weak).report
 
 
 @pytest.mark.parametrize("as_host", [True, False])

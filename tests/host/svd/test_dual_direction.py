@@ -204,7 +204,7 @@ def test_functions_before_and_after_guidance_are_asked(svd, model):
 
 
 def test_a_wan_is_refused(svd, wan):
-    with pytest.raises(InbetweenError, match="the model is WAN21, no Stable Video Diffusion; connect SVD-XT"):
+    with pytest.raises(InbetweenError, match="the model is WAN21, not Stable Video Diffusion; connect SVD-XT"):
         svd.guider(wan.load("wan_i2v"))
 
 
@@ -217,18 +217,20 @@ def test_a_change_for_another_width_is_refused(svd, model):
     from comfyui_inbetween.core.svd.reverse_motion import LayerChange, ReverseMotion
 
     other = ReverseMotion("full size", {layer: LayerChange(*[torch.zeros(320, 320)] * 2) for layer in TEMPORAL_LAYERS})
-    with pytest.raises(InbetweenError, match=r"full size is for another model: .* 320 channels there and 32 in"):
+    with pytest.raises(
+        InbetweenError, match=r"full size is for another model: its .* has 320 channels, but .* has 32;"
+    ):
         svd.guider(model, motion=other)
 
 
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        (lambda start: start * 2, "start holds 2 parts"),
-        (lambda start: [[start[0][0], {**start[0][1], "mask": torch.ones(1, 16, 16)}]], "start carries a mask"),
-        (lambda start: [[start[0][0], {**start[0][1], "area": (4, 4, 0, 0)}]], "start carries an area"),
-        (lambda start: [[start[0][0], {**start[0][1], "start_percent": 0.2}]], "start carries a range of timesteps"),
-        (lambda start: [[start[0][0], {}]], "start is no conditioning for SVD: it has no picture"),
+        (lambda start: start * 2, "start contains 2 conditions"),
+        (lambda start: [[start[0][0], {**start[0][1], "mask": torch.ones(1, 16, 16)}]], "start has a mask"),
+        (lambda start: [[start[0][0], {**start[0][1], "area": (4, 4, 0, 0)}]], "start has an area"),
+        (lambda start: [[start[0][0], {**start[0][1], "start_percent": 0.2}]], "start has a range of timesteps"),
+        (lambda start: [[start[0][0], {}]], "start is not conditioning for SVD: it has no image"),
     ],
 )
 def test_conditioning_that_cannot_be_paired_is_refused(svd, model, guider_module, changed, told):
@@ -242,19 +244,21 @@ def test_conditioning_that_cannot_be_paired_is_refused(svd, model, guider_module
 def test_two_guidances_by_frame_are_refused(svd, model):
     from comfy_extras.nodes_video_model import VideoLinearCFGGuidance
 
-    with pytest.raises(InbetweenError, match="another node guides the model already, such as VideoLinearCFGGuidance"):
+    with pytest.raises(
+        InbetweenError, match="another node already sets the guidance of the model, such as VideoLinearCFGGuidance"
+    ):
         svd.guider(VideoLinearCFGGuidance().patch(model, 1.0)[0], **svd.WEIGHTED)
 
 
 def test_context_windows_are_refused(svd, model):
     model.model_options["context_handler"] = object()
-    with pytest.raises(InbetweenError, match="the model carries Context Windows"):
+    with pytest.raises(InbetweenError, match="the model has Context Windows"):
         svd.guider(model)
 
 
 def test_copies_for_several_gpus_are_refused(svd, model):
     model.set_additional_models("multigpu", [model.clone()])
-    with pytest.raises(InbetweenError, match="the model carries copies for several GPUs"):
+    with pytest.raises(InbetweenError, match="the model has copies for several GPUs"):
         svd.guider(model)
 
 
@@ -268,17 +272,17 @@ def test_copies_for_several_gpus_are_refused(svd, model):
 )
 def test_other_self_attention_is_refused(svd, model, patch):
     patch(model)
-    with pytest.raises(InbetweenError, match="another node has put its own self-attention into the model"):
+    with pytest.raises(InbetweenError, match="another node has replaced self-attention in the model"):
         svd.guider(model)
 
 
 @pytest.mark.parametrize(
     ("shape", "told"),
     [
-        ((FRAMES, 4, 16, 24), "the latent is for 192x128 pixels but start for 128x128"),
+        ((FRAMES, 4, 16, 24), "the latent is for 192x128 pixels but start is for 128x128"),
         (
             (1, 16, 2, 16, 16),
-            r"the latent is of shape \(1, 16, 2, 16, 16\), but SVD takes \(frames, 4, height, width\)",
+            r"the latent has shape \(1, 16, 2, 16, 16\), but SVD takes \(frames, 4, height, width\)",
         ),
         ((FRAMES, 16, 16, 16), "but SVD takes"),
     ],

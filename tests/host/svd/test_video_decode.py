@@ -113,21 +113,21 @@ def test_values_that_are_no_numbers_are_told_before_decoding(decode, latent, val
 
 @pytest.mark.parametrize("shape", [(1, 16, 2, 4, 6), (2, 16, 4, 6)])
 def test_latents_of_other_models_are_refused(decode, shape):
-    with pytest.raises(InbetweenError, match="for models other than SVD use VAE Decode"):
+    with pytest.raises(InbetweenError, match="for models other than SVD, use VAE Decode"):
         decode(torch.zeros(shape), 0)
 
 
 def test_a_checkpoint_without_a_vae_is_told(host, latent):
     from comfyui_inbetween.host.svd.video_decode import decode_in_chunks
 
-    with pytest.raises(InbetweenError, match="the loaded checkpoint holds no VAE"):
+    with pytest.raises(InbetweenError, match="the loaded checkpoint contains no VAE"):
         decode_in_chunks(None, {"samples": latent}, 0)
 
 
 def test_a_video_vae_of_another_kind_is_refused(decode, latent, wan):
     import nodes
 
-    with pytest.raises(InbetweenError, match="for models other than SVD use VAE Decode"):
+    with pytest.raises(InbetweenError, match="for models other than SVD, use VAE Decode"):
         decode(latent, 0, vae=nodes.VAELoader().load_vae("wan_vae.safetensors")[0])
 
 

@@ -149,7 +149,7 @@ def test_the_low_noise_model_has_a_strength_of_its_own(given):
         assert torch.equal(values(weak.positive)[name], values(same.positive)[name])
         torch.testing.assert_close(values(weak.positive_low)[name], values(alone.positive)[name])
         torch.testing.assert_close(values(weak.negative_low)[name], values(alone.negative)[name])
-    assert "For the low-noise model inner keyframes at 0.25 of their strength." in weak.report
+    assert "The low-noise model gets inner keyframes at 0.25 of their strength." in weak.report
     assert given("wan22_i2v", keys(9, 0, 8), low_noise_strength=0.0).positive_low is not None
 
 
@@ -179,7 +179,7 @@ def test_snapped_lengths(given, vae):
     assert done.latent["samples"].shape[2] == 3
     known = 1 - values(done.positive)["concat_mask"][0, :, :, 0, 0]
     assert known.tolist() == [[1, 0, 0], [1, 0, 1], [1, 0, 1], [1, 0, 1]]
-    assert "9 frames in 3 latent frames, 7 wanted, so Finish Frames trims 2" in done.report
+    assert "9 frames in 3 latent frames, 7 requested, so Finish Frames trims 2" in done.report
     with pytest.raises(InbetweenError, match="frame_count 7 breaks the rule 4n\\+1; use 5 or 9"):
         given("wan22_i2v", keys(7, 0, 6))
     with pytest.raises(InbetweenError, match="frame_count is 3; Wan needs 5 frames or more"):
@@ -239,7 +239,7 @@ def test_half_of_each_is_the_sum_for_the_model(wan, clip_vision, given):
     ("model", "count", "said"),
     [
         ("wan_i2v", 257, "the first keyframe"),
-        ("wan_flf2v", 514, "first and last: concatenate"),
+        ("wan_flf2v", 514, "the first and the last keyframe (concatenate)"),
         ("wan22_i2v", 0, "nothing"),
     ],
 )
@@ -252,7 +252,7 @@ def test_auto_is_by_model(given, model, count, said):
 def test_auto_is_the_sum_behind_a_mixture(wan, given, tmp_path):
     semfi = read_mixture(write_semfi(tmp_path / "semfi.ckpt"))
     done = given(wan.applied(wan.load("wan_i2v"), semfi, 5), keys(5, 0, 4))
-    assert "CLIP sees first and last: sum." in done.report
+    assert "CLIP sees the first and the last keyframe (sum)." in done.report
     torch.testing.assert_close(tokens(done), tokens(given("wan_i2v", keys(5, 0, 4), clip_images="sum")))
     # An FLF2V model tells the two apart by where they stand, with a mixture or without.
     assert "concatenate" in given(wan.applied(wan.load("wan_flf2v"), semfi, 5), keys(5, 0, 4)).report
@@ -278,7 +278,7 @@ def test_auto_is_the_first_picture_on_fun_inp(given, tiny_models):
 
 
 def test_more_pictures_than_an_flf2v_model_tells_apart(given):
-    with pytest.raises(InbetweenError, match=r"3 pictures for CLIP, but Wan2\.1 FLF2V takes 2 at most"):
+    with pytest.raises(InbetweenError, match=r"there are 3 images for CLIP, but Wan2\.1 FLF2V takes at most 2"):
         given("wan_flf2v", keys(9, 0, 4, 8), clip_images="concatenate all")
     assert tokens(given("wan_flf2v", keys(9, 0, 8), clip_images="concatenate all")).shape[1] == 514
 
@@ -319,8 +319,8 @@ def test_ti2v_pins_stills(wan, given, vae22):
     model = wan.load("wan22_ti2v")
     done = given(model, placed, vae=vae22)
     assert done.latent["noise_mask"][0, 0, :, 0, 0].tolist() == [0, 1, 0, 0]
-    assert "6 (with its latent frame: 5 to 8), 12 (with its latent frame: 9 to 12)" in done.report
-    assert "was trained with the first frame given alone" in done.warnings[0]
+    assert "6 (fills frames 5 to 8), 12 (fills frames 9 to 12)" in done.report
+    assert "was trained with only the first frame given" in done.warnings[0]
     with torch.inference_mode():
         still = vae22.encode(image(6, 32, 64)[None].repeat(5, 1, 1, 1))[:, :, 1]
         assert torch.equal(done.latent["samples"][:, :, 2], still)
@@ -343,14 +343,14 @@ def test_two_keyframes_in_one_pinned_latent_frame(given, vae22):
 
 def test_a_loop_without_a_keyframe_between_is_told(given):
     still = KeyframeSet(9, (Keyframe(0, image(0)), Keyframe(8, image(0))))
-    assert "Wan tends to stand still" in given("wan22_i2v", still).warnings[0]
+    assert "Wan then tends to stand still" in given("wan22_i2v", still).warnings[0]
     moving = KeyframeSet(9, (Keyframe(0, image(0)), Keyframe(4, image(4)), Keyframe(8, image(0))))
     assert given("wan22_i2v", moving).warnings == ()
 
 
 def test_lengths_beyond_training_are_told(given):
     done = given("wan22_i2v", keys(85, 0, 84, height=16, width=16))
-    assert "trained on up to 81 frames, these are 85" in done.warnings[0]
+    assert "trained on up to 81 frames, but this clip has 85" in done.warnings[0]
     assert done.warnings[0] in done.report
     assert given("wan22_i2v", keys(81, 0, 80, height=16, width=16)).warnings == ()
 
@@ -386,7 +386,7 @@ def test_sizes_and_autoencoders_that_do_not_fit(given, vae22):
 
 
 def test_models_without_keyframes_are_refused(svd, given):
-    with pytest.raises(InbetweenError, match=r"the model is SVD_img2vid, no Wan; connect Wan2\.1 I2V"):
+    with pytest.raises(InbetweenError, match=r"the model is SVD_img2vid, not a Wan model; connect Wan2\.1 I2V"):
         given(svd.load("svd"), keys(5, 0, 4))
-    with pytest.raises(InbetweenError, match="this Wan is text-to-video and takes no keyframes"):
+    with pytest.raises(InbetweenError, match="this Wan model is text-to-video, which takes no keyframes"):
         given("wan_t2v", keys(5, 0, 4))

@@ -245,7 +245,7 @@ def test_a_bias_of_a_layer_that_has_none_does_not_fit(wan, model, tmp_path):
     )
     mixture = LoraMixture().with_expert(33, read_lora(tmp_path / "b.safetensors"))
     done = wan.apply_mixture(model, mixture, 33, ((mixture.experts[0], 1.0),), wan.MixtureSettings())
-    assert f"1 of 2 layers fit. Not: {layer}.norm_q." in done.report
+    assert f"1 of 2 layers fit. These do not: {layer}.norm_q." in done.report
 
 
 # ------------------------------------------------------------------------------------- weights of 8 bits
@@ -330,7 +330,7 @@ def test_the_report_says_what_was_done(wan, model, semfi):
 
 def test_a_mixture_for_wan21_on_wan22_is_told(wan, semfi):
     done = wan.apply_mixture(wan.load("wan22_i2v"), semfi, 33, ((semfi.nearest(33), 1.0),), wan.MixtureSettings())
-    assert "trained on Wan2.1 I2V, the model is Wan2.2 I2V" in done.warnings[0]
+    assert "trained on Wan2.1 I2V, but the model is Wan2.2 I2V" in done.warnings[0]
     assert done.warnings[0] in done.report
 
 
@@ -365,7 +365,7 @@ def test_a_lora_of_another_model_is_refused(wan, model, tmp_path, wrong):
 
 
 def test_a_model_that_is_no_wan_is_refused(wan, svd, semfi):
-    with pytest.raises(InbetweenError, match="the model is SVD_img2vid, no Wan"):
+    with pytest.raises(InbetweenError, match="the model is SVD_img2vid, not a Wan model"):
         wan.applied(svd.load("svd"), semfi, 33)
 
 

@@ -115,7 +115,7 @@ def test_nothing_is_left_in_the_network(network):
     [
         (lambda weights: {"block0.conv0.0.0.weight": torch.zeros(1)}, "raft.pth differs from RAFT-large in"),
         (lambda weights: {**weights, "mask_predictor.conv.bias": torch.zeros(3)}, 'such as "mask_predictor.conv.bias"'),
-        (lambda weights: [1], "raft.pth holds no weights by name"),
+        (lambda weights: [1], "raft.pth contains no named weights"),
         (
             lambda weights: {name: tensor for name, tensor in weights.items() if name != "mask_predictor.conv.bias"},
             "in 1 tensors",

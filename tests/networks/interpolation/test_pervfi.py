@@ -348,14 +348,17 @@ def test_training_reaches_every_weight():
     [
         (
             {"forward": torch.zeros(1, 2, 24, 32)},
-            r"the forward flow is \(1, 2, 24, 32\) but the frames need \(1, 2, 48",
+            r"the forward flow has shape \(1, 2, 24, 32\) but the frames need \(1, 2, 48",
         ),
-        ({"backward": torch.zeros(1, 3, 48, 64)}, "the backward flow is"),
-        ({"second": torch.zeros(1, 3, 48, 56)}, "give two of one shape"),
-        ({"first": torch.full((1, 3, 48, 64), torch.nan)}, "the first frame holds NaN"),
-        ({"backward": torch.full((1, 2, 48, 64), torch.inf)}, "the backward flow holds NaN or infinite"),
-        ({"noise": draw_noise(1, 48, 56, 0.3)}, r"the noise is .* but frames padded to 64x48 need \[\(1, 6, 24, 32\)"),
-        ({"noise": draw_noise(2, 48, 64, 0.3)}, "the noise is"),
+        ({"backward": torch.zeros(1, 3, 48, 64)}, "the backward flow has shape"),
+        ({"second": torch.zeros(1, 3, 48, 56)}, "give both the same shape"),
+        ({"first": torch.full((1, 3, 48, 64), torch.nan)}, "the first frame has NaN"),
+        ({"backward": torch.full((1, 2, 48, 64), torch.inf)}, "the backward flow has NaN or infinite"),
+        (
+            {"noise": draw_noise(1, 48, 56, 0.3)},
+            r"the noise has shapes .* but frames padded to 64x48 need \[\(1, 6, 24, 32\)",
+        ),
+        ({"noise": draw_noise(2, 48, 64, 0.3)}, "the noise has shapes"),
     ],
 )
 def test_what_does_not_fit_is_told(networks, changes, message):
@@ -366,7 +369,9 @@ def test_what_does_not_fit_is_told(networks, changes, message):
 def test_a_target_that_does_not_fit_is_told(networks):
     given = inputs_of("v00 half")
     for target in (torch.zeros(1, 3, 48, 56), torch.full((1, 3, 48, 64), torch.nan)):
-        with pytest.raises(InbetweenError, match=r"the target is \(1, 3, 48, ..\); give finite values of the frames'"):
+        with pytest.raises(
+            InbetweenError, match=r"the target has shape \(1, 3, 48, ..\); give finite values with the shape"
+        ):
             networks["v00"].encode(target, given.first, given.second, given.forward, given.backward)
 
 

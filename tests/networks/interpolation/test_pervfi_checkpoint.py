@@ -54,7 +54,7 @@ def test_files_are_read(tmp_path, variant, suffix):
 
 def test_only_the_prefix_is_taken_off(weights):
     """With "module." within a name, or a second prefix, a file is refused."""
-    with pytest.raises(InbetweenError, match="is no model that this node knows"):
+    with pytest.raises(InbetweenError, match="is not a model that this node knows"):
         build({f"net.module.{name}": tensor for name, tensor in weights.items()})
 
 
@@ -67,12 +67,14 @@ def test_a_tensor_too_few_or_too_many_is_named(weights, variant):
     lacking = {key: tensor for key, tensor in weights.items() if key != name}
     with pytest.raises(InbetweenError, match=f'lacks 1 of .* tensors of PerVFI {variant}, such as "{name}"'):
         build(lacking, name="v00.pth")
-    with pytest.raises(InbetweenError, match=r'v00\.pth holds 1 tensors too many .* "extra.weight"'):
+    with pytest.raises(InbetweenError, match=r'v00\.pth has 1 tensors that do not belong to .* "extra.weight"'):
         build({**weights, "extra.weight": torch.zeros(1)}, name="v00.pth")
 
 
 def test_a_tensor_of_another_shape_is_named(weights):
-    with pytest.raises(InbetweenError, match=r'"multiscaleFuse.final_layers.2.bias" is \(7,\) but .* has \(96,\)'):
+    with pytest.raises(
+        InbetweenError, match=r'"multiscaleFuse.final_layers.2.bias" has shape \(7,\) but needs \(96,\)'
+    ):
         build({**weights, "multiscaleFuse.final_layers.2.bias": torch.zeros(7)})
 
 
@@ -90,7 +92,7 @@ def test_a_flow_that_was_never_trained_is_refused():
         (["extract.extract_sublevels.convs.0.0.conv.weight"], "x is FILM"),
         (["module.update_block.flow_head.conv1.weight"], "x is RAFT, an optical flow model"),
         (["blocks.0.attn.lora_down.weight"], "x is a LoRA"),
-        (["something.weight"], "x is no model that this node knows"),
+        (["something.weight"], "x is not a model that this node knows"),
     ],
 )
 def test_other_models_are_called_by_their_name(names, message):
@@ -100,7 +102,7 @@ def test_other_models_are_called_by_their_name(names, message):
 
 @pytest.mark.parametrize("loaded", [{}, [1, 2], torch.zeros(2), {"state_dict": {}}])
 def test_what_holds_no_weights_is_told(loaded):
-    with pytest.raises(InbetweenError, match="holds no weights by name"):
+    with pytest.raises(InbetweenError, match="contains no named weights"):
         build(loaded, name="x")
 
 
@@ -114,10 +116,10 @@ class Code:
 def test_a_file_with_code_is_not_opened(tmp_path):
     path = tmp_path / "v00.pth"
     torch.save({"x": Code()}, path)
-    with pytest.raises(InbetweenError, match=r"v00\.pth holds more than weights"):
+    with pytest.raises(InbetweenError, match=r"v00\.pth is not a weight file, or contains more than weights"):
         read_file(path)
     path.write_bytes(pickle.dumps(Code(), protocol=2))
-    with pytest.raises(InbetweenError, match=r"v00\.pth holds more than weights"):
+    with pytest.raises(InbetweenError, match=r"v00\.pth is not a weight file, or contains more than weights"):
         read_file(path)
 
 
@@ -127,7 +129,7 @@ def test_a_file_that_was_cut_off_is_told(tmp_path, suffix):
     for length in (0, 3, 1000, len(whole) // 2, len(whole) - 10):
         path = tmp_path / f"cut{suffix}"
         path.write_bytes(whole[:length])
-        with pytest.raises(InbetweenError, match=r"get it again|or is no weight file") as told:
+        with pytest.raises(InbetweenError, match=r"download it again|is not a weight file") as told:
             read_file(path)
         assert "\n" not in str(told.value)
 

@@ -172,8 +172,8 @@ def without(layout, *parts):
         (lambda path: write(path, {"windows": "neighbours"}), "declares settings"),
         (lambda path: write(path, {"windows": ["centred"]}), "declares settings"),
         (lambda path: write(path, {}, adapter="[1]"), "declares settings"),
-        (lambda path: path.write_bytes(b"<!DOCTYPE html><html>"), "is a web page and no weights"),
-        (lambda path: path.write_bytes(b"\x10\0\0\0\0\0\0\0{broken"), "cannot be read and may have been cut off"),
+        (lambda path: path.write_bytes(b"<!DOCTYPE html><html>"), "is a web page, not a weight file"),
+        (lambda path: path.write_bytes(b"\x10\0\0\0\0\0\0\0{broken"), "cannot be read; the download may be incomplete"),
     ],
 )
 def test_a_file_that_is_none_is_told(tmp_path, make, told):

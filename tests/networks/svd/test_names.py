@@ -46,5 +46,5 @@ def test_diffusers_names_of_the_layers():
     ],
 )
 def test_other_names_are_refused(name):
-    with pytest.raises(InbetweenError, match="is no tensor of a Stable Video Diffusion UNet"):
+    with pytest.raises(InbetweenError, match="is not a tensor of a Stable Video Diffusion UNet"):
         host_name(name)

@@ -131,7 +131,7 @@ def test_another_base_is_told(files, weights, tmp_path):
         seeded_svd({n: tuple(t.shape) for n, t in weights[1].items()}, 9), tmp_path / "xt.safetensors"
     )
     _, (warning,) = read_tuned(tuned, other)
-    assert warning.startswith("xt.safetensors does not seem to be what tuned was tuned from")
+    assert warning.startswith("xt.safetensors does not seem to be the base of tuned")
     assert "the 14-frame model" in warning
 
 
@@ -147,13 +147,15 @@ def test_a_base_in_half_precision_is_the_same_base(files, weights, tmp_path):
 def test_a_network_of_another_width_is_no_base(files, tmp_path, host):
     other = svd_shapes() | {name: (8, 8) for name in svd_shapes() if name.startswith(LAYER) and name.endswith("weight")}
     base = write_weights(seeded_svd(other, BASE_SEED), tmp_path / "wide.safetensors")
-    with pytest.raises(InbetweenError, match=r"of shape \(32, 32\), but wide.safetensors of \(8, 8\); choose the base"):
+    with pytest.raises(
+        InbetweenError, match=r"shape \(32, 32\) in .*, but \(8, 8\) in wide.safetensors; choose the base"
+    ):
         read_tuned(files()[0], base)
 
 
 def test_the_same_file_twice_has_learned_nothing(files):
     tuned, _ = files()
-    with pytest.raises(InbetweenError, match="are alike, so nothing was learned"):
+    with pytest.raises(InbetweenError, match="have the same weights, so nothing was learned"):
         read_tuned(tuned, tuned)
 
 
@@ -161,7 +163,7 @@ def test_the_same_file_twice_has_learned_nothing(files):
 def test_what_is_no_svd_is_refused(files, tmp_path, which):
     paths = list(files())
     paths[which] = write_weights({"blocks.0.self_attn.q.weight": torch.zeros(2, 2)}, tmp_path / "wan.safetensors")
-    wanted = ("svd_reverse_motion_with_attnflip", "svd.safetensors of https://huggingface.co")[which]
+    wanted = ("svd_reverse_motion_with_attnflip", "svd.safetensors from https://huggingface.co")[which]
     with pytest.raises(InbetweenError, match=f"wan.safetensors has none of the layers .*; use {wanted}"):
         read_tuned(*paths)
 
@@ -184,7 +186,7 @@ def test_failed_downloads_are_told(files, tmp_path, damage):
             tuned.write_text("\n<!DOCTYPE html><html><title>Google Drive - Virus scan warning</title></html>")
         case "empty":
             tuned.write_bytes(b"")
-    expected = "is a web page and no weights" if damage == "web page" else "may have been cut off in the download"
+    expected = "is a web page, not a weight file" if damage == "web page" else "the download may be incomplete"
     with pytest.raises(InbetweenError, match=f"tuned.safetensors .*{expected}.*svd_reverse_motion_with_attnflip"):
         read_tuned(tuned, base)
 
@@ -228,13 +230,13 @@ def test_a_whole_network_is_no_change_alone(files):
 
 def test_a_change_alone_is_no_tuned_network(files, tmp_path, host):
     change = write_change(tmp_path / "change.safetensors")
-    with pytest.raises(InbetweenError, match='is the change alone already; set source to "change alone"'):
+    with pytest.raises(InbetweenError, match='is already the change alone; set source to "change alone"'):
         read_tuned(change, files()[1])
 
 
 def test_something_else_is_no_change(tmp_path):
     file = write_weights({"blocks.0.lora_A.weight": torch.zeros(2, 2)}, tmp_path / "lora.safetensors")
-    with pytest.raises(InbetweenError, match=r"lora.safetensors holds no change of an SVD's temporal attention"):
+    with pytest.raises(InbetweenError, match=r"lora.safetensors contains no change of SVD's temporal attention"):
         read_change(file)
 
 
@@ -298,7 +300,7 @@ def test_nothing_is_replaced_unasked(downloaded, tmp_path, capsys):
     ("arguments", "told"),
     [
         (["{folder}"], "cannot be opened: Is a directory"),
-        (["{folder}", "--base", "{folder}/unet"], "are alike, so nothing was learned"),
+        (["{folder}", "--base", "{folder}/unet"], "have the same weights, so nothing was learned"),
         (["{folder}", "--base", "{base}", "--frames", "5"], "--frames works only for a Mixture of LoRA"),
         (["{folder}/..", "--base", "{base}"], "there is no unet/diffusion_pytorch_model.safetensors"),
         (["{folder}", "--base", "{base}", "--output", "{base}"], "cannot be written to"),

@@ -180,7 +180,7 @@ def test_a_dora_of_peft_is_refused(tmp_path):
     """The host would take the LoRA and leave out the magnitudes."""
     parts = {"lora_A__weight": torch.rand(4, 6), "lora_B__weight": torch.rand(8, 4)}
     save_file(one_layer(**parts, lora_magnitude_vector=torch.rand(8)), tmp_path / "dora.safetensors")
-    with pytest.raises(InbetweenError, match=r"dora\.safetensors is a DoRA as PEFT saves it"):
+    with pytest.raises(InbetweenError, match=r"dora\.safetensors is a DoRA in PEFT's format"):
         read_lora(tmp_path / "dora.safetensors")
 
 
@@ -238,7 +238,7 @@ def test_wrapped_and_old_files_are_read(semfi, tmp_path, wrapping, old):
 def test_an_incomplete_file_is_refused(tmp_path, part):
     """The published code fills what is missing with random numbers."""
     torch.save({name: tensor for name, tensor in seeded_semfi().items() if part not in name}, tmp_path / "part.ckpt")
-    with pytest.raises(InbetweenError, match=r"^part\.ckpt lacks \d+ of 560 tensors .* get the whole file again"):
+    with pytest.raises(InbetweenError, match=r"^part\.ckpt lacks \d+ of 560 tensors .* download the whole file again"):
         read_mixture(tmp_path / "part.ckpt")
 
 
@@ -248,18 +248,20 @@ def test_parts_that_do_not_belong_together_are_refused(tmp_path, part):
     tensors[name] = torch.zeros(5, *tensors[name].shape[1:])
     torch.save(tensors, tmp_path / "semfi.ckpt")
     with pytest.raises(
-        InbetweenError, match=r"in semfi\.ckpt the matrices and biases of blocks\.1\.cross_attn\.k are of"
+        InbetweenError, match=r"in semfi\.ckpt, the matrices and biases of blocks\.1\.cross_attn\.k have"
     ):
         read_mixture(tmp_path / "semfi.ckpt")
 
 
 def test_each_kind_of_file_has_its_node(tmp_path):
-    with pytest.raises(InbetweenError, match=r"lora\.safetensors is no Mixture of LoRA in one file; .* Extend Mixture"):
+    with pytest.raises(
+        InbetweenError, match=r"lora\.safetensors is not a Mixture of LoRA in one file; .* Extend Mixture"
+    ):
         read_mixture(write_lora(tmp_path / "lora.safetensors", seed=1))
     with pytest.raises(InbetweenError, match=r"semfi\.ckpt is a whole Mixture of LoRA; open it with Load Mixture"):
         read_lora(write_semfi(tmp_path / "semfi.ckpt"))
     save_file({"blocks.0.self_attn.q.weight": torch.rand(2, 2)}, tmp_path / "model.safetensors")
-    with pytest.raises(InbetweenError, match=r"model\.safetensors holds no LoRA"):
+    with pytest.raises(InbetweenError, match=r"model\.safetensors contains no LoRA"):
         read_lora(tmp_path / "model.safetensors")
 
 
@@ -288,7 +290,7 @@ def test_code_in_a_file_is_not_run(tmp_path):
             return os.mkdir, (str(tmp_path / "made"),)
 
     torch.save({"blocks.0.lora_ffn_0.0.lora_A.weight": Malicious()}, tmp_path / "bad.ckpt")
-    with pytest.raises(InbetweenError, match="holds more than weights"):
+    with pytest.raises(InbetweenError, match="contains more than weights"):
         read_mixture(tmp_path / "bad.ckpt")
     assert not (tmp_path / "made").exists()
 
