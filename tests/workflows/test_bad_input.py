@@ -256,8 +256,7 @@ AS_A_CLIP = {"frames": ["a", 0]}
         ),
         (
             graph(keyframes("a", "b"), finish_keys=keyframes("a", "b", multiple_of=32)),
-            "the frames are 64x48 but the keyframes are 64x64; set width, height or multiple_of of Keyframes to match"
-            "agree.",
+            "the frames are 64x48 but the keyframes are 64x64; set width, height or multiple_of of Keyframes to match.",
         ),
     ],
 )
