@@ -115,7 +115,7 @@ def test_every_layout_follows_the_sound(server, folder, layout):
     heard = frames_of(server, outputs)
     assert len(heard) == 9
     assert "9 frames at 25 fps use 0 to 0.36 s of the audio." in report_of(outputs)
-    assert "Dual CFG Guider, regular: cfg_conds" in report_of(outputs)
+    assert "Dual CFG Guider, style regular: set cfg_conds" in report_of(outputs)
     assert not torch.equal(heard, frames_of(server, server.run(talking(layout, start_seconds=0.8))))
 
 
