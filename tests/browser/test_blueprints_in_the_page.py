@@ -22,9 +22,7 @@ HELPERS = """() => {
 def add(page, name: str) -> None:
     """Puts a blueprint on an empty place of the canvas by the search of the page."""
     page.change("() => { window.app.canvas.ds.offset = [0, 4000]; window.app.canvas.setDirty(true, true) }")
-    page.page.mouse.dblclick(760, 600, delay=40)
-    search = page.page.get_by_role("search")
-    search.wait_for()
+    search = page.open_search(760, 600)
     page.page.keyboard.type(name, delay=10)
     search.get_by_role("option").filter(has_text=name).first.click()
     page.page.wait_for_function("() => window.app.graph.nodes.some((node) => node.isSubgraphNode?.())")

@@ -102,9 +102,7 @@ def test_help_of_a_node_opens_with_its_picture(page):
 
 def test_a_node_is_found_and_added_by_search(page):
     page.change("() => window.app.graph.clear()")
-    page.page.mouse.dblclick(*EMPTY_PLACE, delay=40)
-    search = page.page.get_by_role("search")
-    search.wait_for()
+    search = page.open_search(*EMPTY_PLACE)
     page.page.keyboard.type("first last frame", delay=20)
     search.get_by_role("option").filter(has_text="Place images at frames on a timeline").click()
     page.page.mouse.click(EMPTY_PLACE[0], EMPTY_PLACE[1] - 200)

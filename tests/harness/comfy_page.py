@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from comfy_server import ComfyServer
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect, sync_playwright
 
 RENDERERS = {"canvas": False, "nodes 2.0": True}
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -29,6 +29,7 @@ FILE_TYPES = {".json": "application/json", ".mp4": "video/mp4", ".jpg": "image/j
 # So long that only a page that hangs gets there, however busy the machine is.
 LOAD_MS = 240_000
 RUN_MS = 1_200_000
+SEARCH_MS = 10_000
 DRAFT_MS = 1500  # the page keeps a draft of what is open some time after each change
 
 # Stored on the server before the page is opened: otherwise a tutorial or a dialog covers the graph.
@@ -123,6 +124,22 @@ class ComfyPage:
         """Opens a workflow through the page's own loader."""
         self.page.evaluate("workflow => window.app.loadGraphData(workflow)", workflow)
         self.page.evaluate(NEXT_FRAMES)
+
+    def open_search(self, x: float, y: float) -> Locator:
+        """Opens the search for nodes by a double-click on an empty place of the canvas.
+
+        On a busy machine the page can take two clicks for single ones, as if a user were slow, so they are repeated.
+        """
+        search = self.page.get_by_role("search")
+        for _ in range(LOAD_MS // SEARCH_MS):
+            self.page.mouse.dblclick(x, y, delay=40)
+            try:
+                search.wait_for(timeout=SEARCH_MS)
+                break
+            except TimeoutError:
+                continue
+        search.wait_for()
+        return search
 
     def drop(self, file: Path) -> None:
         """Drops a file on the canvas and waits until its graph is there."""
