@@ -29,7 +29,7 @@ FILE_TYPES = {".json": "application/json", ".mp4": "video/mp4", ".jpg": "image/j
 # So long that only a page that hangs gets there, however busy the machine is.
 LOAD_MS = 240_000
 RUN_MS = 1_200_000
-SEARCH_MS = 10_000
+OPEN_MS = 10_000
 DRAFT_MS = 1500  # the page keeps a draft of what is open some time after each change
 
 # Stored on the server before the page is opened: otherwise a tutorial or a dialog covers the graph.
@@ -125,20 +125,23 @@ class ComfyPage:
         self.page.evaluate("workflow => window.app.loadGraphData(workflow)", workflow)
         self.page.evaluate(NEXT_FRAMES)
 
-    def open_search(self, x: float, y: float) -> Locator:
-        """Opens the search for nodes by a double-click on an empty place of the canvas.
+    def double_click(self, x: float, y: float, opened: Locator) -> None:
+        """Double-clicks on the canvas until something has opened.
 
-        On a busy machine the page can take two clicks for single ones, as if a user were slow, so they are repeated.
+        A busy page can take a double-click for two single ones, as if the user were slow.
         """
-        search = self.page.get_by_role("search")
-        for _ in range(LOAD_MS // SEARCH_MS):
+        for _ in range(LOAD_MS // OPEN_MS):
             self.page.mouse.dblclick(x, y, delay=40)
             try:
-                search.wait_for(timeout=SEARCH_MS)
-                break
+                return opened.wait_for(timeout=OPEN_MS)
             except TimeoutError:
                 continue
-        search.wait_for()
+        opened.wait_for()
+
+    def open_search(self, x: float, y: float) -> Locator:
+        """Opens the search for nodes on an empty place of the canvas."""
+        search = self.page.get_by_role("search")
+        self.double_click(x, y, search)
         return search
 
     def drop(self, file: Path) -> None:

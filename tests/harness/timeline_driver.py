@@ -188,8 +188,8 @@ class Timeline:
         """Types the positions text into its own widget."""
         page = self.page.page
         if renderer == "canvas":
-            page.mouse.dblclick(*page.evaluate(WIDGET_PLACE, [self.node_id, "positions"]))
             field = page.locator(".graphdialog input")
+            self.page.double_click(*page.evaluate(WIDGET_PLACE, [self.node_id, "positions"]), field)
         else:
             node = page.locator(f"[data-node-id='{self.node_id}']")
             field = node.get_by_role("textbox", name="positions")
