@@ -26,6 +26,7 @@ WINDOW, STRIDE = 16, 8  # windows in which the change is measured, so that small
 TOP_SHARE, LEAST_TOP = 0.02, 4  # the windows that change most stand for the pair of frames
 
 CADENCE = 6  # frames within which the pattern of animation and of pull-down comes back
+NAMED = 12  # frames that a text names; more are counted
 LONGEST_STOP = 3  # copies in a row: animation on fours; longer stops are rests
 NEAR = 0.4  # largest change of a copy as a share of the changes around it, if what is left looks like noise
 EXACT = 1e-5  # of the range: below this, frames are equal but for rounding
@@ -84,7 +85,7 @@ class Copies:
         return tuple(sorted(self.hidden))
 
 
-def find_copies(frames_THWC: Tensor, on_frames: ProgressCallback = no_progress) -> Copies:
+def find_copies(frames_THWC: Tensor, on_frames: ProgressCallback = no_progress, name: str = "images") -> Copies:
     """Find the frames that repeat the frame before, also after compression or under noise.
 
     Frames are read one by one, so the memory does not depend on the length of the clip.
@@ -92,6 +93,7 @@ def find_copies(frames_THWC: Tensor, on_frames: ProgressCallback = no_progress) 
     Args:
         frames_THWC: a clip of shape (T, H, W, 3), floating, in [0, 1].
         on_frames: called with n after n more frames; may raise to stop the work.
+        name: name of the clip for errors.
 
     Returns:
         The copies. A clip of fewer than three frames has none.
@@ -99,7 +101,7 @@ def find_copies(frames_THWC: Tensor, on_frames: ProgressCallback = no_progress) 
     Raises:
         InbetweenError: frames that are empty, not RGB or not finite.
     """
-    check_frames(frames_THWC, "images")
+    check_frames(frames_THWC, name)
     changes: list[Change] = [Change(0.0)]  # of each frame from the one before
     turns: dict[tuple[int, int], float] = {}
     recent: deque[np.ndarray] = deque(maxlen=LONGEST_STOP + 3)
@@ -114,14 +116,17 @@ def find_copies(frames_THWC: Tensor, on_frames: ProgressCallback = no_progress) 
     return _judged(changes, turns)
 
 
-def copies_text(frames: Sequence[int], most: int = 12) -> str:
-    """Name the copies: "frames 7 and 15 repeat the frame before"."""
-    if len(frames) == 1:
-        return f"frame {frames[0]} repeats the frame before"
-    named = [str(frame) for frame in frames[:most]]
-    if len(frames) > most:
-        return f"frames {', '.join(named)} and {len(frames) - most} more repeat the frame before"
-    return f"frames {', '.join(named[:-1])} and {named[-1]} repeat the frame before"
+def repeats_text(frames: Sequence[int]) -> str:
+    """Name copies for a report: "frames 7 and 15 repeat the frame before"."""
+    return f"frame{'s' * (len(frames) > 1)} {numbers_text(frames)} repeat{'s' * (len(frames) == 1)} the frame before"
+
+
+def numbers_text(frames: Sequence[int]) -> str:
+    """Numbers of one or more frames in words: "1, 3 and 5"; beyond 12 the rest is counted."""
+    named = [str(frame) for frame in frames[:NAMED]]
+    if len(frames) > NAMED:
+        named[NAMED - 1 :] = [named[-1], f"{len(frames) - NAMED} more"]
+    return f"{', '.join(named[:-1])} and {named[-1]}" if len(named) > 1 else named[0]
 
 
 def _stop_before(changes: Sequence[Change]) -> tuple[int, int] | None:
@@ -162,9 +167,7 @@ def _judged(changes: Sequence[Change], turns: dict[tuple[int, int], float]) -> C
     for first, last in stops | at_edges:
         around = [changes[each].size for each in (first - 1, last + 1) if 0 < each < count and changes[each].moves]
         hidden.update(dict.fromkeys(range(first, last + 1), min(around)))
-    return Copies(
-        count, hidden, tuple(_rests(changes)), tuple(edges[1:-1]), tuple(change.size for change in changes)
-    )
+    return Copies(count, hidden, tuple(_rests(changes)), tuple(edges[1:-1]), tuple(change.size for change in changes))
 
 
 def _is_turning_point(changes: Sequence[Change], stop: tuple[int, int], turn: float) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..clips.copies import find_copies, repeats_text
 from ..errors import InbetweenError
 from ..pictures.colour import colour_step, mean_colour
 from ..pictures.images import check_frames, luma
@@ -37,6 +38,7 @@ class Motion:
         neighbours.
     colour: step of the mean colour from the frame before, in OKLab; 0 for the first frame.
     motion_jumps, flicker_jumps, colour_jumps: numbers of the frames at which each value jumps.
+    stops: numbers of the frames that repeat the frame before while the clip moves.
     """
 
     motion: tuple[float, ...]
@@ -45,6 +47,7 @@ class Motion:
     motion_jumps: tuple[int, ...]
     flicker_jumps: tuple[int, ...]
     colour_jumps: tuple[int, ...]
+    stops: tuple[int, ...] = ()
 
     @property
     def jumps(self) -> tuple[int, ...]:
@@ -52,11 +55,13 @@ class Motion:
         return tuple(sorted({*self.motion_jumps, *self.flicker_jumps, *self.colour_jumps}))
 
     def report(self) -> str:
-        """The means, then one line per jump."""
+        """The means, then the stops, then one line per jump."""
         lines = [
             f"{len(self.motion)} frames. Mean from frame to frame: {_mean(self.motion):.2f} px of motion, "
             f"flicker {_mean(self.flicker):.4f}, colour step {_mean(self.colour):.4f}."
         ]
+        if self.stops:
+            lines.append(f"Stops: {repeats_text(self.stops)}.")
         for frame in self.jumps:
             found = []
             if frame in self.motion_jumps:
@@ -106,7 +111,8 @@ def measure_motion(frames_THWC: Tensor, on_frames: ProgressCallback = no_progres
         tuple(frame for frame in find_jumps(values, least) if frame - 1 not in flicker_jumps)
         for values, least in ((motion, LEAST_MOTION * diagonal), (colour, LEAST_COLOUR))
     )
-    return Motion(tuple(motion), tuple(flicker), tuple(colour), motion_jumps, flicker_jumps, colour_jumps)
+    stops = find_copies(frames_THWC).frames
+    return Motion(tuple(motion), tuple(flicker), tuple(colour), motion_jumps, flicker_jumps, colour_jumps, stops)
 
 
 def find_jumps(values: Sequence[float], least: float) -> tuple[int, ...]:

@@ -1,17 +1,22 @@
 """Plan an interpolation: its source frames, and the instant that each frame of the result shows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
 from torch import Tensor
 
+from ..clips.copies import find_copies
 from ..errors import InbetweenError
 from ..keyframes.keyframe_set import KeyframeSet
 from ..pictures.images import check_frames
+from ..progress import ProgressCallback, no_progress
+from ..reports import report_text
 from ..timing.easing import CURVES, EASE_OVER, EaseOver, apply_easing, apply_hold, parse_bezier
+from ..timing.frame_counts import exact
 from ..timing.moments import Instant, locate, moments_by_count, moments_by_multiplier, moments_by_rate, moments_by_times
+from .copy_plan import KEEP, Clock, CopyChoice, clip_clock, copies_note
 
 Timing = Literal["as keyframed", "multiplier", "frame count", "frame rate", "times"]
 AS_KEYFRAMED: Timing = "as keyframed"
@@ -24,10 +29,20 @@ class FramePlan:
 
     sources: images of shape (H, W, 3) in [0, 1], all of one size.
     instants: one for each frame of the result, ascending.
+    numbers: the number of each source in the clip if copies were left out; None if every source keeps its own number.
+    note: what was found about copies in the clip, for the report; empty if there are none.
     """
 
     sources: Sequence[Tensor] | Tensor
     instants: list[Instant]
+    numbers: Sequence[int] | None = None
+    note: str = ""
+
+    def described(self, report: str) -> str:
+        """A report with the note on its second line; as a warning if the copies are in the result."""
+        first, *others = report.splitlines()
+        lines, warnings = ([self.note], []) if self.numbers is not None else ([], [self.note])
+        return "\n".join([report_text([first, *lines], warnings), *others]) if self.note else report
 
 
 def plan_frames(
@@ -43,6 +58,8 @@ def plan_frames(
     curve: str = "0.42, 0, 0.58, 1",
     ease_over: EaseOver = EASE_OVER[0],
     hold: int = 1,
+    copies: CopyChoice = KEEP,
+    progress: Callable[[int], ProgressCallback] = lambda _: no_progress,
 ) -> FramePlan:
     """Plan the frames of a sequence.
 
@@ -59,11 +76,16 @@ def plan_frames(
         curve: x1, y1, x2, y2 of a cubic curve.
         ease_over: "each gap" or, for a clip, "whole length".
         hold: how many frames to show each new picture for.
+        copies: what becomes of frames of a clip that repeat the frame before; see `clip_clock`. Keyframes are used as
+            they are.
+        progress: given the number of frames to search for copies, returns a callback; it is called with n after n more
+            frames, and may raise to stop the work.
 
     Raises:
         InbetweenError: a clip with timing "as keyframed", fewer than two frames, or a value out of range.
     """
-    moments, sources, positions = _moments(frames, timing, multiplier, frame_count, (source_fps, target_fps), times)
+    clock, note = _clock(frames, timing, copies, progress)
+    moments, positions = _moments(clock, timing, multiplier, frame_count, (source_fps, target_fps), times)
     if easing != LINEAR:
         if isinstance(frames, KeyframeSet) and ease_over == "whole length":
             raise InbetweenError(
@@ -72,42 +94,51 @@ def plan_frames(
             )
         bezier = parse_bezier(curve) if easing == BEZIER else CURVES[easing]
         moments = apply_easing(moments, positions, bezier, ease_over)
-    return FramePlan(sources, locate(apply_hold(moments, positions, hold), positions))
+    instants = locate(apply_hold(moments, positions, hold), positions)
+    return FramePlan(clock.sources, instants, None if copies == KEEP else clock.numbers, note)
 
 
-def _moments(
-    frames: KeyframeSet | Tensor,
-    timing: Timing,
-    multiplier: int,
-    frame_count: int,
-    rates: tuple[float, float],
-    times: str,
-) -> tuple[list[Fraction], Sequence[Tensor] | Tensor, Sequence[int]]:
-    """The moments that the result shows, the sources, and the frame number of each source."""
-    sources: Sequence[Tensor] | Tensor
-    positions: Sequence[int]
+def _clock(
+    frames: KeyframeSet | Tensor, timing: Timing, copies: CopyChoice, progress: Callable[[int], ProgressCallback]
+) -> tuple[Clock, str]:
+    """The sources on their time line, and what a report says about copies."""
     if isinstance(frames, KeyframeSet):
-        sources, positions = [keyframe.image_HWC for keyframe in frames.keyframes], frames.frames
-        length = frames.frame_count
+        images = [keyframe.image_HWC for keyframe in frames.keyframes]
+        clock, note = Clock(images, frames.frames, frames.frames, frames.frame_count), ""
     else:
         check_frames(frames, "frames")
-        sources, positions, length = frames, range(len(frames)), len(frames)
         if timing == AS_KEYFRAMED:
             raise InbetweenError(
                 f'timing "{AS_KEYFRAMED}" needs keyframes; for a clip choose multiplier, frame count, frame rate or '
                 "times."
             )
-    if length < 2:
+        found = find_copies(frames, progress(len(frames)))
+        clock = clip_clock(frames, found, copies)
+        note = copies_note(found, copies, clock)
+    if clock.length < 2:
         raise InbetweenError("frames has one frame; connect a clip of 2 or more, or keyframes.")
+    return clock, note
+
+
+def _moments(
+    clock: Clock,
+    timing: Timing,
+    multiplier: int,
+    frame_count: int,
+    rates: tuple[float, float],
+    times: str,
+) -> tuple[list[Fraction], Sequence[int | Fraction]]:
+    """The moments that the result shows, and the moment of each source."""
+    length, positions = clock.length, clock.positions
     match timing:
         case "multiplier":
             moments = moments_by_multiplier(length, multiplier)
         case "frame count":
             moments = moments_by_count(length, frame_count)
         case "frame rate":
-            moments = moments_by_rate(length, *rates)
+            moments = moments_by_rate(length, exact(rates[0], "source_fps") * clock.rate, rates[1])
         case "times":
-            moments, positions = moments_by_times(len(sources), times), range(len(sources))
+            moments, positions = moments_by_times(len(clock.sources), times), range(len(clock.sources))
         case _:
             moments = moments_by_multiplier(length, 1)
-    return moments, sources, positions
+    return moments, positions

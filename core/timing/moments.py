@@ -45,7 +45,7 @@ def moments_by_count(length: int, frame_count: int) -> list[Fraction]:
     return _moments(frame_count, Fraction(length - 1, frame_count - 1))
 
 
-def moments_by_rate(length: int, source_fps: float, target_fps: float) -> list[Fraction]:
+def moments_by_rate(length: int, source_fps: float | Fraction, target_fps: float | Fraction) -> list[Fraction]:
     """The moments of a clip converted to another frame rate: floor((length - 1) * target / source) + 1 of them.
 
     They start at the first source frame and never go beyond the last.
@@ -84,7 +84,7 @@ def moments_by_times(length: int, text: str) -> list[Fraction]:
     return moments
 
 
-def locate(moments: Sequence[Fraction], source_frames: Sequence[int]) -> list[Instant]:
+def locate(moments: Sequence[Fraction], source_frames: Sequence[int | Fraction]) -> list[Instant]:
     """Find the two sources around each moment.
 
     Args:

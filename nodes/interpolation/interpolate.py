@@ -5,11 +5,12 @@ from typing import Any
 from comfy_api.latest import Input, io
 
 from ...core.interpolation.contract import Engine
+from ...core.interpolation.copy_plan import COPY_CHOICES, KEEP, CopyChoice
 from ...core.interpolation.frame_plan import AS_KEYFRAMED, BEZIER, LINEAR, plan_frames
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.timing.easing import CURVES, EASE_OVER
 from ...host.interpolation.run import interpolate
-from ...host.runtime import show_report
+from ...host.runtime import Progress, show_report
 from ..checked_node import InbetweenNode
 from ..types import Interpolator, Keyframes
 from .render_settings import settings_inputs
@@ -131,11 +132,23 @@ class InbetweenInterpolate(InbetweenNode):
                     "training. FILM was too; it halves even with direct wherever it can.",
                 ),
                 *settings_inputs(),
+                io.Combo.Input(
+                    "copies",
+                    options=list(COPY_CHOICES),
+                    default=KEEP,
+                    optional=True,
+                    tooltip="For clips: what to do with frames that repeat the frame before. keep uses them, so motion "
+                    "stops there. keep time replaces them with new frames; use it for animation on twos and for lost "
+                    "frames. spread leaves them out and spaces the others evenly; use it for doubled frames. undo 3:2 "
+                    "pulldown restores film at 4/5 of the frame rate.",
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="All frames, including those of the input."),
                 io.String.Output(
-                    display_name="report", tooltip="Frame counts, detected cuts, and where frames were cross-faded."
+                    display_name="report",
+                    tooltip="Frame counts, frames that repeat the one before, detected cuts, and where "
+                    "frames were cross-faded.",
                 ),
             ],
         )
@@ -149,10 +162,12 @@ class InbetweenInterpolate(InbetweenNode):
         easing: dict[str, Any] | None = None,
         hold: int = 1,
         method: str = DIRECT,
+        copies: CopyChoice = KEEP,
         **settings: Any,
     ) -> io.NodeOutput:
-        plan = plan_frames(frames, **timing, **(easing or {}), hold=hold)
+        plan = plan_frames(frames, **timing, **(easing or {}), hold=hold, copies=copies, progress=Progress)
         recursive = method == RECURSIVE
         result_THWC, report = interpolate(plan.sources, plan.instants, interpolator, settings, recursive)
-        show_report(report.text())
-        return io.NodeOutput(result_THWC, report.text())
+        text = plan.described(report.text(plan.numbers))
+        show_report(text)
+        return io.NodeOutput(result_THWC, text)

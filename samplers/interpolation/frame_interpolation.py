@@ -47,27 +47,35 @@ class InterpolationReport:
     frame_count: int
     pairs: dict[int, PairReport]
 
-    def text(self) -> str:
-        """The frame counts, then warnings: cuts, still pairs, cross-faded areas (largest first), untrained times."""
-        cuts = [source for source, pair in self.pairs.items() if pair.is_cut]
-        still = [source for source, pair in self.pairs.items() if pair.is_still]
-        faded = {source: pair.blended for source, pair in self.pairs.items()}
+    def text(self, numbers: Sequence[int] | None = None) -> str:
+        """The frame counts, then warnings: cuts, still pairs, cross-faded areas (largest first), untrained times.
+
+        Args:
+            numbers: the number by which each source is named; None counts them from 0.
+        """
+
+        def pair(source: int) -> str:
+            return f"{source} and {source + 1}" if numbers is None else f"{numbers[source]} and {numbers[source + 1]}"
+
+        cuts = [source for source, each in self.pairs.items() if each.is_cut]
+        still = [source for source, each in self.pairs.items() if each.is_still]
+        faded = {source: each.blended for source, each in self.pairs.items()}
         noted = sorted((source for source in faded if faded[source] >= NOTEWORTHY), key=lambda source: -faded[source])
         line = f"{self.engine}: {self.frame_count} frames from {self.source_count}."
         warnings = []
         if cuts:
-            warnings.append(f"cut, so the nearer frame is held, between {_listed([_pair(source) for source in cuts])}.")
+            warnings.append(f"cut, so the nearer frame is held, between {_listed([pair(source) for source in cuts])}.")
         if still:
-            warnings.append(f"same picture, so nothing moves, between {_listed([_pair(source) for source in still])}.")
+            warnings.append(f"same picture, so nothing moves, between {_listed([pair(source) for source in still])}.")
         if noted:
-            areas = [f"{_pair(source)} ({faded[source]:.0%} of the area)" for source in noted]
+            areas = [f"{pair(source)} ({faded[source]:.0%} of the area)" for source in noted]
             warnings.append(f"no motion found, so areas are cross-faded, between {_listed(areas)}.")
-        untrained = [source for source, pair in self.pairs.items() if pair.untrained]
+        untrained = [source for source, each in self.pairs.items() if each.untrained]
         if untrained:
             count = sum(self.pairs[source].untrained for source in untrained)
             warnings.append(
                 f"{self.engine} was trained only for the frame half-way, so {count} at other times may be worse, "
-                f"between {_listed([_pair(source) for source in untrained])}; halving reaches 1/2, 1/4, 3/8 and so on, "
+                f"between {_listed([pair(source) for source in untrained])}; halving reaches 1/2, 1/4, 3/8 and so on, "
                 "as with a multiplier of 2, 4, 8, 16, 32 or 64."
             )
         return report_text([line], warnings)
@@ -160,10 +168,6 @@ class _Batches:
                 continue
             yield from zip(rendered.frames_THWC, rendered.blended, strict=True)
             times = times[len(now) :]
-
-
-def _pair(source: int) -> str:
-    return f"{source} and {source + 1}"
 
 
 def _listed(names: list[str]) -> str:
