@@ -132,11 +132,9 @@ def numbers_text(frames: Sequence[int]) -> str:
 def _stop_before(changes: Sequence[Change]) -> tuple[int, int] | None:
     """First and last copy of the stop that ends with the newest change, if there is one with motion before it."""
     after = len(changes) - 1
-    for count in range(1, LONGEST_STOP + 1):
+    for count in range(LONGEST_STOP, 0, -1):  # within a long stop, what a codec does may look like a short one
         before = after - count - 1
-        if before < 1:
-            return None
-        if _are_stops(changes[before + 1 : after], changes[before], changes[after]):
+        if before >= 1 and _are_stops(changes[before + 1 : after], changes[before], changes[after]):
             return before + 1, after - 1
     return None
 
@@ -163,10 +161,10 @@ def _judged(changes: Sequence[Change], turns: dict[tuple[int, int], float]) -> C
                 before[0] - CADENCE <= last < before[0] - 1 and last - first + 1 >= length for first, last in stops
             ):
                 at_edges.add(before)
-    hidden = {}
+    hidden: dict[int, float] = {}
     for first, last in stops | at_edges:
         around = [changes[each].size for each in (first - 1, last + 1) if 0 < each < count and changes[each].moves]
-        hidden.update(dict.fromkeys(range(first, last + 1), min(around)))
+        hidden.update({frame: max(min(around), hidden.get(frame, 0.0)) for frame in range(first, last + 1)})
     return Copies(count, hidden, tuple(_rests(changes)), tuple(edges[1:-1]), tuple(change.size for change in changes))
 
 
