@@ -95,7 +95,9 @@ def plan_frames(
         bezier = parse_bezier(curve) if easing == BEZIER else CURVES[easing]
         moments = apply_easing(moments, positions, bezier, ease_over)
     instants = locate(apply_hold(moments, positions, hold), positions)
-    return FramePlan(clock.sources, instants, None if copies == KEEP else clock.numbers, note)
+    return FramePlan(
+        clock.sources, instants, None if copies == KEEP or isinstance(frames, KeyframeSet) else clock.numbers, note
+    )
 
 
 def _clock(

@@ -80,6 +80,14 @@ def _interpolate() -> Iterator[Arguments]:
         ),
     ):
         yield {**common, "frames": moving_clip(3), "timing": timing, "easing": easing}
+    halves = {"timing": {"timing": "multiplier", "multiplier": 2}, "easing": linear}
+    for choice, shown in (
+        ("keep", [0, 0, 1, 1, 2, 2]),
+        ("keep time", [0, 0, 1, 1, 2, 2]),
+        ("spread", [0, 1, 2, 2, 3, 4]),
+        ("undo 3:2 pulldown", [0, 1, 2, 3, 3, 4, 5, 6, 7, 7, 8, 9, 10, 11, 11, 12]),
+    ):
+        yield {**common, **halves, "frames": moving_clip(13)[shown], "copies": choice}
     small = moving_clip(2, 32, 40)
     twice = {"frames": small, "timing": {"timing": "multiplier", "multiplier": 4}, "easing": linear}
     pervfi = pervfi_engine("v00")
@@ -99,6 +107,7 @@ def _refine() -> Iterator[Arguments]:
         {"which": "worst", "score": "flicker", "count": 2},
         {"which": "worst", "score": "blur", "count": 2},
         {"which": "worst", "score": "ghost", "count": 2},
+        {"which": "worst", "score": "missing", "count": 2},
     ):
         yield {**common, "interpolator": flow_engine(), "which": which}
     first, second, third = moving_clip(3, 32, 40)

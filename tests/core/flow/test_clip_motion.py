@@ -75,6 +75,17 @@ def test_a_frame_of_another_picture():
     assert 6 in measured.flicker_jumps
 
 
+def test_stops_are_named_and_are_no_jumps():
+    """A frame lost from a steady pan, and animation on twos."""
+    clip = steady()
+    clip[6] = clip[5]
+    measured = measure_motion(clip)
+    assert (measured.stops, measured.jumps) == ((6,), ())
+    assert measured.report().splitlines()[1:] == ["Stops: frame 6 repeats the frame before.", "No jumps found."]
+    assert measure_motion(pan([4 * (frame // 2) for frame in range(FRAMES)])).stops == tuple(range(1, FRAMES, 2))
+    assert "Stops" not in measure_motion(steady()).report()
+
+
 def test_a_cut_is_one_jump_and_no_flicker():
     clip = torch.cat([steady(8), pan([2 * frame for frame in range(8)], seed=5) * 0.6])
     measured = measure_motion(clip)

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
@@ -9,6 +10,7 @@ from comfyui_inbetween.core.interpolation.frame_plan import plan_frames
 from comfyui_inbetween.core.keyframes.keyframe_set import Keyframe, KeyframeSet
 from comfyui_inbetween.core.timing.easing import CURVES, apply_easing
 from comfyui_inbetween.core.timing.moments import Instant
+from moving_pictures import film_in_video, pan
 
 CLIP = torch.rand(3, 4, 4, 3)
 
@@ -96,3 +98,90 @@ def test_hold_repeats_pictures_after_easing():
 def test_what_cannot_be_planned(frames, asked, message):
     with pytest.raises(InbetweenError, match=message):
         plan_frames(frames, **asked)
+
+
+# copies
+
+TWOS = pan(8.0 * (np.arange(12) // 2))
+FILM = pan(8.0 * np.arange(16))
+TELECINED = film_in_video(FILM, 20)
+CHOICES = ("keep", "keep time", "spread", "undo 3:2 pulldown")
+
+
+def moments_of(plan):
+    """What each frame of the result shows, in frame numbers of the clip."""
+    numbers = [*plan.numbers, plan.numbers[-1]]
+    return [
+        numbers[each.source] + each.time * (numbers[each.source + 1] - numbers[each.source]) for each in plan.instants
+    ]
+
+
+def test_by_default_copies_are_named_and_kept():
+    plan = plan_frames(TWOS, "multiplier")
+    assert torch.equal(plan.sources, TWOS)
+    assert shown(plan) == [Fraction(number, 2) for number in range(23)]
+    assert plan.note.startswith("frames 1, 3, 5, 7, 9 and 11 repeat the frame before, so motion stops there;")
+    text = plan.described("head\nWarning: other.")
+    assert text.splitlines() == ["head", f"Warning: {plan.note}", "Warning: other."]
+
+
+def test_keep_time_moves_at_one_pace_between_drawings():
+    plan = plan_frames(TWOS, "multiplier", copies="keep time")
+    assert moments_of(plan) == [min(Fraction(number, 2), Fraction(10)) for number in range(23)]
+    note = "Frames 1, 3, 5, 7, 9 and 11 repeat the frame before and are replaced."
+    assert plan.described("head\nWarning: other.").splitlines() == ["head", note, "Warning: other."]
+
+
+def test_spread_fills_the_whole_length():
+    plan = plan_frames(TWOS, "multiplier", copies="spread")
+    assert shown(plan) == [Fraction(5, 22) * number for number in range(23)]
+
+
+@pytest.mark.parametrize(
+    ("values", "film_values"),
+    [
+        ({"timing": "multiplier", "multiplier": 3}, {}),
+        ({"timing": "frame count", "frame_count": 41}, {}),
+        ({"timing": "times", "times": "1/3"}, {}),
+        ({"timing": "frame rate", "source_fps": 29.97, "target_fps": 60.0}, {"source_fps": 23.976}),
+    ],
+)
+def test_pulldown_undone_is_the_film(values, film_values):
+    plan = plan_frames(TELECINED, **values, copies="undo 3:2 pulldown")
+    assert torch.equal(torch.stack(list(plan.sources)), FILM)
+    assert plan.instants == plan_frames(FILM, **{**values, **film_values}).instants
+
+
+@pytest.mark.parametrize("choice", ["keep time", "spread"])
+def test_frame_rate_and_times_with_copies(choice):
+    """The rate counts the whole clip; a chart counts the gaps between drawings."""
+    rate = {"timing": "frame rate", "source_fps": 12.0, "target_fps": 30.0}
+    assert len(plan_frames(TWOS, **rate, copies=choice).instants) == len(plan_frames(TWOS, **rate).instants)
+    chart = plan_frames(TWOS, "times", times="1/2", copies=choice)
+    assert shown(chart) == [Fraction(number, 2) for number in range(11)]
+
+
+def test_easing_and_hold_with_copies():
+    values = shown(plan_frames(TWOS, "multiplier", easing="ease in", hold=2, copies="keep time"))
+    assert values[0:20:4] == [0, 1, 2, 3, 4]  # drawings keep their frames
+    assert values[0] == values[1] < values[2] == values[3] < Fraction(1, 2)
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_keyframes_are_used_as_they_are(choice):
+    same = KeyframeSet(9, tuple(Keyframe(frame, torch.full((16, 16, 3), 0.5)) for frame in (0, 4, 8)))
+    plan = plan_frames(same, copies=choice)
+    assert plan.instants == plan_frames(same).instants
+    assert (plan.note, plan.numbers, len(plan.sources)) == ("", None, 3)
+
+
+def test_the_search_for_copies_can_be_watched():
+    totals, done = [], []
+
+    def progress(total):
+        totals.append(total)
+        return done.append
+
+    plan_frames(TWOS, "multiplier", progress=progress)
+    assert totals == [12]
+    assert sum(done) == 12

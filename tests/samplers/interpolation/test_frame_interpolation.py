@@ -168,5 +168,7 @@ def test_report_names_cuts_and_the_most_faded_pairs():
         "Warning: no motion found, so areas are cross-faded, between 3 and 4 (50% of the area); 2 and 3 (20% of the "
         "area)."
     )
+    numbered = InterpolationReport("flow", 5, 9, {1: pairs[1]}).text([0, 2, 4, 6, 8])
+    assert numbered.endswith("between 2 and 4.")
     many = {source: PairReport(is_cut=True, blended=0.0) for source in range(20)}
     assert InterpolationReport("flow", 21, 41, many).text().endswith("; 5 and 6; and 14 more.")
