@@ -7,8 +7,8 @@ is not a copy, and neither is the moment at which something swings back or eases
 """
 
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -84,14 +84,20 @@ class Copies:
         """The numbers of the copies, ascending."""
         return tuple(sorted(self.hidden))
 
+    def adding(self, frames: Collection[int]) -> "Copies":
+        """The same with more frames that are known to repeat the frame before."""
+        return replace(self, hidden={**dict.fromkeys(frames, 0.0), **self.hidden})
 
-def find_copies(frames_THWC: Tensor, on_frames: ProgressCallback = no_progress, name: str = "images") -> Copies:
+
+def find_copies(
+    frames_THWC: Tensor | Sequence[Tensor], on_frames: ProgressCallback = no_progress, name: str = "images"
+) -> Copies:
     """Find the frames that repeat the frame before, also after compression or under noise.
 
     Frames are read one by one, so the memory does not depend on the length of the clip.
 
     Args:
-        frames_THWC: a clip of shape (T, H, W, 3), floating, in [0, 1].
+        frames_THWC: a clip of shape (T, H, W, 3), floating, in [0, 1]; or its frames, which are not checked.
         on_frames: called with n after n more frames; may raise to stop the work.
         name: name of the clip for errors.
 
@@ -101,7 +107,8 @@ def find_copies(frames_THWC: Tensor, on_frames: ProgressCallback = no_progress, 
     Raises:
         InbetweenError: frames that are empty, not RGB or not finite.
     """
-    check_frames(frames_THWC, name)
+    if isinstance(frames_THWC, Tensor):
+        check_frames(frames_THWC, name)
     changes: list[Change] = [Change(0.0)]  # of each frame from the one before
     turns: dict[tuple[int, int], float] = {}
     recent: deque[np.ndarray] = deque(maxlen=LONGEST_STOP + 3)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, overload
 
 from torch import Tensor
 
@@ -20,11 +20,30 @@ CYCLE = 5  # frames of 3:2 pull-down after which its pattern repeats
 REGULAR = 0.6  # share of the copies that must repeat in the cycles before and after
 
 
+class ChosenFrames(Sequence[Tensor]):
+    """Some frames of a clip, which are read one by one and not kept."""
+
+    def __init__(self, frames: Sequence[Tensor] | Tensor, numbers: Sequence[int]) -> None:
+        self._frames, self._numbers = frames, numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> Tensor: ...
+    @overload
+    def __getitem__(self, index: slice) -> "ChosenFrames": ...
+    def __getitem__(self, index: int | slice) -> "Tensor | ChosenFrames":
+        if isinstance(index, slice):
+            return ChosenFrames(self._frames, self._numbers[index])
+        return self._frames[self._numbers[index]]
+
+
 @dataclass(frozen=True, eq=False)
 class Clock:
     """The frames of a clip between which in-betweens are made, and their time line.
 
-    sources: images of shape (H, W, 3), views of the clip.
+    sources: images of shape (H, W, 3).
     positions: the moment at which each one shows, ascending.
     numbers: the number of each one in the clip, ascending.
     length: frames of the time line, both ends included.
@@ -38,11 +57,11 @@ class Clock:
     rate: Fraction = Fraction(1)
 
 
-def clip_clock(frames_THWC: Tensor, copies: Copies, choice: CopyChoice = KEEP) -> Clock:
+def clip_clock(frames: Sequence[Tensor] | Tensor, copies: Copies, choice: CopyChoice = KEEP) -> Clock:
     """Lay out the frames of a clip on its time line.
 
     Args:
-        frames_THWC: a clip.
+        frames: a clip.
         copies: from `find_copies`.
         choice: "keep" takes every frame. "keep time" leaves the copies out and the other frames at their times, so that
             each drawing shows when it first appears; a copy before a cut stays, and so does the cut. "spread" spaces
@@ -52,23 +71,26 @@ def clip_clock(frames_THWC: Tensor, copies: Copies, choice: CopyChoice = KEEP) -
     Raises:
         InbetweenError: the copies are not those of 3:2 pull-down, or the choice is unknown.
     """
-    length = len(frames_THWC)
+    length = len(frames)
     if choice == KEEP:
-        return Clock(frames_THWC, range(length), range(length), length)
+        return Clock(frames, range(length), range(length), length)
     if choice == KEEP_TIME:
         numbers = [frame for frame in range(length) if frame not in _replaceable(copies)]
-        return Clock([frames_THWC[frame] for frame in numbers], numbers, numbers, length)
+        return Clock(ChosenFrames(frames, numbers), numbers, numbers, length)
     if choice == SPREAD:
         numbers, positions = _spread(copies)
-        return Clock([frames_THWC[frame] for frame in numbers], positions, numbers, length)
+        return Clock(ChosenFrames(frames, numbers), positions, numbers, length)
     if choice == UNDO_PULLDOWN:
         numbers, rate = _film(copies)
-        return Clock([frames_THWC[frame] for frame in numbers], range(len(numbers)), numbers, len(numbers), rate)
+        return Clock(ChosenFrames(frames, numbers), range(len(numbers)), numbers, len(numbers), rate)
     raise InbetweenError(f'copies is "{choice}"; choose {", ".join(COPY_CHOICES)}.')
 
 
-def copies_note(copies: Copies, choice: CopyChoice, clock: Clock) -> str:
-    """A line for a report: which frames are copies, and what became of them; "" if "keep" has nothing to keep."""
+def copies_note(copies: Copies, choice: CopyChoice, clock: Clock, woven: int = 0) -> str:
+    """A line for a report: which frames are copies, and what became of them; "" if "keep" has nothing to keep.
+
+    woven: how many frames were put together from fields.
+    """
     if choice == KEEP:
         if not copies.hidden:
             return ""
@@ -79,9 +101,10 @@ def copies_note(copies: Copies, choice: CopyChoice, clock: Clock) -> str:
     if not left:
         return "No frame repeats the frame before, so every frame is used."
     if choice == UNDO_PULLDOWN:
+        fields = f" {woven} combed frames were put together again from their fields." if woven else ""
         return (
             f"3:2 pulldown undone: {clock.length} of {copies.length} frames are left, at {clock.rate} of the frame "
-            f"rate, without frames {numbers_text(left)}."
+            f"rate, without frames {numbers_text(left)}.{fields}"
         )
     named = repeats_text(left)
     verb = "is" if len(left) == 1 else "are"

@@ -8,6 +8,7 @@ from typing import Literal
 from torch import Tensor
 
 from ..clips.copies import find_copies
+from ..clips.fields import WovenFrames, match_fields
 from ..errors import InbetweenError
 from ..keyframes.keyframe_set import KeyframeSet
 from ..pictures.images import check_frames
@@ -16,7 +17,7 @@ from ..reports import report_text
 from ..timing.easing import CURVES, EASE_OVER, EaseOver, apply_easing, apply_hold, parse_bezier
 from ..timing.frame_counts import exact
 from ..timing.moments import Instant, locate, moments_by_count, moments_by_multiplier, moments_by_rate, moments_by_times
-from .copy_plan import KEEP, Clock, CopyChoice, clip_clock, copies_note
+from .copy_plan import KEEP, UNDO_PULLDOWN, Clock, CopyChoice, clip_clock, copies_note
 
 Timing = Literal["as keyframed", "multiplier", "frame count", "frame rate", "times"]
 AS_KEYFRAMED: Timing = "as keyframed"
@@ -114,9 +115,10 @@ def _clock(
                 f'timing "{AS_KEYFRAMED}" needs keyframes; for a clip choose multiplier, frame count, frame rate or '
                 "times."
             )
-        found = find_copies(frames, progress(len(frames)))
-        clock = clip_clock(frames, found, copies)
-        note = copies_note(found, copies, clock)
+        clip = match_fields(frames, progress(len(frames))) if copies == UNDO_PULLDOWN else WovenFrames(frames)
+        found = find_copies(clip, progress(len(frames))).adding(clip.repeats)
+        clock = clip_clock(clip if clip.woven else frames, found, copies)
+        note = copies_note(found, copies, clock, len(clip.woven))
     if clock.length < 2:
         raise InbetweenError("frames has one frame; connect a clip of 2 or more, or keyframes.")
     return clock, note

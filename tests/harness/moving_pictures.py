@@ -74,3 +74,25 @@ def compressed(clip: torch.Tensor, crf: int = 23) -> torch.Tensor:
 def film_in_video(film: torch.Tensor, count: int, per_five: int = 4, start: int = 0) -> torch.Tensor:
     """3:2 pull-down: `count` frames of video, five for every `per_five` of the film; the pattern begins at `start`."""
     return film[[(frame + start) * per_five // 5 - start * per_five // 5 for frame in range(count)]]
+
+
+def telecined(
+    film: torch.Tensor, count: int, start: int = 0, own_rows: int = 0
+) -> tuple[torch.Tensor, list[tuple[int, int]]]:
+    """3:2 pull-down in fields: film frames last two and three fields in turn, and every two fields are one frame.
+
+    own_rows: 0 if rows 0, 2, 4, ... come first, 1 if rows 1, 3, 5, ... do.
+
+    Returns:
+        The video, and for each frame the film frames of its even and of its odd rows.
+    """
+    fields = [frame for frame in range(len(film)) for _ in range(2 + frame % 2)][start:]
+    shown, frames = [], []
+    for frame in range(count):
+        first, second = fields[2 * frame : 2 * frame + 2]
+        rows = (first, second) if own_rows == 0 else (second, first)
+        woven = film[rows[0]].clone()
+        woven[1::2] = film[rows[1]][1::2]
+        shown.append(rows)
+        frames.append(woven)
+    return torch.stack(frames), shown

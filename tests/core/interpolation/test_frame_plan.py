@@ -10,7 +10,7 @@ from comfyui_inbetween.core.interpolation.frame_plan import plan_frames
 from comfyui_inbetween.core.keyframes.keyframe_set import Keyframe, KeyframeSet
 from comfyui_inbetween.core.timing.easing import CURVES, apply_easing
 from comfyui_inbetween.core.timing.moments import Instant
-from moving_pictures import film_in_video, pan
+from moving_pictures import film_in_video, pan, telecined
 
 CLIP = torch.rand(3, 4, 4, 3)
 
@@ -150,6 +150,16 @@ def test_pulldown_undone_is_the_film(values, film_values):
     plan = plan_frames(TELECINED, **values, copies="undo 3:2 pulldown")
     assert torch.equal(torch.stack(list(plan.sources)), FILM)
     assert plan.instants == plan_frames(FILM, **{**values, **film_values}).instants
+
+
+def test_pulldown_in_fields_is_undone():
+    video, shown_film = telecined(FILM, 18)
+    plan = plan_frames(video, "multiplier", copies="undo 3:2 pulldown")
+    assert torch.equal(torch.stack(list(plan.sources)), FILM[: min(shown_film[-1]) + 1])
+    assert plan.note == (
+        "3:2 pulldown undone: 14 of 18 frames are left, at 4/5 of the frame rate, without frames 2, 7, 12 and 17. 7 "
+        "combed frames were put together again from their fields."
+    )
 
 
 @pytest.mark.parametrize("choice", ["keep time", "spread"])
