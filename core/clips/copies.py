@@ -156,17 +156,17 @@ def _judged(changes: Sequence[Change], turns: dict[tuple[int, int], float]) -> C
     stops = {stop for stop, turn in turns.items() if not _is_turning_point(changes, stop, turn)}
     # At the edges of a shot only one side moves, so a stop there counts if another one soon follows that is as long.
     edges = [0, *(frame for frame in range(1, count) if changes[frame].is_cut), count]
+    begun = {first: last - first + 1 for first, last in stops}  # how long the stop is that begins, or ends, there
+    ended = {last: last - first + 1 for first, last in stops}
     at_edges = set()
     for edge in edges:
         for length in range(1, LONGEST_STOP + 1):
             after, before = (edge + 1, edge + length), (edge - length, edge - 1)
-            if _is_edge_stop(changes, after, after[1] + 1) and any(
-                after[1] + 1 < first <= after[1] + CADENCE and last - first + 1 >= length for first, last in stops
-            ):
+            soon = range(after[1] + 2, after[1] + CADENCE + 1)
+            if _is_edge_stop(changes, after, after[1] + 1) and any(begun.get(each, 0) >= length for each in soon):
                 at_edges.add(after)
-            if _is_edge_stop(changes, before, before[0] - 1) and any(
-                before[0] - CADENCE <= last < before[0] - 1 and last - first + 1 >= length for first, last in stops
-            ):
+            lately = range(before[0] - CADENCE, before[0] - 1)
+            if _is_edge_stop(changes, before, before[0] - 1) and any(ended.get(each, 0) >= length for each in lately):
                 at_edges.add(before)
     hidden: dict[int, float] = {}
     for first, last in stops | at_edges:

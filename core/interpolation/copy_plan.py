@@ -75,7 +75,8 @@ def clip_clock(frames: Sequence[Tensor] | Tensor, copies: Copies, choice: CopyCh
     if choice == KEEP:
         return Clock(frames, range(length), range(length), length)
     if choice == KEEP_TIME:
-        numbers = [frame for frame in range(length) if frame not in _replaceable(copies)]
+        replaceable = _replaceable(copies)
+        numbers = [frame for frame in range(length) if frame not in replaceable]
         return Clock(ChosenFrames(frames, numbers), numbers, numbers, length)
     if choice == SPREAD:
         numbers, positions = _spread(copies)
