@@ -59,7 +59,7 @@ def run(sources, moments, interpolator=None, positions=None, **options):
 
 def test_every_frame_shows_its_moment():
     assert run(ramp(4), moments_by_multiplier(4, 4))[0] == [number / 4 for number in range(13)]
-    assert run(ramp(4), moments_by_rate(4, 2, 5))[0] == pytest.approx([0.4 * number for number in range(8)])
+    assert run(ramp(4), moments_by_rate(4, 2, 5))[0] == pytest.approx([*(0.4 * n for n in range(8)), 3, 3])
 
 
 def test_source_frames_are_copied_and_each_pair_is_prepared_once():
