@@ -22,6 +22,7 @@ from ..pictures.colour import (
 from ..pictures.images import check_frames, size_text
 from ..pictures.scene_similarity import layout_correlation
 from ..progress import ProgressCallback, no_progress
+from ..reports import frame_list, report_text
 from ..timing.frame_counts import exact
 
 Seam = Literal["cut", "cross-fade"]
@@ -37,7 +38,7 @@ SAME_SCENE = 0.5  # layout correlation from which two pictures show the same sce
 
 @dataclass(frozen=True)
 class Joined:
-    """Joined frames, shape (T, H, W, 3), and a report with one line per clip and one per seam."""
+    """Joined frames, shape (T, H, W, 3), and a report with one line per clip and one per seam, then warnings."""
 
     frames_THWC: Tensor
     report: str
@@ -137,12 +138,18 @@ def join_clips(
     filled = len(clips_THWC[0])
     result_THWC[:filled] = clips_THWC[0]
     on_frames(filled)
-    ranges, seams = [f"Clip 1: frames 0 to {filled - 1}."], []
+    ranges, seams, warnings = [f"Clip 1: frames 0 to {filled - 1}."], [], []
     for number, (before_THWC, clip_THWC) in enumerate(pairwise(clips_THWC), start=2):
         seam_frame, first = filled, filled - overlap
         filled = first + len(clip_THWC)
         met_THWC = result_THWC[min(first, seam_frame - 1) : seam_frame]
-        transfer, notes = _match(met_THWC, clip_THWC[: len(met_THWC)], match_colour, overlap)
+        transfer, notes, difference = _match(met_THWC, clip_THWC[: len(met_THWC)], match_colour, overlap)
+        if difference > UNLIKE:
+            warnings.append(
+                f"clips {number - 1} and {number} share {frame_list(range(first, seam_frame))}, but their pictures "
+                f"differ there (mean difference {difference:.3f}); set overlap to the number of frames that the clips "
+                "share, or to 0 if there are none."
+            )
         fading = fade_frames if match_colour == "fade out" else None
         _lay(clip_THWC, result_THWC[first:filled], overlap, seam, transfer, fading, on_frames)
         shown_from = first if seam == "cross-fade" else seam_frame
@@ -153,7 +160,8 @@ def join_clips(
             f"Seam between clips {number - 1} and {number}, frame {seam_frame}: colour step {step:.4f} before, "
             f"{step_after:.4f} after{notes}."
         )
-    return Joined(result_THWC, "\n".join([f"{total} frames from {len(clips_THWC)} clips.", *ranges, *seams]))
+    lines = [f"{total} frames from {len(clips_THWC)} clips.", *ranges, *seams]
+    return Joined(result_THWC, report_text(lines, warnings))
 
 
 def _check(clips_THWC: Sequence[Tensor]) -> None:
@@ -190,8 +198,14 @@ def _lay(
         on_frames(int(frame >= overlap))
 
 
-def _match(met_THWC: Tensor, clip_THWC: Tensor, match_colour: MatchColour, overlap: int) -> tuple[ColourTransfer, str]:
-    """The colour correction that makes the first frames of a clip look like `met_THWC`, and notes for the report."""
+def _match(
+    met_THWC: Tensor, clip_THWC: Tensor, match_colour: MatchColour, overlap: int
+) -> tuple[ColourTransfer, str, float]:
+    """The colour correction that makes the first frames of a clip look like `met_THWC`, and what the report says.
+
+    Returns:
+        The correction, notes on it, and the mean difference that remains between the shared frames.
+    """
     same_scene = layout_correlation(met_THWC[-1], clip_THWC[-1].to(met_THWC)) >= SAME_SCENE
     drift = colour_transfer(colour_statistics(clip_THWC), colour_statistics(met_THWC)) if same_scene else IDENTITY
     notes = ""
@@ -200,9 +214,7 @@ def _match(met_THWC: Tensor, clip_THWC: Tensor, match_colour: MatchColour, overl
     elif match_colour != "off":
         notes += drift.shortfall
     difference = _difference(met_THWC, clip_THWC, drift) if overlap else 0.0
-    if difference > UNLIKE:
-        notes += f"; the shared frames differ (mean difference {difference:.3f}), so check overlap"
-    return (IDENTITY if match_colour == "off" else drift), notes
+    return (IDENTITY if match_colour == "off" else drift), notes, difference
 
 
 def _difference(met_THWC: Tensor, clip_THWC: Tensor, transfer: ColourTransfer) -> float:

@@ -177,5 +177,6 @@ class InbetweenInterpolate(InbetweenNode):
         plan = plan_frames(frames, **timing, **(easing or {}), hold=hold, fps=fps)
         recursive = method == RECURSIVE
         result_THWC, report = interpolate(plan.sources, plan.instants, interpolator, settings, recursive)
-        show_report(report.text())
-        return io.NodeOutput(result_THWC, report.text(), plan.fps)
+        text = report.text(plan.keyframes)
+        show_report(text)
+        return io.NodeOutput(result_THWC, text, plan.fps)
