@@ -32,6 +32,7 @@ HOLE = 0.5  # a pixel is a hole if splatted pixels land on less than this share 
 SCALE_QUANTILE = 0.995  # of the motion, for the automatic scale; a few wild pixels must not set it
 MOST_SAMPLES = 100_000
 TEXT = (40, 40, 40)
+BYTES_PER_PIXEL = 20  # of each pair: its flow in half precision, holes and picture in float32
 _SHORTEST = 1e-3  # pixels; the smallest motion that may get the full colour
 
 

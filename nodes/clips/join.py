@@ -6,6 +6,7 @@ from comfy_api.latest import Input, io
 
 from ...core.clips.join import MATCH_COLOUR_MODES, MOST_CLIPS, SEAMS, Seam, common_rate, join_clips, joined_length
 from ...core.timing.frame_counts import exact
+from ...host.frame_memory import check_room_like
 from ...host.runtime import Progress, show_report
 from ..checked_node import InbetweenNode
 from ..validation import verdict
@@ -103,6 +104,7 @@ class InbetweenJoin(InbetweenNode):
         clips_THWC = [video.images if video else clip for clip, video in zip(clips.values(), videos, strict=True)]
         fade_frames = match_colour.get("fade_frames", 0)
         total = joined_length([len(clip_THWC) for clip_THWC in clips_THWC], overlap, seam)
+        check_room_like(clips_THWC[0], total)
         progress = Progress(total)
         joined = join_clips(clips_THWC, overlap, seam, match_colour["match_colour"], fade_frames, progress)
         show_report(joined.report)
