@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from ..errors import InbetweenError
+from ..errors import InbetweenError, TooFewFramesError
 from ..pictures.colour import (
     IDENTITY,
     ColourTransfer,
@@ -85,9 +85,10 @@ def joined_length(lengths: Sequence[int], overlap: int, seam: Seam) -> int:
     for number, (length, least) in enumerate(zip(lengths, own, strict=True), start=1):
         if length < max(overlap + least, 1):
             most = min(length - least for length, least in zip(lengths, own, strict=True))
-            raise InbetweenError(
+            raise TooFewFramesError(
                 f"overlap is {overlap} but clip {number} has only {length} frame{'s' * (length > 1)}; "
-                f"use {f'0 to {most}' if most else '0'}."
+                f"use {f'0 to {most}' if most else '0'}.",
+                length,
             )
     for number, length in enumerate(lengths[1:-1], start=2):
         if seam == "cross-fade" and 2 * overlap > length:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from ..errors import InbetweenError
+from ..errors import InbetweenError, TooFewFramesError
 from ..keyframes.keyframe_set import KeyframeSet
 from ..pictures.images import check_frames
 from ..timing.easing import CURVES, EASE_OVER, EaseOver, apply_easing, apply_hold, parse_bezier
@@ -127,7 +127,7 @@ def _moments(
                 "times or speed ramp."
             )
     if length < 2:
-        raise InbetweenError("frames has one frame; connect a clip of 2 or more, or keyframes.")
+        raise TooFewFramesError("frames has one frame; connect a clip of 2 or more, or keyframes.", length)
     match timing:
         case "multiplier":
             moments = moments_by_multiplier(length, multiplier)

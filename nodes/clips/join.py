@@ -5,8 +5,10 @@ from typing import Any
 from comfy_api.latest import Input, io
 
 from ...core.clips.join import MATCH_COLOUR_MODES, MOST_CLIPS, SEAMS, Seam, common_rate, join_clips, joined_length
+from ...core.reports import report_text
 from ...core.timing.frame_counts import exact
 from ...host.frame_memory import check_room_like
+from ...host.list_items import list_note
 from ...host.runtime import Progress, show_report
 from ..checked_node import InbetweenNode
 from ..validation import verdict
@@ -107,5 +109,7 @@ class InbetweenJoin(InbetweenNode):
         check_room_like(clips_THWC[0], total)
         progress = Progress(total)
         joined = join_clips(clips_THWC, overlap, seam, match_colour["match_colour"], fade_frames, progress)
-        show_report(joined.report)
-        return io.NodeOutput(joined.frames_THWC, rate, joined.report)
+        singles = [f"clip {number}" for number, clip_THWC in enumerate(clips_THWC, start=1) if len(clip_THWC) == 1]
+        report = report_text([joined.report], filter(None, map(list_note, singles)))
+        show_report(report)
+        return io.NodeOutput(joined.frames_THWC, rate, report)
