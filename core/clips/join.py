@@ -24,6 +24,7 @@ from ..pictures.scene_similarity import layout_correlation
 from ..progress import ProgressCallback, no_progress
 from ..reports import frame_list, report_text
 from ..timing.frame_counts import exact
+from ..timing.frame_times import UnevenTimes
 
 Seam = Literal["cut", "cross-fade"]
 SEAMS: tuple[Seam, ...] = get_args(Seam)
@@ -44,12 +45,13 @@ class Joined:
     report: str
 
 
-def common_rate(rates: Sequence[Fraction | None], otherwise: float) -> float:
+def common_rate(rates: Sequence[Fraction | None], otherwise: float, uneven: Sequence[UnevenTimes | None] = ()) -> float:
     """The frame rate that all clips share.
 
     Args:
-        rates: frames per second of each clip; None for a clip without a rate.
+        rates: frames per second of each clip, on average; None for a clip without a rate.
         otherwise: the rate if no clip has one.
+        uneven: for each clip, what is uneven if its frame rate is variable.
 
     Raises:
         InbetweenError: two clips have different rates, or `otherwise` is not above 0.
@@ -57,11 +59,27 @@ def common_rate(rates: Sequence[Fraction | None], otherwise: float) -> float:
     known = [(number, rate) for number, rate in enumerate(rates, start=1) if rate is not None]
     for (first, rate), (other, other_rate) in pairwise(known):
         if abs(other_rate / rate - 1) > SAME_RATE:
+            if warnings := uneven_warnings(uneven):
+                raise InbetweenError(f"clips {first} and {other} have different frame rates; {warnings[0]}")
             raise InbetweenError(
                 f"clip {other} has {float(other_rate):.6g} fps but clip {first} has {float(rate):.6g}; convert them "
                 "to one rate with Interpolate Frames, timing frame rate."
             )
     return float(known[0][1] if known else exact(otherwise, "fps"))
+
+
+def uneven_warnings(uneven: Sequence[UnevenTimes | None]) -> list[str]:
+    """A sentence on each clip of variable frame rate: what is uneven, and what to do.
+
+    Args:
+        uneven: for each clip, what is uneven; None for an even one.
+    """
+    return [
+        f"clip {number} has a variable frame rate ({times.description}), but joined frames all last equally long, so "
+        f"its motion becomes uneven; first convert it to a constant rate, as with {times.conversion}."
+        for number, times in enumerate(uneven, start=1)
+        if times is not None
+    ]
 
 
 def joined_length(lengths: Sequence[int], overlap: int, seam: Seam) -> int:
