@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..clips.copies import find_copies, repeats_text
-from ..errors import InbetweenError
+from ..errors import TooFewFramesError
 from ..pictures.colour import colour_step, mean_colour
 from ..pictures.images import check_frames, luma
 from ..pictures.resize import shrink_scale
@@ -87,7 +87,7 @@ def measure_motion(frames_THWC: Tensor, on_frames: ProgressCallback = no_progres
     check_frames(frames_THWC, "images")
     count = frames_THWC.shape[0]
     if count < 2:
-        raise InbetweenError("images has one frame; connect a clip of 2 or more.")
+        raise TooFewFramesError("images has one frame; connect a clip of 2 or more.", 1)
     motion, flicker, colour = [0.0], [0.0], [0.0]
     before_HWC = at_measured_size(frames_THWC[0])
     scale = frames_THWC.shape[2] / before_HWC.shape[1]

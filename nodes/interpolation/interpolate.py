@@ -47,13 +47,19 @@ class InbetweenInterpolate(InbetweenNode):
             min=0.01,
             max=1000.0,
             step=0.001,
-            tooltip="Frame rate of the result. Any ratio works.",
+            tooltip="Frame rate of the result. Any ratio works. The result lasts as long as the clip.",
         )
         times = io.String.Input(
             "times",
             default="0.25, 0.5, 0.75",
             tooltip="A timing chart: the times between 0 and 1 at which each gap gets a frame, such as 0.5, 0.75 or "
             "1/2 3/4. Write one list for all gaps, or one for each gap with ; between them.",
+        )
+        speeds = io.String.Input(
+            "speeds",
+            default="0-24: 1, 24-48: 0.25, 48-: 1",
+            tooltip="Ranges of frames of the input and their speeds: 0-24: 1, 24-48: 0.25, 48-: 1 slows the motion "
+            "from frame 24 to frame 48 to a quarter. 48- runs to the end. All other frames play at speed 1.",
         )
         curve = io.String.Input(
             "curve",
@@ -97,10 +103,11 @@ class InbetweenInterpolate(InbetweenNode):
                         io.DynamicCombo.Option("frame count", [count]),
                         io.DynamicCombo.Option("frame rate", [source_fps, target_fps]),
                         io.DynamicCombo.Option("times", [times]),
+                        io.DynamicCombo.Option("speed ramp", [speeds]),
                     ],
                     tooltip="How many frames to create. as keyframed uses the frame count of the keyframes; a clip "
                     "needs one of the other options. times follows a timing chart and ignores the positions of the "
-                    "keyframes.",
+                    "keyframes. speed ramp slows down or speeds up ranges of frames.",
                 ),
                 io.DynamicCombo.Input(
                     "easing",
@@ -132,6 +139,16 @@ class InbetweenInterpolate(InbetweenNode):
                     "training. FILM was too; it halves even with direct wherever it can.",
                 ),
                 *settings_inputs(),
+                io.Float.Input(
+                    "fps",
+                    default=24.0,
+                    min=0.01,
+                    max=1000.0,
+                    step=0.001,
+                    optional=True,
+                    tooltip="Frame rate of the input, from which the fps output is calculated. Changes no frames. "
+                    "Not used with frame rate, which has source_fps.",
+                ),
                 io.Combo.Input(
                     "copies",
                     options=list(COPY_CHOICES),
@@ -150,6 +167,11 @@ class InbetweenInterpolate(InbetweenNode):
                     tooltip="Frame counts, frames that repeat the one before, detected cuts, and where "
                     "frames were cross-faded.",
                 ),
+                io.Float.Output(
+                    display_name="fps",
+                    tooltip="Frame rate at which the result plays as fast as the input, for Create Video. With speed "
+                    "ramp it is the rate of the input.",
+                ),
             ],
         )
 
@@ -162,12 +184,13 @@ class InbetweenInterpolate(InbetweenNode):
         easing: dict[str, Any] | None = None,
         hold: int = 1,
         method: str = DIRECT,
+        fps: float = 24.0,
         copies: CopyChoice = KEEP,
         **settings: Any,
     ) -> io.NodeOutput:
-        plan = plan_frames(frames, **timing, **(easing or {}), hold=hold, copies=copies, progress=Progress)
+        plan = plan_frames(frames, **timing, **(easing or {}), hold=hold, fps=fps, copies=copies, progress=Progress)
         recursive = method == RECURSIVE
         result_THWC, report = interpolate(plan.sources, plan.instants, interpolator, settings, recursive)
-        text = plan.described(report.text(plan.numbers))
+        text = plan.described(report.text(plan.keyframes, plan.numbers))
         show_report(text)
-        return io.NodeOutput(result_THWC, text)
+        return io.NodeOutput(result_THWC, text, plan.fps)

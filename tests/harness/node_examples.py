@@ -68,12 +68,13 @@ def _interpolator_loader() -> Iterator[Arguments]:
 def _interpolate() -> Iterator[Arguments]:
     linear = {"easing": "linear"}
     common = {"interpolator": flow_engine(), "hold": 2}
-    yield {**common, "frames": keyframes(), "timing": {"timing": "as keyframed"}, "easing": linear}
+    yield {**common, "frames": keyframes(), "fps": 12.5, "timing": {"timing": "as keyframed"}, "easing": linear}
     for timing, easing in (
         ({"timing": "multiplier", "multiplier": 3}, {"easing": "ease in", "ease_over": "whole length"}),
         ({"timing": "frame count", "frame_count": 8}, {"easing": "ease out", "ease_over": "each gap"}),
         ({"timing": "frame rate", "source_fps": 24.0, "target_fps": 60.0}, linear),
         ({"timing": "times", "times": "0.5, 0.75"}, {"easing": "ease in and out", "ease_over": "each gap"}),
+        ({"timing": "speed ramp", "speeds": "0-1: 1/2"}, linear),
         (
             {"timing": "multiplier", "multiplier": 2},
             {"easing": "bezier", "curve": "0.1, 0, 0.9, 1", "ease_over": "each gap"},

@@ -39,13 +39,15 @@ def test_before_the_first_and_after_the_last_keyframe_it_is_held():
     [
         ("multiplier", {"multiplier": 2}, [0, 0.5, 1, 1.5, 2]),
         ("frame count", {"frame_count": 4}, [0, Fraction(2, 3), Fraction(4, 3), 2]),
-        ("frame rate", {"source_fps": 24.0, "target_fps": 36.0}, [0, Fraction(2, 3), Fraction(4, 3), 2]),
+        ("frame rate", {"source_fps": 24.0, "target_fps": 36.0}, [0, Fraction(2, 3), Fraction(4, 3), 2, 2]),
+        ("speed ramp", {"speeds": "1-2: 1/2"}, [0, 1, 1.5, 2]),
         ("times", {"times": "1/4; 1/2 3/4"}, [0, 0.25, 1, 1.5, 1.75, 2]),
     ],
 )
 def test_each_timing_reads_its_own_values(timing, values, moments):
     """And none of the others."""
     others = {"multiplier": 7, "frame_count": 99, "source_fps": 1.0, "target_fps": 9.0, "times": "not a number"}
+    others["speeds"] = "none"
     plan = plan_frames(CLIP, timing, **{**others, **values})
     assert shown(plan) == moments
     assert torch.equal(plan.sources, CLIP)
@@ -74,6 +76,56 @@ def test_keyframes_ease_at_their_own_frames():
     assert plan.instants[3].time < Fraction(1, 6)
 
 
+@pytest.mark.parametrize(
+    ("asked", "fps"),
+    [
+        ({"timing": "multiplier", "multiplier": 4}, 100),
+        ({"timing": "multiplier", "multiplier": 1}, 25),
+        ({"timing": "frame count", "frame_count": 9}, 100),
+        ({"timing": "frame count", "frame_count": 2}, 12.5),
+        ({"timing": "frame rate", "source_fps": 24.0, "target_fps": 59.94}, 59.94),
+        ({"timing": "times", "times": "1/3 1/2"}, 75),
+        ({"timing": "times", "times": "1/2; 1/4 1/2 3/4"}, 75),
+        ({"timing": "speed ramp", "speeds": "0-1: 0.1"}, 25),
+    ],
+)
+def test_the_rate_of_the_result(asked, fps):
+    """The one at which the motion keeps its pace; a speed ramp plays at the rate of its input."""
+    assert plan_frames(CLIP, **asked, fps=25.0).fps == fps
+    assert plan_frames(CLIP, **asked, fps=25.0, easing="ease in", hold=3).fps == fps
+
+
+def test_the_rate_of_keyframes_goes_by_their_timeline():
+    placed = keyframes(1, 2, 7)
+    assert plan_frames(placed, fps=12.0).fps == 12
+    assert plan_frames(placed, "multiplier", multiplier=3, fps=12.0).fps == 36
+    assert plan_frames(placed, "frame count", frame_count=5, fps=12.0).fps == 6
+    assert plan_frames(placed, "times", times="1/2", fps=12.0).fps == 12 * 4 / 6  # five frames from frame 1 to frame 7
+
+
+def test_rates_of_film_stay_exact():
+    assert plan_frames(CLIP, "multiplier", multiplier=2, fps=23.976).fps == 47.952
+
+
+def test_keyframes_at_another_rate_last_as_long_and_stay_exact():
+    """Ends too: the last keyframe is held for the duration of its frame."""
+    plan = plan_frames(keyframes(0, 4, 8), "frame rate", source_fps=24.0, target_fps=60.0)
+    assert len(plan.instants) == 23  # 9 / 24 s are 22.5 frames
+    assert [shown(plan).index(source) for source in range(3)] == [0, 10, 20]
+    assert shown(plan)[20:] == [2, 2, 2]
+
+
+def test_a_speed_ramp_of_keyframes_goes_by_their_frames():
+    plan = plan_frames(keyframes(0, 4, 8), "speed ramp", speeds="4-8: 0.5")
+    assert shown(plan)[:5] == [Fraction(frame, 4) for frame in range(5)]
+    assert shown(plan)[5:] == [1 + Fraction(number, 8) for number in range(1, 9)]
+
+
+def test_the_frames_of_keyframes_are_known():
+    assert plan_frames(keyframes(0, 4, 8)).keyframes == (0, 4, 8)
+    assert plan_frames(CLIP, "multiplier").keyframes is None
+
+
 def test_hold_repeats_pictures_after_easing():
     plan = plan_frames(CLIP, "multiplier", multiplier=4, hold=2, easing="ease in")
     easy = shown(plan_frames(CLIP, "multiplier", multiplier=4, easing="ease in"))
@@ -90,6 +142,8 @@ def test_hold_repeats_pictures_after_easing():
         (CLIP, {"timing": "frame count", "frame_count": 1}, "frame_count is 1"),
         (CLIP, {"timing": "frame rate", "target_fps": float("nan")}, "target_fps is nan"),
         (CLIP, {"timing": "times", "times": "2"}, "times: 2 is not between 0 and 1"),
+        (CLIP, {"timing": "speed ramp", "speeds": "0-9: 1"}, "speeds: 0-9 goes past the end of 3 frames"),
+        (CLIP, {"timing": "multiplier", "fps": 0.0}, "fps is 0; give a number above 0"),
         (CLIP, {"timing": "multiplier", "easing": "bezier", "curve": "1"}, "curve has 1 numbers"),
         (CLIP, {"timing": "multiplier", "hold": 0}, "hold is 0"),
         (keyframes(0, 8), {"easing": "ease in", "ease_over": "whole length"}, "would move the keyframes off their fr"),
@@ -195,3 +249,12 @@ def test_the_search_for_copies_can_be_watched():
     plan_frames(TWOS, "multiplier", progress=progress)
     assert totals == [12]
     assert sum(done) == 12
+
+
+def test_the_rate_of_the_result_with_copies():
+    """Replaced or spread, the clip lasts as long; undone, the film has four fifths of the rate."""
+    for choice in ("keep", "keep time", "spread"):
+        assert plan_frames(TWOS, "multiplier", fps=30.0, copies=choice).fps == 60
+    undone = {"fps": 30.0, "copies": "undo 3:2 pulldown"}
+    assert plan_frames(TELECINED, "multiplier", multiplier=1, **undone).fps == 24
+    assert plan_frames(TELECINED, "speed ramp", speeds="0-: 1", **undone).fps == 24
