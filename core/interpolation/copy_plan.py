@@ -171,16 +171,24 @@ def _film(copies: Copies) -> tuple[list[int], Fraction]:
             f'"{SPREAD}" or "{KEEP}".'
         )
     places = Counter(frame % CYCLE for frame in copies.hidden)
+    ways = [[0, *range(start or CYCLE, copies.length, CYCLE), copies.length] for start in range(CYCLE)]
+    bounds = min(
+        ways,
+        key=lambda way: sum(
+            _copies_in(copies, first, end) != dropped for first, end in pairwise(way) if end - first == CYCLE
+        ),
+    )
     numbers: list[int] = []
-    for first in range(0, copies.length, CYCLE):
-        cycle = range(first, min(first + CYCLE, copies.length))
+    for first, end in pairwise(bounds):
         # Where nothing moves, the copy cannot be seen: then it is taken to be where most copies are.
-        doubtful = sorted(
-            (frame for frame in cycle if frame),
+        likely = sorted(
+            range(max(first, 1), end),
             key=lambda frame: (frame not in copies.hidden, -places[frame % CYCLE], copies.likeness[frame]),
         )
-        out = doubtful[:dropped]
-        if len(cycle) < CYCLE:
-            out = [frame for frame in out if frame in copies.hidden]
-        numbers += [frame for frame in cycle if frame not in out]
+        left_out = likely[: dropped if end - first == CYCLE else min(dropped, _copies_in(copies, first, end))]
+        numbers += [frame for frame in range(first, end) if frame not in left_out]
     return numbers, Fraction(CYCLE - dropped, CYCLE)
+
+
+def _copies_in(copies: Copies, first: int, end: int) -> int:
+    return sum(frame in copies.hidden for frame in range(first, end))

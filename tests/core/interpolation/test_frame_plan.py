@@ -206,6 +206,15 @@ def test_pulldown_undone_is_the_film(values, film_values):
     assert plan.instants == plan_frames(FILM, **{**values, **film_values}).instants
 
 
+@pytest.mark.parametrize("start", range(5))
+@pytest.mark.parametrize("per_five", [4, 2])
+def test_pulldown_undone_wherever_the_clip_begins(start, per_five):
+    video = film_in_video(FILM, 26 if per_five == 2 else 19, per_five, start)
+    undone = torch.stack(list(plan_frames(video, "multiplier", copies="undo 3:2 pulldown").sources))
+    assert torch.equal(undone, FILM[: len(undone)])
+    assert torch.equal(undone[-1], video[-1])
+
+
 def test_pulldown_in_fields_is_undone():
     video, shown_film = telecined(FILM, 18)
     plan = plan_frames(video, "multiplier", copies="undo 3:2 pulldown")
