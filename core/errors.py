@@ -20,3 +20,16 @@ class InbetweenError(ValueError):
         if len(line) > _LONGEST:
             line = f"{line[: _LONGEST // 2 - 5]} [...] {line[-_LONGEST // 2 + 5 :]}"
         super().__init__(line)
+
+
+class TooFewFramesError(InbetweenError):
+    """Fewer frames came in than the work needs. They may be one item of a list, which the host knows.
+
+    frames: the number that came in.
+    """
+
+    __module__ = "inbetween"
+
+    def __init__(self, text: str, frames: int) -> None:
+        super().__init__(text)
+        self.frames = frames

@@ -11,8 +11,9 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..core.errors import InbetweenError
+from ..core.errors import InbetweenError, TooFewFramesError
 from ..core.limits import check_between, check_choice, choice_hint, number_of, range_hint, shown
+from ..host.list_items import count_item, explained
 
 Inputs = dict[str, Any]
 
@@ -40,7 +41,16 @@ class InbetweenNode(io.ComfyNode):
         readable = _readable(inputs, given)
         _ask_the_node(cls, readable)
         _check_choices(inputs, readable)
-        return cls.EXECUTE_NORMALIZED(**readable)
+        try:
+            return cls.EXECUTE_NORMALIZED(**readable)
+        except TooFewFramesError as error:
+            raise explained(error) from error
+
+    @classmethod
+    def check_lazy_status(cls, **_: object) -> list[str]:
+        """All inputs are needed. The host asks once for each item of a list, before it calls the node for the first."""
+        count_item()
+        return []
 
 
 def _readable(inputs: Iterable[io.Input], given: Mapping[str, Any]) -> Inputs:

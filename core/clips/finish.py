@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from ..errors import InbetweenError
+from ..errors import InbetweenError, TooFewFramesError
 from ..keyframes.keyframe_set import KeyframeSet
 from ..pictures.colour import (
     ColourTransfer,
@@ -98,9 +98,10 @@ def _check(frames_THWC: Tensor, keyframes: KeyframeSet, loop: bool) -> None:
     check_frames(frames_THWC, "images")
     given, needed = frames_THWC.shape[0], keyframes.frame_count
     if given < needed:
-        raise InbetweenError(
+        raise TooFewFramesError(
             f"{given} frames came in but the keyframes need {needed}; generate {needed} frames, "
-            f"or set frame_count of Keyframes to {given}."
+            f"or set frame_count of Keyframes to {given}.",
+            given,
         )
     if frames_THWC.shape[1:3] != (keyframes.height, keyframes.width):
         raise InbetweenError(

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from ..errors import InbetweenError
+from ..errors import InbetweenError, TooFewFramesError
 from ..pictures.colour import (
     IDENTITY,
     ColourTransfer,
@@ -22,7 +22,9 @@ from ..pictures.colour import (
 from ..pictures.images import check_frames, size_text
 from ..pictures.scene_similarity import layout_correlation
 from ..progress import ProgressCallback, no_progress
+from ..reports import frame_list, report_text
 from ..timing.frame_counts import exact
+from ..timing.frame_times import UnevenTimes
 
 Seam = Literal["cut", "cross-fade"]
 SEAMS: tuple[Seam, ...] = get_args(Seam)
@@ -37,18 +39,19 @@ SAME_SCENE = 0.5  # layout correlation from which two pictures show the same sce
 
 @dataclass(frozen=True)
 class Joined:
-    """Joined frames, shape (T, H, W, 3), and a report with one line per clip and one per seam."""
+    """Joined frames, shape (T, H, W, 3), and a report with one line per clip and one per seam, then warnings."""
 
     frames_THWC: Tensor
     report: str
 
 
-def common_rate(rates: Sequence[Fraction | None], otherwise: float) -> float:
+def common_rate(rates: Sequence[Fraction | None], otherwise: float, uneven: Sequence[UnevenTimes | None] = ()) -> float:
     """The frame rate that all clips share.
 
     Args:
-        rates: frames per second of each clip; None for a clip without a rate.
+        rates: frames per second of each clip, on average; None for a clip without a rate.
         otherwise: the rate if no clip has one.
+        uneven: for each clip, what is uneven if its frame rate is variable.
 
     Raises:
         InbetweenError: two clips have different rates, or `otherwise` is not above 0.
@@ -56,11 +59,27 @@ def common_rate(rates: Sequence[Fraction | None], otherwise: float) -> float:
     known = [(number, rate) for number, rate in enumerate(rates, start=1) if rate is not None]
     for (first, rate), (other, other_rate) in pairwise(known):
         if abs(other_rate / rate - 1) > SAME_RATE:
+            if warnings := uneven_warnings(uneven):
+                raise InbetweenError(f"clips {first} and {other} have different frame rates; {warnings[0]}")
             raise InbetweenError(
                 f"clip {other} has {float(other_rate):.6g} fps but clip {first} has {float(rate):.6g}; convert them "
                 "to one rate with Interpolate Frames, timing frame rate."
             )
     return float(known[0][1] if known else exact(otherwise, "fps"))
+
+
+def uneven_warnings(uneven: Sequence[UnevenTimes | None]) -> list[str]:
+    """A sentence on each clip of variable frame rate: what is uneven, and what to do.
+
+    Args:
+        uneven: for each clip, what is uneven; None for an even one.
+    """
+    return [
+        f"clip {number} has a variable frame rate ({times.description}), but joined frames all last equally long, so "
+        f"its motion becomes uneven; first convert it to a constant rate, as with {times.conversion}."
+        for number, times in enumerate(uneven, start=1)
+        if times is not None
+    ]
 
 
 def joined_length(lengths: Sequence[int], overlap: int, seam: Seam) -> int:
@@ -84,9 +103,10 @@ def joined_length(lengths: Sequence[int], overlap: int, seam: Seam) -> int:
     for number, (length, least) in enumerate(zip(lengths, own, strict=True), start=1):
         if length < max(overlap + least, 1):
             most = min(length - least for length, least in zip(lengths, own, strict=True))
-            raise InbetweenError(
+            raise TooFewFramesError(
                 f"overlap is {overlap} but clip {number} has only {length} frame{'s' * (length > 1)}; "
-                f"use {f'0 to {most}' if most else '0'}."
+                f"use {f'0 to {most}' if most else '0'}.",
+                length,
             )
     for number, length in enumerate(lengths[1:-1], start=2):
         if seam == "cross-fade" and 2 * overlap > length:
@@ -137,12 +157,18 @@ def join_clips(
     filled = len(clips_THWC[0])
     result_THWC[:filled] = clips_THWC[0]
     on_frames(filled)
-    ranges, seams = [f"Clip 1: frames 0 to {filled - 1}."], []
+    ranges, seams, warnings = [f"Clip 1: frames 0 to {filled - 1}."], [], []
     for number, (before_THWC, clip_THWC) in enumerate(pairwise(clips_THWC), start=2):
         seam_frame, first = filled, filled - overlap
         filled = first + len(clip_THWC)
         met_THWC = result_THWC[min(first, seam_frame - 1) : seam_frame]
-        transfer, notes = _match(met_THWC, clip_THWC[: len(met_THWC)], match_colour, overlap)
+        transfer, notes, difference = _match(met_THWC, clip_THWC[: len(met_THWC)], match_colour, overlap)
+        if difference > UNLIKE:
+            warnings.append(
+                f"clips {number - 1} and {number} share {frame_list(range(first, seam_frame))}, but their pictures "
+                f"differ there (mean difference {difference:.3f}); set overlap to the number of frames that the clips "
+                "share, or to 0 if there are none."
+            )
         fading = fade_frames if match_colour == "fade out" else None
         _lay(clip_THWC, result_THWC[first:filled], overlap, seam, transfer, fading, on_frames)
         shown_from = first if seam == "cross-fade" else seam_frame
@@ -153,7 +179,8 @@ def join_clips(
             f"Seam between clips {number - 1} and {number}, frame {seam_frame}: colour step {step:.4f} before, "
             f"{step_after:.4f} after{notes}."
         )
-    return Joined(result_THWC, "\n".join([f"{total} frames from {len(clips_THWC)} clips.", *ranges, *seams]))
+    lines = [f"{total} frames from {len(clips_THWC)} clips.", *ranges, *seams]
+    return Joined(result_THWC, report_text(lines, warnings))
 
 
 def _check(clips_THWC: Sequence[Tensor]) -> None:
@@ -190,8 +217,14 @@ def _lay(
         on_frames(int(frame >= overlap))
 
 
-def _match(met_THWC: Tensor, clip_THWC: Tensor, match_colour: MatchColour, overlap: int) -> tuple[ColourTransfer, str]:
-    """The colour correction that makes the first frames of a clip look like `met_THWC`, and notes for the report."""
+def _match(
+    met_THWC: Tensor, clip_THWC: Tensor, match_colour: MatchColour, overlap: int
+) -> tuple[ColourTransfer, str, float]:
+    """The colour correction that makes the first frames of a clip look like `met_THWC`, and what the report says.
+
+    Returns:
+        The correction, notes on it, and the mean difference that remains between the shared frames.
+    """
     same_scene = layout_correlation(met_THWC[-1], clip_THWC[-1].to(met_THWC)) >= SAME_SCENE
     drift = colour_transfer(colour_statistics(clip_THWC), colour_statistics(met_THWC)) if same_scene else IDENTITY
     notes = ""
@@ -200,9 +233,7 @@ def _match(met_THWC: Tensor, clip_THWC: Tensor, match_colour: MatchColour, overl
     elif match_colour != "off":
         notes += drift.shortfall
     difference = _difference(met_THWC, clip_THWC, drift) if overlap else 0.0
-    if difference > UNLIKE:
-        notes += f"; the shared frames differ (mean difference {difference:.3f}), so check overlap"
-    return (IDENTITY if match_colour == "off" else drift), notes
+    return (IDENTITY if match_colour == "off" else drift), notes, difference
 
 
 def _difference(met_THWC: Tensor, clip_THWC: Tensor, transfer: ColourTransfer) -> float:

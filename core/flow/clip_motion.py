@@ -1,6 +1,6 @@
 """How a clip moves from frame to frame and where it jumps: the numbers behind the motion plot."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import InbetweenError
+from ..clips.copies import find_copies, repeats_text
+from ..errors import TooFewFramesError
 from ..pictures.colour import colour_step, mean_colour
 from ..pictures.images import check_frames, luma
 from ..pictures.resize import shrink_scale
@@ -22,6 +23,9 @@ MEASURED_SIDE = 256  # longer side, in pixels, at which frames are measured; mot
 RATIO = 3.0
 WINDOW = 8  # frames on each side
 USUAL_QUANTILE = 0.7  # of the moving frames in the window; held frames, as in animation on twos, do not count
+# A frame is missing where steady motion takes two steps at once, or three.
+STEADY = 4  # frames on each side that show how far things move in one step
+UNEVEN = 0.25  # largest spread of steady motion, as a share of it
 LEAST_MOTION = 0.005  # share of the clip's diagonal
 LEAST_FLICKER = 0.01  # share of the range of luma
 LEAST_COLOUR = 0.01  # OKLab; half of what is visible between two pictures, because a jump within a clip shows sooner
@@ -37,6 +41,8 @@ class Motion:
         neighbours.
     colour: step of the mean colour from the frame before, in OKLab; 0 for the first frame.
     motion_jumps, flicker_jumps, colour_jumps: numbers of the frames at which each value jumps.
+    stops: numbers of the frames that repeat the frame before while the clip moves.
+    lost: those of the motion jumps before which a frame seems to be missing.
     """
 
     motion: tuple[float, ...]
@@ -45,6 +51,8 @@ class Motion:
     motion_jumps: tuple[int, ...]
     flicker_jumps: tuple[int, ...]
     colour_jumps: tuple[int, ...]
+    stops: tuple[int, ...] = ()
+    lost: tuple[int, ...] = ()
 
     @property
     def jumps(self) -> tuple[int, ...]:
@@ -52,15 +60,18 @@ class Motion:
         return tuple(sorted({*self.motion_jumps, *self.flicker_jumps, *self.colour_jumps}))
 
     def report(self) -> str:
-        """The means, then one line per jump."""
+        """The means, then the stops, then one line per jump."""
         lines = [
             f"{len(self.motion)} frames. Mean from frame to frame: {_mean(self.motion):.2f} px of motion, "
             f"flicker {_mean(self.flicker):.4f}, colour step {_mean(self.colour):.4f}."
         ]
+        if self.stops:
+            lines.append(f"Stops: {repeats_text(self.stops)}.")
         for frame in self.jumps:
             found = []
             if frame in self.motion_jumps:
-                found.append(f"motion {self.motion[frame]:.1f} px")
+                lost = " (a frame seems to be missing before it)" if frame in self.lost else ""
+                found.append(f"motion {self.motion[frame]:.1f} px{lost}")
             if frame in self.flicker_jumps:
                 found.append(f"flicker {self.flicker[frame]:.3f}")
             if frame in self.colour_jumps:
@@ -82,7 +93,7 @@ def measure_motion(frames_THWC: Tensor, on_frames: ProgressCallback = no_progres
     check_frames(frames_THWC, "images")
     count = frames_THWC.shape[0]
     if count < 2:
-        raise InbetweenError("images has one frame; connect a clip of 2 or more.")
+        raise TooFewFramesError("images has one frame; connect a clip of 2 or more.", 1)
     motion, flicker, colour = [0.0], [0.0], [0.0]
     before_HWC = at_measured_size(frames_THWC[0])
     scale = frames_THWC.shape[2] / before_HWC.shape[1]
@@ -106,7 +117,10 @@ def measure_motion(frames_THWC: Tensor, on_frames: ProgressCallback = no_progres
         tuple(frame for frame in find_jumps(values, least) if frame - 1 not in flicker_jumps)
         for values, least in ((motion, LEAST_MOTION * diagonal), (colour, LEAST_COLOUR))
     )
-    return Motion(tuple(motion), tuple(flicker), tuple(colour), motion_jumps, flicker_jumps, colour_jumps)
+    stops = find_copies(frames_THWC).frames
+    lost = tuple(frame for frame in find_lost(motion, stops) if not {frame - 1, frame} & {*flicker_jumps})
+    motion_jumps = tuple(sorted({*motion_jumps, *lost}))
+    return Motion(tuple(motion), tuple(flicker), tuple(colour), motion_jumps, flicker_jumps, colour_jumps, stops, lost)
 
 
 def find_jumps(values: Sequence[float], least: float) -> tuple[int, ...]:
@@ -127,6 +141,28 @@ def find_jumps(values: Sequence[float], least: float) -> tuple[int, ...]:
         if around and values[frame] > max(least, RATIO * usual):
             jumps.append(frame)
     return tuple(jumps)
+
+
+def find_lost(motion: Sequence[float], stops: Collection[int] = ()) -> tuple[int, ...]:
+    """The frames before which a frame or two seem to be missing: steady motion takes two or three steps at once.
+
+    Args:
+        motion: one value per frame, 0 or more; the first is ignored.
+        stops: frames that repeat the frame before. The long step after a stop is the end of the stop, nothing else.
+    """
+    halted = {*stops, *(frame + 1 for frame in stops)}
+    lost = []
+    for frame in range(2, len(motion) - 1):
+        window = range(max(frame - STEADY, 1), min(frame + STEADY + 1, len(motion)))
+        around = [motion[each] for each in window if each != frame and each not in halted]
+        if frame in halted or len(around) < STEADY:
+            continue
+        usual = float(np.median(around))
+        steps = motion[frame] / max(usual, 1e-6)
+        is_steady = max(around) - min(around) <= UNEVEN * usual
+        if is_steady and round(steps) in (2, 3) and abs(steps - round(steps)) <= UNEVEN:
+            lost.append(frame)
+    return tuple(lost)
 
 
 def at_measured_size(frame_HWC: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Scores for defects in a clip: flicker, blur, and ghosting.
+"""Scores for defects in a clip: flicker, blur, ghosting, and frames that are missing.
 
 Each score compares a frame with both of its neighbours, so the first and the last frame are not scored.
 """
@@ -9,13 +9,14 @@ import cv2
 import numpy as np
 from torch import Tensor
 
+from ..clips.copies import find_copies
 from ..errors import InbetweenError
 from ..flow.clip_motion import at_measured_size, measure_motion
 from ..pictures.images import check_frames, luma
 from ..progress import ProgressCallback, no_progress
 from .flow_interpolator import FlowInterpolator
 
-SCORES = ("flicker", "blur", "ghost")
+SCORES = ("flicker", "blur", "ghost", "missing")
 
 MOVING = 0.02  # difference in luma between both neighbours above which a pixel is moving
 MOVING_SHARE = 0.002  # share of moving pixels up to which nothing moves
@@ -30,7 +31,8 @@ def score_frames(frames_THWC: Tensor, score: str, on_frames: ProgressCallback = 
         score: "flicker" is the mean difference in luma from both neighbours after motion compensation. "blur" is the
             share of the neighbours' fine detail that the frame lacks, 0 to 1. "ghost" is 0 if moving things are
             half-way between their places in the two neighbours, and 1 if they appear in both places, as in a
-            cross-fade.
+            cross-fade. "missing" is above 0 for frames that only repeat the frame before, and grows with the motion
+            around them; see `core.clips.copies`.
         on_frames: called with n after n more frames; may raise to stop the work.
 
     Returns:
@@ -48,6 +50,9 @@ def score_frames(frames_THWC: Tensor, score: str, on_frames: ProgressCallback = 
         return _blur(frames_THWC, on_frames)
     if score == "ghost":
         return _ghost(frames_THWC, on_frames)
+    if score == "missing":
+        hidden = find_copies(frames_THWC, on_frames).hidden
+        return [hidden.get(frame, 0.0) * (frame < len(frames_THWC) - 1) for frame in range(len(frames_THWC))]
     raise InbetweenError(f'score is "{score}"; choose {", ".join(SCORES)}.')
 
 

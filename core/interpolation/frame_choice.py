@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from ..errors import InbetweenError
+from ..errors import InbetweenError, TooFewFramesError
 from ..keyframes.keyframe_set import KeyframeSet
 from ..pictures.images import check_frames
 from ..progress import ProgressCallback, no_progress
@@ -49,7 +49,7 @@ def choose_frames(
     check_frames(frames_THWC, "images")
     length = len(frames_THWC)
     if length < 3:
-        raise InbetweenError(f"images has {length} frames; to rebuild some of them, connect 3 or more.")
+        raise TooFewFramesError(f"images has {length} frames; to rebuild some of them, connect 3 or more.", length)
     if keyframes is not None and keyframes.frame_count != length:
         raise InbetweenError(
             f"{length} frames came in but the keyframes are for {keyframes.frame_count}; connect the keyframes "

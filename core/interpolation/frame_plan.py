@@ -1,19 +1,26 @@
 """Plan an interpolation: its source frames, and the instant that each frame of the result shows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
 from torch import Tensor
 
-from ..errors import InbetweenError
+from ..clips.copies import find_copies
+from ..clips.fields import WovenFrames, match_fields
+from ..errors import InbetweenError, TooFewFramesError
 from ..keyframes.keyframe_set import KeyframeSet
 from ..pictures.images import check_frames
+from ..progress import ProgressCallback, no_progress
+from ..reports import report_text
 from ..timing.easing import CURVES, EASE_OVER, EaseOver, apply_easing, apply_hold, parse_bezier
+from ..timing.frame_counts import exact
 from ..timing.moments import Instant, locate, moments_by_count, moments_by_multiplier, moments_by_rate, moments_by_times
+from ..timing.speed_ramp import moments_by_speed
+from .copy_plan import KEEP, UNDO_PULLDOWN, Clock, CopyChoice, clip_clock, copies_note
 
-Timing = Literal["as keyframed", "multiplier", "frame count", "frame rate", "times"]
+Timing = Literal["as keyframed", "multiplier", "frame count", "frame rate", "times", "speed ramp"]
 AS_KEYFRAMED: Timing = "as keyframed"
 LINEAR, BEZIER = "linear", "bezier"
 
@@ -24,10 +31,24 @@ class FramePlan:
 
     sources: images of shape (H, W, 3) in [0, 1], all of one size.
     instants: one for each frame of the result, ascending.
+    fps: the frame rate at which the result plays as long as the input does, or a speed ramp as planned.
+    keyframes: the frame number of each source, if the sources are keyframes; None for a clip.
+    numbers: the number of each source in the clip if copies were left out; None if every source keeps its own number.
+    note: what was found about copies in the clip, for the report; empty if there are none.
     """
 
     sources: Sequence[Tensor] | Tensor
     instants: list[Instant]
+    fps: float
+    keyframes: tuple[int, ...] | None = None
+    numbers: Sequence[int] | None = None
+    note: str = ""
+
+    def described(self, report: str) -> str:
+        """A report with the note on its second line; as a warning if the copies are in the result."""
+        first, *others = report.splitlines()
+        lines, warnings = ([self.note], []) if self.numbers is not None else ([], [self.note])
+        return "\n".join([report_text([first, *lines], warnings), *others]) if self.note else report
 
 
 def plan_frames(
@@ -43,6 +64,10 @@ def plan_frames(
     curve: str = "0.42, 0, 0.58, 1",
     ease_over: EaseOver = EASE_OVER[0],
     hold: int = 1,
+    fps: float = 24.0,
+    speeds: str = "",
+    copies: CopyChoice = KEEP,
+    progress: Callable[[int], ProgressCallback] = lambda _: no_progress,
 ) -> FramePlan:
     """Plan the frames of a sequence.
 
@@ -50,6 +75,7 @@ def plan_frames(
         frames: keyframes, or a clip of shape (T, H, W, 3) in [0, 1] with two frames or more.
         timing: how many frames the result has, and what they show. "as keyframed" fills the timeline of the keyframes.
             "multiplier", "frame count", "frame rate" and "times" use the arguments below; see `core.timing.moments`.
+            "speed ramp" uses `speeds`; see `core.timing.speed_ramp`.
             With "times" the keyframes count as evenly spaced, whatever their frame numbers.
         multiplier: steps for each gap.
         frame_count: frames in all, both ends included.
@@ -59,11 +85,19 @@ def plan_frames(
         curve: x1, y1, x2, y2 of a cubic curve.
         ease_over: "each gap" or, for a clip, "whole length".
         hold: how many frames to show each new picture for.
+        fps: frame rate of the input, from which that of the result follows; not used with "frame rate".
+        speeds: ranges of frames with their speeds.
+        copies: what becomes of frames of a clip that repeat the frame before; see `clip_clock`. Keyframes are used as
+            they are.
+        progress: given the number of frames to search for copies, returns a callback; it is called with n after n more
+            frames, and may raise to stop the work.
 
     Raises:
         InbetweenError: a clip with timing "as keyframed", fewer than two frames, or a value out of range.
     """
-    moments, sources, positions = _moments(frames, timing, multiplier, frame_count, (source_fps, target_fps), times)
+    clock, note = _clock(frames, timing, copies, progress)
+    moments, positions = _moments(clock, timing, multiplier, frame_count, (source_fps, target_fps), times, speeds)
+    result_fps = target_fps if timing == "frame rate" else _result_rate(clock, timing, len(moments), fps)
     if easing != LINEAR:
         if isinstance(frames, KeyframeSet) and ease_over == "whole length":
             raise InbetweenError(
@@ -72,42 +106,66 @@ def plan_frames(
             )
         bezier = parse_bezier(curve) if easing == BEZIER else CURVES[easing]
         moments = apply_easing(moments, positions, bezier, ease_over)
-    return FramePlan(sources, locate(apply_hold(moments, positions, hold), positions))
+    instants = locate(apply_hold(moments, positions, hold), positions)
+    keyframes = frames.frames if isinstance(frames, KeyframeSet) else None
+    numbers = None if copies == KEEP or keyframes is not None else clock.numbers
+    return FramePlan(clock.sources, instants, result_fps, keyframes, numbers, note)
+
+
+def _result_rate(clock: Clock, timing: Timing, count: int, fps: float) -> float:
+    """The rate at which `count` frames take the time from the first to the last moment they show at `fps`."""
+    rate = exact(fps, "fps") * clock.rate
+    if timing == "speed ramp":
+        return float(rate)
+    steps = clock.positions[-1] - clock.positions[0] if timing == "times" else clock.length - 1
+    return float(rate * Fraction(count - 1, steps))
+
+
+def _clock(
+    frames: KeyframeSet | Tensor, timing: Timing, copies: CopyChoice, progress: Callable[[int], ProgressCallback]
+) -> tuple[Clock, str]:
+    """The sources on their time line, and what a report says about copies."""
+    if isinstance(frames, KeyframeSet):
+        images = [keyframe.image_HWC for keyframe in frames.keyframes]
+        clock, note = Clock(images, frames.frames, frames.frames, frames.frame_count), ""
+    else:
+        check_frames(frames, "frames")
+        if timing == AS_KEYFRAMED:
+            raise InbetweenError(
+                f'timing "{AS_KEYFRAMED}" needs keyframes; for a clip choose multiplier, frame count, frame rate, '
+                "times or speed ramp."
+            )
+        clip = match_fields(frames, progress(len(frames))) if copies == UNDO_PULLDOWN else WovenFrames(frames)
+        found = find_copies(clip, progress(len(frames))).adding(clip.repeats)
+        clock = clip_clock(clip if clip.woven else frames, found, copies)
+        note = copies_note(found, copies, clock, len(clip.woven))
+    if clock.length < 2:
+        raise TooFewFramesError("frames has one frame; connect a clip of 2 or more, or keyframes.", clock.length)
+    return clock, note
 
 
 def _moments(
-    frames: KeyframeSet | Tensor,
+    clock: Clock,
     timing: Timing,
     multiplier: int,
     frame_count: int,
     rates: tuple[float, float],
     times: str,
-) -> tuple[list[Fraction], Sequence[Tensor] | Tensor, Sequence[int]]:
-    """The moments that the result shows, the sources, and the frame number of each source."""
-    sources: Sequence[Tensor] | Tensor
-    positions: Sequence[int]
-    if isinstance(frames, KeyframeSet):
-        sources, positions = [keyframe.image_HWC for keyframe in frames.keyframes], frames.frames
-        length = frames.frame_count
-    else:
-        check_frames(frames, "frames")
-        sources, positions, length = frames, range(len(frames)), len(frames)
-        if timing == AS_KEYFRAMED:
-            raise InbetweenError(
-                f'timing "{AS_KEYFRAMED}" needs keyframes; for a clip choose multiplier, frame count, frame rate or '
-                "times."
-            )
-    if length < 2:
-        raise InbetweenError("frames has one frame; connect a clip of 2 or more, or keyframes.")
+    speeds: str,
+) -> tuple[list[Fraction], Sequence[int | Fraction]]:
+    """The moments that the result shows, and the moment of each source."""
+    length, positions = clock.length, clock.positions
     match timing:
         case "multiplier":
             moments = moments_by_multiplier(length, multiplier)
         case "frame count":
             moments = moments_by_count(length, frame_count)
         case "frame rate":
-            moments = moments_by_rate(length, *rates)
+            moments = moments_by_rate(length, exact(rates[0], "source_fps") * clock.rate, rates[1])
+        case "speed ramp":
+            moments = moments_by_speed(length, speeds)
         case "times":
-            moments, positions = moments_by_times(len(sources), times), range(len(sources))
+            moments, positions = moments_by_times(len(clock.sources), times), range(len(clock.sources))
         case _:
             moments = moments_by_multiplier(length, 1)
-    return moments, sources, positions
+    return moments, positions

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from ..errors import InbetweenError
+from ..errors import InbetweenError, TooFewFramesError
 from ..pictures.fit import Fit, fit_images, target_size
 from ..pictures.images import check_image, size_text
 from ..timing.frame_counts import check_frame_count
@@ -109,7 +109,9 @@ def check_image_count(image_count: int, loop: bool = False) -> None:
     if image_count < 1 and loop:
         raise InbetweenError("keyframes need 1 or more images for a loop, got 0; connect an image.")
     if image_count < 2 and not loop:
-        raise InbetweenError(f"keyframes need 2 or more images, got {image_count}; connect another image.")
+        raise TooFewFramesError(
+            f"keyframes need 2 or more images, got {image_count}; connect another image.", image_count
+        )
 
 
 def keyframes_of(

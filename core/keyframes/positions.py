@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from ..errors import InbetweenError
+from ..errors import InbetweenError, TooFewFramesError
 
 _HOW = "write frame numbers such as 0, 24, -1 (strength: 24:0.8), or leave it empty to spread the images evenly"
 _ENTRY = re.compile(r"(?P<frame>[+-]?\d+)(?::(?P<strength>\d*\.?\d+))?", re.ASCII)
@@ -128,10 +128,11 @@ def read_positions(text: str, image_count: int, frame_count: int, loop: bool = F
     if not positions:
         return even_positions(image_count, frame_count, loop)
     if len(positions) != image_count:
-        raise InbetweenError(
+        problem = (
             f"positions names {len(positions)} frames but {image_count} images came in; "
             "give one frame per image, or leave it empty to spread them evenly."
         )
+        raise TooFewFramesError(problem, image_count) if image_count < len(positions) else InbetweenError(problem)
     return resolve_positions(positions, frame_count, loop)
 
 

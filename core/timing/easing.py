@@ -56,7 +56,7 @@ def ease(time: Fraction, curve: Bezier) -> Fraction:
 
 
 def apply_easing(
-    moments: Sequence[Fraction], source_frames: Sequence[int], curve: Bezier, over: EaseOver = "each gap"
+    moments: Sequence[Fraction], source_frames: Sequence[int | Fraction], curve: Bezier, over: EaseOver = "each gap"
 ) -> list[Fraction]:
     """Shift moments along an easing curve.
 
@@ -81,7 +81,7 @@ def apply_easing(
     return eased
 
 
-def apply_hold(moments: Sequence[Fraction], source_frames: Collection[int], frames: int) -> list[Fraction]:
+def apply_hold(moments: Sequence[Fraction], source_frames: Collection[int | Fraction], frames: int) -> list[Fraction]:
     """Show each picture for several frames; 2 is what animators call "on twos".
 
     Counting restarts at every frame that shows a source, so that sources keep their frames.

@@ -3,6 +3,7 @@
 Moments are exact fractions: moment 2 is source frame 2, and moment 5/2 is half-way between frames 2 and 3.
 """
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,16 +46,49 @@ def moments_by_count(length: int, frame_count: int) -> list[Fraction]:
     return _moments(frame_count, Fraction(length - 1, frame_count - 1))
 
 
-def moments_by_rate(length: int, source_fps: float, target_fps: float) -> list[Fraction]:
-    """The moments of a clip converted to another frame rate: floor((length - 1) * target / source) + 1 of them.
+def moments_by_rate(length: int, source_fps: float | Fraction, target_fps: float | Fraction) -> list[Fraction]:
+    """The moments of a clip converted to another frame rate, over its whole length.
 
-    They start at the first source frame and never go beyond the last.
+    A clip of n frames lasts n / source_fps seconds, because its last frame is shown as long as the others. So there
+    are n * target / source moments, rounded as in `covering_moments`. Moments after the last source frame hold it.
 
     Raises:
         InbetweenError: a rate is not above 0, or the result would have more than 100,000 frames.
     """
     step = exact(source_fps, "source_fps") / exact(target_fps, "target_fps")
-    return _moments(int((length - 1) / step) + 1, step)
+    return covering_moments(length, [(length, step)])
+
+
+def covering_moments(length: int, ranges: Sequence[tuple[int, Fraction]]) -> list[Fraction]:
+    """The moments that cover a clip whose ranges play at different speeds.
+
+    Their number is the duration in result frames, rounded to the nearest whole number (ties go up), but never so few
+    that a moment before the last source frame, or at it, is left out.
+
+    Args:
+        length: frames of the clip, which ends at moment `length`.
+        ranges: for each range, in order, the moment at which it ends and its speed, in source frames per result frame.
+            The first begins at 0, the last ends at `length`.
+
+    Raises:
+        InbetweenError: the result would have more than 100,000 frames.
+    """
+    starts: list[tuple[Fraction, int, Fraction]] = []  # of each range: result time, moment, speed
+    time, moment = Fraction(0), 0
+    for end, speed in ranges:
+        starts.append((time, moment, speed))
+        time, moment = time + (end - moment) / speed, end
+    last_source = time - 1 / starts[-1][2]  # every range is a whole number of frames long
+    count = max(math.floor(time + Fraction(1, 2)), math.floor(last_source) + 1)
+    if count > MOST_FRAMES:
+        raise InbetweenError(f"the result would have {count} frames; at most {MOST_FRAMES} are possible.")
+    moments, current = [], 0
+    for number in range(count):
+        while current + 1 < len(starts) and starts[current + 1][0] <= number:
+            current += 1
+        began, moment, speed = starts[current]
+        moments.append(moment + (number - began) * speed)
+    return moments
 
 
 def moments_by_times(length: int, text: str) -> list[Fraction]:
@@ -84,7 +118,7 @@ def moments_by_times(length: int, text: str) -> list[Fraction]:
     return moments
 
 
-def locate(moments: Sequence[Fraction], source_frames: Sequence[int]) -> list[Instant]:
+def locate(moments: Sequence[Fraction], source_frames: Sequence[int | Fraction]) -> list[Instant]:
     """Find the two sources around each moment.
 
     Args:

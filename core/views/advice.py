@@ -17,7 +17,7 @@ from ..flow.optical_flow import flow_both_ways, flow_length
 from ..keyframes.keyframe_set import Keyframe, KeyframeSet
 from ..pictures.resize import resized, shrink_scale
 from ..progress import ProgressCallback, no_progress
-from ..reports import report_text
+from ..reports import missing_keyframes, report_text
 from ..wan.layout import LONGEST_TRAINED, WAN
 
 MEASURED_SIDE = 640  # longer side, in pixels, at which pictures are compared
@@ -27,6 +27,7 @@ NATURAL_STEP = 0.005  # motion from frame to frame, as a share of the diagonal; 
 STILL = 0.5  # pixels
 MOTION_QUANTILE = 0.95  # of the motion that is reported; a few wrong vectors must not count
 SVD_FRAMES = 25
+MOST_LISTED = 6  # gaps that a warning names
 # GPU memory for: Wan 1.3B, SVD with one direction at a time, Wan 14B in 8 bits, Wan 14B in 16 bits (partly offloaded)
 GIB_SMALL, GIB_DUAL, GIB_EIGHT_BITS, GIB_LARGE = 8, 9, 12, 16
 
@@ -163,8 +164,11 @@ def advise(gaps: Sequence[KeyframeGap], frame_count: int, has_sound: bool, gpu_g
         advice, warnings = _following(hardest), []
     else:
         advice, warnings = _generative(gpu_gib, _by_prompt(gpu_gib, hardest), frame_count)
-        if sum(gap.must_be_invented for gap in gaps) < len(gaps):
-            warnings.append("the other gaps can be interpolated without a model.")
+        others = [f"{gap.first} and {gap.last}" for gap in gaps if not gap.must_be_invented]
+        if others:
+            more = len(others) - MOST_LISTED
+            between = "; ".join(others[:MOST_LISTED]) + (f"; and {more} more" if more > 0 else "")
+            warnings.append(f"between frames {between} no model is needed; use Interpolate Frames there.")
     return report_text([advice, *(gap.line() for gap in gaps)], warnings)
 
 
@@ -173,10 +177,10 @@ def _following(hardest: KeyframeGap) -> str:
         return (
             f"Use the engine without a model (graph {Graph.FLOW}), or PerVFI for sharper detail (graph {Graph.PERVFI})."
         )
-    return (
-        f"Use PerVFI (graph {Graph.PERVFI}), or add a keyframe between frames {hardest.first} and {hardest.last} and "
-        f"use the engine without a model (graph {Graph.FLOW})."
-    )
+    pervfi, where = f"Use PerVFI (graph {Graph.PERVFI})", missing_keyframes([(hardest.first, hardest.last)])
+    if not where:
+        return f"{pervfi}."
+    return f"{pervfi}, or add {where} and use the engine without a model (graph {Graph.FLOW})."
 
 
 def _by_prompt(gpu_gib: float, hardest: KeyframeGap) -> str:

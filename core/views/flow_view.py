@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..errors import InbetweenError
+from ..errors import InbetweenError, TooFewFramesError
 from ..flow.optical_flow import flow_both_ways, flow_length
 from ..flow.splatting import SplatGeometry
 from ..pictures.images import check_frames
@@ -32,6 +32,7 @@ HOLE = 0.5  # a pixel is a hole if splatted pixels land on less than this share 
 SCALE_QUANTILE = 0.995  # of the motion, for the automatic scale; a few wild pixels must not set it
 MOST_SAMPLES = 100_000
 TEXT = (40, 40, 40)
+BYTES_PER_PIXEL = 20  # of each pair: its flow in half precision, holes and picture in float32
 _SHORTEST = 1e-3  # pixels; the smallest motion that may get the full colour
 
 
@@ -72,7 +73,7 @@ def view_flow(
     check_frames(frames_THWC, "images")
     count = frames_THWC.shape[0] - 1
     if count < 1:
-        raise InbetweenError("images has one frame; connect a clip of 2 or more.")
+        raise TooFewFramesError("images has one frame; connect a clip of 2 or more.", 1)
     if not (longest == 0 or _SHORTEST <= longest < float("inf")):
         raise InbetweenError(f"longest is {longest:g}; give 0 (automatic) or a number of pixels.")
     height, width = frames_THWC.shape[1:3]

@@ -1,4 +1,4 @@
-"""The motion plot: motion, flicker and colour step of a clip over its frames, with jumps marked."""
+"""The motion plot: motion, flicker and colour step of a clip over its frames, with jumps and stops marked."""
 
 from collections.abc import Collection, Sequence
 
@@ -16,6 +16,7 @@ PANEL = (40, 40, 44)
 GRID = (62, 62, 68)
 CURVE = (120, 180, 240)
 JUMP = (255, 77, 77)
+STOP = (92, 214, 150)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 MOST_TICKS = 12
 SMALLEST_WIDTH, SMALLEST_HEIGHT = 320, 240
@@ -55,9 +56,9 @@ def motion_plot(motion: Motion, keyframes: Collection[int] = (), width: int = 12
         cv2.rectangle(plot_HWC, box[:2], box[2:], PANEL, cv2.FILLED)
         _write(plot_HWC, title, (margin, top - round(10 * size)), 0.55 * size, TEXT)
         _draw_marks(plot_HWC, columns, box, [frame for frame in keyframes if 0 <= frame < count], motion.jumps, size)
-        _draw_curve(plot_HWC, columns, box, values, frames, jumps, size)
-    _write_frame_numbers(plot_HWC, columns, motion.jumps, size)
-    _write_legend(plot_HWC, bool(keyframes), size)
+        _draw_curve(plot_HWC, columns, box, values, frames, jumps, motion.stops if number == 0 else (), size)
+    _write_frame_numbers(plot_HWC, columns, motion.jumps, motion.stops, size)
+    _write_legend(plot_HWC, bool(motion.stops), bool(keyframes), size)
     return torch.from_numpy(plot_HWC).unsqueeze(0) / 255.0
 
 
@@ -93,9 +94,10 @@ def _draw_curve(
     values: Sequence[float],
     frames: range,
     jumps: Sequence[int],
+    stops: Sequence[int],
     size: float,
 ) -> None:
-    """Draw one curve over the frames that have a value, with its scale."""
+    """Draw one curve over the frames that have a value, with its scale, and dots at jumps and stops."""
     left, top, right, bottom = box
     largest = max(*values, 1e-6)
     step = tick_step(largest, 4)
@@ -112,18 +114,21 @@ def _draw_curve(
         cv2.polylines(plot_HWC, [points], False, CURVE, max(1, round(2 * size)), cv2.LINE_AA)
     for point in points if len(points) <= 80 else ():
         cv2.circle(plot_HWC, tuple(map(int, point)), max(1, round(2.5 * size)), CURVE, cv2.FILLED, cv2.LINE_AA)
-    for frame in jumps:
-        centre = (int(columns[frame]), int(rows[frame]))
-        cv2.circle(plot_HWC, centre, max(3, round(7 * size)), JUMP, cv2.FILLED, cv2.LINE_AA)
+    for frames_marked, colour, radius in ((stops, STOP, 5), (jumps, JUMP, 7)):
+        for frame in frames_marked:
+            centre = (int(columns[frame]), int(rows[frame]))
+            cv2.circle(plot_HWC, centre, max(3, round(radius * size)), colour, cv2.FILLED, cv2.LINE_AA)
 
 
-def _write_frame_numbers(plot_HWC: np.ndarray, columns: np.ndarray, jumps: Sequence[int], size: float) -> None:
-    """Write frame numbers below the plot: jumps first, in their own colour, then round numbers where there is room."""
+def _write_frame_numbers(
+    plot_HWC: np.ndarray, columns: np.ndarray, jumps: Sequence[int], stops: Sequence[int], size: float
+) -> None:
+    """Write frame numbers below the plot: jumps and stops in their own colours, round numbers where there is room."""
     count = len(columns)
     row = plot_HWC.shape[0] - round(34 * size)
     step = max(1, round(tick_step(max(count - 1, 1), MOST_TICKS)))
     taken: list[tuple[int, int]] = []
-    for frames, colour in ((jumps, JUMP), (range(0, count, step), TEXT)):
+    for frames, colour in ((jumps, JUMP), (stops, STOP), (range(0, count, step), TEXT)):
         for frame in frames:
             (label_width, _), _ = cv2.getTextSize(str(frame), FONT, 0.5 * size, 1)
             left = int(columns[frame]) - label_width // 2
@@ -132,9 +137,10 @@ def _write_frame_numbers(plot_HWC: np.ndarray, columns: np.ndarray, jumps: Seque
                 taken.append((left - round(6 * size), left + label_width + round(6 * size)))
 
 
-def _write_legend(plot_HWC: np.ndarray, with_keyframes: bool, size: float) -> None:
+def _write_legend(plot_HWC: np.ndarray, with_stops: bool, with_keyframes: bool, size: float) -> None:
     left, row = round(70 * size), plot_HWC.shape[0] - round(11 * size)
-    for text, colour in (("frame number", TEXT), ("jump", JUMP), *((("keyframe", KEYFRAME),) * with_keyframes)):
+    optional = (("stop", STOP),) * with_stops + (("keyframe", KEYFRAME),) * with_keyframes
+    for text, colour in (("frame number", TEXT), ("jump", JUMP), *optional):
         _write(plot_HWC, text, (left, row), 0.5 * size, colour)
         (text_width, _), _ = cv2.getTextSize(text, FONT, 0.5 * size, 1)
         left += text_width + round(24 * size)

@@ -4,16 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import comfy.model_management as model_management
-import torch
 from torch import Tensor
 
-from ...core.errors import InbetweenError
 from ...core.interpolation.contract import PUBLISHED, Engine, Interpolator, Settings
 from ...core.interpolation.frame_choice import choose_frames
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.timing.moments import Instant
 from ...samplers.interpolation.frame_interpolation import InterpolationReport, interpolate_frames
 from ...samplers.interpolation.refinement import Refinement, refine_frames
+from ..frame_memory import check_room_like, empty_frames
 from ..runtime import Progress
 
 MOST_AT_ONCE = 8  # frames of one pair in a batch; larger batches are no faster on a GPU
@@ -39,10 +38,11 @@ def interpolate(
         Frames of shape (len(instants), H, W, 3) in [0, 1], and a report on the gaps between the sources.
 
     Raises:
-        InbetweenError: the result does not fit into memory, a setting is out of its range, or a time cannot be reached.
+        InbetweenError: the result does not fit into free memory, a setting is out of its range, or a time cannot be
+            reached.
     """
     height, width = sources[0].shape[:2]
-    result_THWC = result_frames(len(instants), height, width)
+    result_THWC = empty_frames(len(instants), height, width)
     progress = Progress(len(instants))
     interpolator = engine.start(settings, height, width)
     batch = _frames_at_once(interpolator, height * width)
@@ -69,33 +69,17 @@ def refine(
         keyframes: frames that are never changed.
 
     Raises:
-        InbetweenError: the choice of frames is not valid, the result does not fit into memory, or a setting is out of
-            range.
+        InbetweenError: the choice of frames is not valid, the result does not fit into free memory, or a setting is out
+            of range.
     """
+    check_room_like(frames_THWC, len(frames_THWC))
     passes = choose_frames(frames_THWC, keyframes, **which, progress=Progress)
     kept = () if keyframes is None else keyframes.frames
     count, height, width = frames_THWC.shape[:3]
-    result_THWC = result_frames(count, height, width)
+    result_THWC = empty_frames(count, height, width)
     progress = Progress(max(1, sum(frame not in kept for chosen in passes for frame in chosen)))
     interpolator = engine.start(settings, height, width)
     return result_THWC, refine_frames(frames_THWC, passes, interpolator, strength, kept, result_THWC, progress)
-
-
-def result_frames(count: int, height: int, width: int) -> Tensor:
-    """Memory for a result of shape (count, height, width, 3), on the device and in the type of the host's images.
-
-    Raises:
-        InbetweenError: there is not enough memory.
-    """
-    dtype, device = model_management.intermediate_dtype(), model_management.intermediate_device()
-    try:
-        return torch.empty((count, height, width, 3), dtype=dtype, device=device)
-    except (MemoryError, RuntimeError):
-        size = count * height * width * 3 * model_management.dtype_size(dtype)
-        raise InbetweenError(
-            f"{count} frames of {width}x{height} need {size / 2**30:.1f} GiB of memory, more than is free; "
-            "request fewer or smaller frames."
-        ) from None
 
 
 def _frames_at_once(interpolator: Interpolator, pixels: int) -> int:

@@ -6,6 +6,7 @@ from comfy_api.latest import Input, io
 
 from ...core.clips.finish import PUT_BACK_MODES, finish_frames
 from ...core.keyframes.keyframe_set import KeyframeSet
+from ...host.frame_memory import check_room_like
 from ...host.runtime import Progress, show_report
 from ..checked_node import InbetweenNode
 from ..types import Keyframes
@@ -88,6 +89,7 @@ class InbetweenFinish(InbetweenNode):
         loop: bool = False,
     ) -> io.NodeOutput:
         blend_frames = put_back.get("blend_frames", 0)
+        check_room_like(images, min(len(images), keyframes.frame_count))
         progress = Progress(keyframes.frame_count)
         finished = finish_frames(images, keyframes, put_back["put_back"], blend_frames, match_colour, loop, progress)
         show_report(finished.report)

@@ -4,9 +4,22 @@ from typing import Any
 
 from comfy_api.latest import Input, io
 
-from ...core.clips.join import MATCH_COLOUR_MODES, MOST_CLIPS, SEAMS, Seam, common_rate, join_clips, joined_length
+from ...core.clips.join import (
+    MATCH_COLOUR_MODES,
+    MOST_CLIPS,
+    SEAMS,
+    Seam,
+    common_rate,
+    join_clips,
+    joined_length,
+    uneven_warnings,
+)
+from ...core.reports import report_text
 from ...core.timing.frame_counts import exact
+from ...host.frame_memory import check_room_like
+from ...host.list_items import list_note
 from ...host.runtime import Progress, show_report
+from ...host.video_times import uneven_times_of
 from ..checked_node import InbetweenNode
 from ..validation import verdict
 
@@ -99,11 +112,15 @@ class InbetweenJoin(InbetweenNode):
         cls, clips: dict[str, Any], overlap: int, seam: Seam, match_colour: dict[str, Any], fps: float
     ) -> io.NodeOutput:
         videos = [clip.get_components() if isinstance(clip, Input.Video) else None for clip in clips.values()]
-        rate = common_rate([video and video.frame_rate for video in videos], fps)
+        uneven = [uneven_times_of(clip) if isinstance(clip, Input.Video) else None for clip in clips.values()]
+        rate = common_rate([video and video.frame_rate for video in videos], fps, uneven)
         clips_THWC = [video.images if video else clip for clip, video in zip(clips.values(), videos, strict=True)]
         fade_frames = match_colour.get("fade_frames", 0)
         total = joined_length([len(clip_THWC) for clip_THWC in clips_THWC], overlap, seam)
+        check_room_like(clips_THWC[0], total)
         progress = Progress(total)
         joined = join_clips(clips_THWC, overlap, seam, match_colour["match_colour"], fade_frames, progress)
-        show_report(joined.report)
-        return io.NodeOutput(joined.frames_THWC, rate, joined.report)
+        singles = [f"clip {number}" for number, clip_THWC in enumerate(clips_THWC, start=1) if len(clip_THWC) == 1]
+        report = report_text([joined.report], [*uneven_warnings(uneven), *filter(None, map(list_note, singles))])
+        show_report(report)
+        return io.NodeOutput(joined.frames_THWC, rate, report)

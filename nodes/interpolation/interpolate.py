@@ -5,11 +5,12 @@ from typing import Any
 from comfy_api.latest import Input, io
 
 from ...core.interpolation.contract import Engine
+from ...core.interpolation.copy_plan import COPY_CHOICES, KEEP, CopyChoice
 from ...core.interpolation.frame_plan import AS_KEYFRAMED, BEZIER, LINEAR, plan_frames
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.timing.easing import CURVES, EASE_OVER
 from ...host.interpolation.run import interpolate
-from ...host.runtime import show_report
+from ...host.runtime import Progress, show_report
 from ..checked_node import InbetweenNode
 from ..types import Interpolator, Keyframes
 from .render_settings import settings_inputs
@@ -46,13 +47,19 @@ class InbetweenInterpolate(InbetweenNode):
             min=0.01,
             max=1000.0,
             step=0.001,
-            tooltip="Frame rate of the result. Any ratio works.",
+            tooltip="Frame rate of the result. Any ratio works. The result lasts as long as the clip.",
         )
         times = io.String.Input(
             "times",
             default="0.25, 0.5, 0.75",
             tooltip="A timing chart: the times between 0 and 1 at which each gap gets a frame, such as 0.5, 0.75 or "
             "1/2 3/4. Write one list for all gaps, or one for each gap with ; between them.",
+        )
+        speeds = io.String.Input(
+            "speeds",
+            default="0-24: 1, 24-48: 0.25, 48-: 1",
+            tooltip="Ranges of frames of the input and their speeds: 0-24: 1, 24-48: 0.25, 48-: 1 slows the motion "
+            "from frame 24 to frame 48 to a quarter. 48- runs to the end. All other frames play at speed 1.",
         )
         curve = io.String.Input(
             "curve",
@@ -96,10 +103,11 @@ class InbetweenInterpolate(InbetweenNode):
                         io.DynamicCombo.Option("frame count", [count]),
                         io.DynamicCombo.Option("frame rate", [source_fps, target_fps]),
                         io.DynamicCombo.Option("times", [times]),
+                        io.DynamicCombo.Option("speed ramp", [speeds]),
                     ],
                     tooltip="How many frames to create. as keyframed uses the frame count of the keyframes; a clip "
                     "needs one of the other options. times follows a timing chart and ignores the positions of the "
-                    "keyframes.",
+                    "keyframes. speed ramp slows down or speeds up ranges of frames.",
                 ),
                 io.DynamicCombo.Input(
                     "easing",
@@ -131,11 +139,38 @@ class InbetweenInterpolate(InbetweenNode):
                     "training. FILM was too; it halves even with direct wherever it can.",
                 ),
                 *settings_inputs(),
+                io.Float.Input(
+                    "fps",
+                    default=24.0,
+                    min=0.01,
+                    max=1000.0,
+                    step=0.001,
+                    optional=True,
+                    tooltip="Frame rate of the input, from which the fps output is calculated. Changes no frames. "
+                    "Not used with frame rate, which has source_fps.",
+                ),
+                io.Combo.Input(
+                    "copies",
+                    options=list(COPY_CHOICES),
+                    default=KEEP,
+                    optional=True,
+                    tooltip="For clips: what to do with frames that repeat the frame before. keep uses them, so motion "
+                    "stops there. keep time replaces them with new frames; use it for animation on twos and for lost "
+                    "frames. spread leaves them out and spaces the others evenly; use it for doubled frames. undo 3:2 "
+                    "pulldown restores film at 4/5 of the frame rate.",
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="All frames, including those of the input."),
                 io.String.Output(
-                    display_name="report", tooltip="Frame counts, detected cuts, and where frames were cross-faded."
+                    display_name="report",
+                    tooltip="Frame counts, frames that repeat the one before, detected cuts, and where "
+                    "frames were cross-faded.",
+                ),
+                io.Float.Output(
+                    display_name="fps",
+                    tooltip="Frame rate at which the result plays as fast as the input, for Create Video. With speed "
+                    "ramp it is the rate of the input.",
                 ),
             ],
         )
@@ -149,10 +184,13 @@ class InbetweenInterpolate(InbetweenNode):
         easing: dict[str, Any] | None = None,
         hold: int = 1,
         method: str = DIRECT,
+        fps: float = 24.0,
+        copies: CopyChoice = KEEP,
         **settings: Any,
     ) -> io.NodeOutput:
-        plan = plan_frames(frames, **timing, **(easing or {}), hold=hold)
+        plan = plan_frames(frames, **timing, **(easing or {}), hold=hold, fps=fps, copies=copies, progress=Progress)
         recursive = method == RECURSIVE
         result_THWC, report = interpolate(plan.sources, plan.instants, interpolator, settings, recursive)
-        show_report(report.text())
-        return io.NodeOutput(result_THWC, report.text())
+        text = plan.described(report.text(plan.keyframes, plan.numbers))
+        show_report(text)
+        return io.NodeOutput(result_THWC, text, plan.fps)

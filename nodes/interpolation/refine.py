@@ -36,7 +36,7 @@ class InbetweenRefine(InbetweenNode):
             "score",
             options=list(SCORES),
             tooltip="The defect to look for: flicker, unlike both neighbours; blur, less detail than both; ghost, "
-            "things seen twice.",
+            "things seen twice; missing, a repeat of the frame before.",
         )
         count = io.Int.Input("count", default=5, min=1, max=100000, tooltip="Maximum number of frames, worst first.")
         return io.Schema(

@@ -2,7 +2,8 @@
 
 from comfy_api.latest import Input, io, ui
 
-from ...core.views.flow_view import view_flow
+from ...core.views.flow_view import BYTES_PER_PIXEL, view_flow
+from ...host.frame_memory import check_room_like
 from ...host.runtime import Progress, show_report
 from ..checked_node import InbetweenNode
 
@@ -47,6 +48,7 @@ class InbetweenFlowView(InbetweenNode):
 
     @classmethod
     def execute(cls, images: Input.Image, longest: float, legend: bool) -> io.NodeOutput:
+        check_room_like(images, len(images) - 1, BYTES_PER_PIXEL)
         view = view_flow(images, longest, legend, Progress(len(images) - 1))
         show_report(view.report)
         return io.NodeOutput(view.flow_THWC, view.holes_THW, view.report, ui=ui.PreviewImage(view.flow_THWC, cls=cls))

@@ -19,8 +19,16 @@ class InbetweenMotionPlot(InbetweenNode):
             node_id="InbetweenMotionPlot",
             display_name="Motion Plot",
             category="in-between/look",
-            description="Plot motion, flicker and colour step over the frames of a clip, with jumps marked.",
-            search_aliases=["flicker", "jump", "temporal consistency", "motion graph", "quality check", "color shift"],
+            description="Plot motion, flicker and colour step over the frames of a clip, with jumps and stops marked.",
+            search_aliases=[
+                "flicker",
+                "jump",
+                "temporal consistency",
+                "motion graph",
+                "quality check",
+                "color shift",
+                "duplicate frames",
+            ],
             is_output_node=True,
             inputs=[
                 io.Image.Input("images", tooltip="A clip of two or more frames."),
@@ -31,7 +39,7 @@ class InbetweenMotionPlot(InbetweenNode):
             outputs=[
                 io.Image.Output(display_name="plot", tooltip="The picture, also shown on the node."),
                 io.String.Output(
-                    display_name="report", tooltip="The averages, and every frame at which the clip jumps."
+                    display_name="report", tooltip="The averages, and every frame at which the clip jumps or stops."
                 ),
             ],
         )

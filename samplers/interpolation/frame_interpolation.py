@@ -11,7 +11,7 @@ from torch import Tensor
 from ...core.errors import InbetweenError
 from ...core.interpolation.contract import FramePair, Interpolator
 from ...core.progress import ProgressCallback, no_progress
-from ...core.reports import report_text
+from ...core.reports import missing_keyframes, report_text, span
 from ...core.timing.moments import Instant
 from .halving import check_halvable, half_way, halved, is_halved, untrained_times
 
@@ -27,12 +27,14 @@ class PairReport:
     is_still: they are the same picture, which is held.
     blended: mean share of the area, 0 to 1, that is visibly cross-faded because no motion could be trusted.
     untrained: number of in-betweens at times for which the engine was not trained.
+    frames: first and last frame of the result between the two sources.
     """
 
     is_cut: bool = False
     is_still: bool = False
     blended: float = 0.0
     untrained: int = 0
+    frames: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,39 @@ class InterpolationReport:
     frame_count: int
     pairs: dict[int, PairReport]
 
-    def text(self) -> str:
-        """The frame counts, then warnings: cuts, still pairs, cross-faded areas (largest first), untrained times."""
+    def text(self, keyframes: Sequence[int] | None = None, numbers: Sequence[int] | None = None) -> str:
+        """The frame counts, then warnings: cuts, still pairs, cross-faded areas (largest first), untrained times.
+
+        Each warning names the frames of the input, those of the result if their numbers differ, and what to do.
+
+        Args:
+            keyframes: the frame number of each source, if the sources are keyframes; None for a clip.
+            numbers: the frame number of each source in a clip; None for a clip of which every frame is a source.
+        """
+        of_keyframes, numbers = keyframes is not None, keyframes or numbers or range(self.source_count)
+        gaps = {source: (numbers[source], numbers[source + 1]) for source in self.pairs}
+        renumbered = any(
+            not gaps[source][0] < self.pairs[source].frames[0] <= self.pairs[source].frames[1] < gaps[source][1]
+            for source in self.pairs
+        )
+
+        def between(sources: Sequence[int], notes: Sequence[str] = ()) -> str:
+            """The frames of some pairs, with a note on each."""
+            places = []
+            for number, source in enumerate(sources[:MOST_LISTED]):
+                within = [*notes[number : number + 1]]
+                if renumbered:
+                    within.append(f"{span(*self.pairs[source].frames)} of the result")
+                first, second = gaps[source]
+                places.append(f"{first} and {second}" + (f" ({', '.join(within)})" if within else ""))
+            more = len(sources) - len(places)
+            return f"between frames {'; '.join(places)}" + (f"; and {more} more" if more > 0 else "")
+
+        def more_keyframes(sources: Sequence[int]) -> str:
+            """Where to add keyframes, or "" if that is not possible."""
+            missing = missing_keyframes([gaps[source] for source in sources]) if of_keyframes else ""
+            return f"add {missing}, or " if missing else ""
+
         cuts = [source for source, pair in self.pairs.items() if pair.is_cut]
         still = [source for source, pair in self.pairs.items() if pair.is_still]
         faded = {source: pair.blended for source, pair in self.pairs.items()}
@@ -56,19 +89,28 @@ class InterpolationReport:
         line = f"{self.engine}: {self.frame_count} frames from {self.source_count}."
         warnings = []
         if cuts:
-            warnings.append(f"cut, so the nearer frame is held, between {_listed([_pair(source) for source in cuts])}.")
+            unless = "" if of_keyframes else "if this is not a change of scene, "
+            warnings.append(
+                f"cut {between(cuts)}, so the nearer frame is held; {unless}{more_keyframes(cuts)}generate these "
+                "frames with a video model (Engine Advice names one)."
+            )
         if still:
-            warnings.append(f"same picture, so nothing moves, between {_listed([_pair(source) for source in still])}.")
+            fix = "use two different keyframes" if of_keyframes else "rebuild the second one first with Refine Frames"
+            warnings.append(f"same picture {between(still)}, so nothing moves; for motion there, {fix}.")
         if noted:
-            areas = [f"{_pair(source)} ({faded[source]:.0%} of the area)" for source in noted]
-            warnings.append(f"no motion found, so areas are cross-faded, between {_listed(areas)}.")
+            other = "use a video model (Engine Advice names one)" if "PerVFI" in self.engine else "use PerVFI"
+            areas = [f"{faded[source]:.0%} of the area" for source in noted]
+            warnings.append(
+                f"no motion found {between(noted, areas)}, so these areas are cross-faded; "
+                f"{more_keyframes(noted)}{other}."
+            )
         untrained = [source for source, pair in self.pairs.items() if pair.untrained]
         if untrained:
             count = sum(self.pairs[source].untrained for source in untrained)
             warnings.append(
                 f"{self.engine} was trained only for the frame half-way, so {count} at other times may be worse, "
-                f"between {_listed([_pair(source) for source in untrained])}; halving reaches 1/2, 1/4, 3/8 and so on, "
-                "as with a multiplier of 2, 4, 8, 16, 32 or 64."
+                f"{between(untrained)}; halving reaches 1/2, 1/4, 3/8 and so on, as with a multiplier of 2, 4, 8, 16, "
+                "32 or 64."
             )
         return report_text([line], warnings)
 
@@ -120,10 +162,11 @@ def interpolate_frames(
         show(frames_at.pop(Fraction(0), []), sources[source])
         if not frames_at:
             continue
+        made = min(map(min, frames_at.values())), max(map(max, frames_at.values()))
         if torch.equal(sources[source], sources[source + 1]):
             for frames in frames_at.values():
                 show(frames, sources[source])
-            pairs[source] = PairReport(is_still=True)
+            pairs[source] = PairReport(is_still=True, frames=made)
             continue
         first_HWC, second_HWC = sources[source], sources[source + 1]
         pair = interpolator.prepare(first_HWC, second_HWC)
@@ -137,7 +180,7 @@ def interpolate_frames(
         for frames, (picture_HWC, share) in zip(frames_at.values(), pictures, strict=True):
             show(frames, picture_HWC)
             blended.append(share)
-        pairs[source] = PairReport(is_cut=is_cut, blended=sum(blended) / len(blended), untrained=untrained)
+        pairs[source] = PairReport(is_cut, False, sum(blended) / len(blended), untrained, made)
     return InterpolationReport(interpolator.name, len(sources), len(instants), pairs)
 
 
@@ -160,12 +203,3 @@ class _Batches:
                 continue
             yield from zip(rendered.frames_THWC, rendered.blended, strict=True)
             times = times[len(now) :]
-
-
-def _pair(source: int) -> str:
-    return f"{source} and {source + 1}"
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - MOST_LISTED
-    return "; ".join(names[:MOST_LISTED]) + (f"; and {more} more" if more > 0 else "")

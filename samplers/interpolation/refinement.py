@@ -10,7 +10,7 @@ from torch import Tensor
 from ...core.interpolation.contract import FramePair, Interpolator
 from ...core.limits import check_between
 from ...core.progress import ProgressCallback, no_progress
-from ...core.reports import report_text
+from ...core.reports import frame_list, report_text
 from .halving import half_way, halved, is_halved, untrained_times
 
 MOST_LISTED = 40  # frames that the report lists
@@ -39,16 +39,20 @@ class Refinement:
         more = len(self.changed) - len(listed)
         lines = [f"{self.engine}: {len(self.changed)} of {self.frame_count} frames rebuilt."]
         if listed:
-            lines.append(f"Mean change, 0 to 1: {', '.join(listed)}{f' and {more} more' * (more > 0)}.")
+            frames = "frame" if len(self.changed) == 1 else "frames"
+            lines.append(f"Mean change, 0 to 1: {frames} {', '.join(listed)}{f' and {more} more' * (more > 0)}.")
         if self.kept:
-            lines.append(f"Keyframes left unchanged: {', '.join(map(str, self.kept))}.")
+            lines.append(f"Keyframes left unchanged: {frame_list(self.kept, MOST_LISTED)}.")
         warnings = []
         if self.cut:
-            warnings.append(f"left unchanged because of a cut: {', '.join(map(str, self.cut))}.")
+            warnings.append(
+                f"left unchanged because of a cut beside them: {frame_list(self.cut, MOST_LISTED)}; leave them out, or "
+                "generate them with a video model (Engine Advice names one)."
+            )
         if self.untrained:
             warnings.append(
                 f"{self.engine} was trained only for the frame half-way, so these may be worse: "
-                f"{', '.join(map(str, self.untrained))}; choose 1, 3 or 7 frames in a row, or every other."
+                f"{frame_list(self.untrained, MOST_LISTED)}; choose 1, 3 or 7 frames in a row, or every other."
             )
         return report_text(lines, warnings)
 

@@ -41,7 +41,7 @@ MAY_IMPORT_MODULES = {
     "convert": LIBRARIES,
 }
 # Whole names that are allowed beside the modules above, by room or by a folder within it.
-MAY_IMPORT_NAMES = {"nodes": {"comfy_api.latest"}, "nodes/graphs": {"comfy_execution.graph_utils"}}
+MAY_IMPORT_NAMES = {"host": {"av"}, "nodes": {"comfy_api.latest"}, "nodes/graphs": {"comfy_execution.graph_utils"}}
 
 
 def violations(path: PurePosixPath, source: str) -> list[str]:

@@ -68,18 +68,27 @@ def _interpolator_loader() -> Iterator[Arguments]:
 def _interpolate() -> Iterator[Arguments]:
     linear = {"easing": "linear"}
     common = {"interpolator": flow_engine(), "hold": 2}
-    yield {**common, "frames": keyframes(), "timing": {"timing": "as keyframed"}, "easing": linear}
+    yield {**common, "frames": keyframes(), "fps": 12.5, "timing": {"timing": "as keyframed"}, "easing": linear}
     for timing, easing in (
         ({"timing": "multiplier", "multiplier": 3}, {"easing": "ease in", "ease_over": "whole length"}),
         ({"timing": "frame count", "frame_count": 8}, {"easing": "ease out", "ease_over": "each gap"}),
         ({"timing": "frame rate", "source_fps": 24.0, "target_fps": 60.0}, linear),
         ({"timing": "times", "times": "0.5, 0.75"}, {"easing": "ease in and out", "ease_over": "each gap"}),
+        ({"timing": "speed ramp", "speeds": "0-1: 1/2"}, linear),
         (
             {"timing": "multiplier", "multiplier": 2},
             {"easing": "bezier", "curve": "0.1, 0, 0.9, 1", "ease_over": "each gap"},
         ),
     ):
         yield {**common, "frames": moving_clip(3), "timing": timing, "easing": easing}
+    halves = {"timing": {"timing": "multiplier", "multiplier": 2}, "easing": linear}
+    for choice, shown in (
+        ("keep", [0, 0, 1, 1, 2, 2]),
+        ("keep time", [0, 0, 1, 1, 2, 2]),
+        ("spread", [0, 1, 2, 2, 3, 4]),
+        ("undo 3:2 pulldown", [0, 1, 2, 3, 3, 4, 5, 6, 7, 7, 8, 9, 10, 11, 11, 12]),
+    ):
+        yield {**common, **halves, "frames": moving_clip(13)[shown], "copies": choice}
     small = moving_clip(2, 32, 40)
     twice = {"frames": small, "timing": {"timing": "multiplier", "multiplier": 4}, "easing": linear}
     pervfi = pervfi_engine("v00")
@@ -99,6 +108,7 @@ def _refine() -> Iterator[Arguments]:
         {"which": "worst", "score": "flicker", "count": 2},
         {"which": "worst", "score": "blur", "count": 2},
         {"which": "worst", "score": "ghost", "count": 2},
+        {"which": "worst", "score": "missing", "count": 2},
     ):
         yield {**common, "interpolator": flow_engine(), "which": which}
     first, second, third = moving_clip(3, 32, 40)

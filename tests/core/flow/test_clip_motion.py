@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
-from comfyui_inbetween.core.flow.clip_motion import find_jumps, measure_motion
+from comfyui_inbetween.core.flow.clip_motion import find_jumps, find_lost, measure_motion
 
 HEIGHT, WIDTH, FRAMES = 72, 120, 16
 
@@ -73,6 +73,41 @@ def test_a_frame_of_another_picture():
     measured = measure_motion(clip)
     assert measured.jumps == (6,)
     assert 6 in measured.flicker_jumps
+
+
+def test_stops_are_named_and_are_no_jumps():
+    """A frame lost from a steady pan, and animation on twos."""
+    clip = steady()
+    clip[6] = clip[5]
+    measured = measure_motion(clip)
+    assert (measured.stops, measured.jumps) == ((6,), ())
+    assert measured.report().splitlines()[1:] == ["Stops: frame 6 repeats the frame before.", "No jumps found."]
+    assert measure_motion(pan([4 * (frame // 2) for frame in range(FRAMES)])).stops == tuple(range(1, FRAMES, 2))
+    assert "Stops" not in measure_motion(steady()).report()
+
+
+@pytest.mark.parametrize("missing", [1, 2])
+@pytest.mark.parametrize("pace", [1.5, 4])
+def test_frames_lost_from_steady_motion(missing, pace):
+    clip = pan([pace * (frame + missing * (frame >= 8)) for frame in range(FRAMES)])
+    measured = measure_motion(clip)
+    assert measured.lost == measured.motion_jumps == measured.jumps == (8,)
+    assert "px (a frame seems to be missing before it)." in measured.report()
+
+
+def test_a_long_step_after_a_stop_is_no_second_fault():
+    clip = steady()
+    clip[6] = clip[5]
+    assert measure_motion(clip).lost == ()
+
+
+def test_uneven_motion_has_lost_nothing():
+    assert find_lost([0, 4, 4, 4, 8, 4, 4, 4]) == (4,)
+    assert find_lost([0, 4, 4, 4, 12, 4, 4, 4]) == (4,)
+    assert find_lost([0, 4, 4, 4, 6, 4, 4, 4]) == ()
+    assert find_lost([0, 4, 5, 6, 8, 4, 5, 3]) == ()
+    assert find_lost([0, 1, 2, 3, 4, 5, 6, 7, 8]) == ()
+    assert find_lost([0, 0, 0, 0, 0, 0, 0]) == ()
 
 
 def test_a_cut_is_one_jump_and_no_flicker():

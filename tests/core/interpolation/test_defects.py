@@ -1,10 +1,12 @@
 """Scores of bad frames: each kind of damage is found by its own score, and a clean clip scores low."""
 
 import cv2
+import numpy as np
 import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.interpolation.defects import SCORES, score_frames, worst_frames
+from moving_pictures import pan, with_copies
 
 
 def textured_clip(count=8):
@@ -24,7 +26,9 @@ def textured_clip(count=8):
 
 def spoiled(clip, frame, kind):
     clip = clip.clone()
-    if kind == "flicker":
+    if kind == "missing":
+        clip[frame] = clip[frame - 1]
+    elif kind == "flicker":
         clip[frame] = (clip[frame] * 1.3 + 0.08).clamp(0, 1)
     elif kind == "blur":
         clip[frame] = torch.from_numpy(cv2.GaussianBlur(clip[frame].numpy(), (0, 0), 2.0))
@@ -36,6 +40,7 @@ def spoiled(clip, frame, kind):
 @pytest.mark.parametrize("score", SCORES)
 @pytest.mark.parametrize("frame", [1, 4, 6])
 def test_the_spoiled_frame_is_the_worst(score, frame):
+    frame += score == "missing" and frame == 1  # at the start a stop may be a rest, after which motion begins
     clip = textured_clip()
     clean, bad = score_frames(clip, score), score_frames(spoiled(clip, frame, score), score)
     assert worst_frames(bad, 1) == [frame]
@@ -50,6 +55,14 @@ def test_what_the_numbers_mean():
     assert 0.3 < score_frames(spoiled(clip, 4, "blur"), "blur")[4] < 1
     still = clip[:1].expand(5, -1, -1, -1)
     assert all(max(score_frames(still, score)) < 1e-6 for score in SCORES)
+
+
+def test_missing_frames_are_worse_where_more_moves_and_never_at_the_ends():
+    clip = pan(np.cumsum([0] + [1] * 9 + [8] * 10))
+    scores = score_frames(with_copies(clip, [5, 15]), "missing")
+    assert [frame for frame in range(20) if scores[frame]] == [5, 15]
+    assert worst_frames(scores, 1) == [15]
+    assert score_frames(with_copies(pan(5.0 * np.arange(12)), range(1, 12, 2)), "missing")[-1] == 0
 
 
 def test_flat_pictures_have_no_blur_and_no_ghost():
@@ -76,7 +89,7 @@ def test_the_worst_are_counted_and_those_without_fault_left_out():
     ("frames", "score", "message"),
     [
         (torch.zeros(2, 8, 8, 3), "blur", "images has 2 frames; to find defects, connect 3 or more"),
-        (torch.zeros(3, 8, 8, 3), "noise", 'score is "noise"; choose flicker, blur, ghost'),
+        (torch.zeros(3, 8, 8, 3), "noise", 'score is "noise"; choose flicker, blur, ghost, missing'),
         (torch.full((3, 8, 8, 3), torch.nan), "blur", "images has NaN"),
     ],
 )

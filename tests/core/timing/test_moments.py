@@ -29,10 +29,14 @@ def test_count():
 
 
 def test_rate():
-    assert moments_by_rate(3, 24, 48) == [0, Fraction(1, 2), 1, Fraction(3, 2), 2]
+    """A clip of n frames lasts n / fps: its last frame is shown as long as the others."""
+    assert moments_by_rate(3, 24, 48) == [0, Fraction(1, 2), 1, Fraction(3, 2), 2, Fraction(5, 2)]
     assert moments_by_rate(4, 30, 20) == [0, Fraction(3, 2), 3]
-    assert moments_by_rate(4, 24, 25)[-1] == Fraction(72, 25)  # not past the last frame
-    assert len(moments_by_rate(241, 23.976, 59.94)) == 601  # ten seconds and one frame; the ratio is exactly 5/2
+    assert moments_by_rate(3, 24, 24) == [0, 1, 2]
+    assert len(moments_by_rate(4, 24, 25)) == 4  # 4.17 frames
+    assert len(moments_by_rate(3, 24, 36)) == 5  # 4.5 frames: ties go up, so no sound is cut
+    assert len(moments_by_rate(240, 23.976, 59.94)) == 600  # ten seconds; the ratio is exactly 5/2
+    assert moments_by_rate(61, 60, 24)[-1] == 60  # 24.4 frames, but the last source frame is not left out
 
 
 def test_times_of_a_chart():
@@ -109,12 +113,16 @@ def test_counted_moments_are_even_and_hold_both_ends(length, count):
 
 
 @given(st.integers(2, 200), st.decimals("0.5", 120, places=3), st.decimals("0.5", 240, places=3))
-def test_retimed_moments_stay_on_the_time_line_and_reach_its_end(length, source, target):
+def test_a_retimed_clip_lasts_as_long_as_before(length, source, target):
+    """To half a frame of the result; longer only where the last source frame would be left out."""
     moments = moments_by_rate(length, float(source), float(target))
-    step = Fraction(source) / Fraction(target)
-    assert len(moments) == math.floor((length - 1) / step) + 1
-    assert moments[0] == 0
-    assert moments[-1] <= length - 1 < moments[-1] + step
+    step, frame = Fraction(source) / Fraction(target), 1 / Fraction(target)
+    lasts, lasted = len(moments) * frame, length / Fraction(source)
+    before = math.floor((length - 1) / step) + 1  # as many as never go beyond the last source frame
+    assert moments == [number * step for number in range(len(moments))]
+    assert len(moments) >= before
+    assert lasts >= lasted - frame / 2
+    assert lasts <= lasted + frame / 2 or len(moments) == before
 
 
 @given(st.sets(st.integers(0, 300), min_size=2, max_size=20), st.lists(st.fractions(0, 300), max_size=30))

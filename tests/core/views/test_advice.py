@@ -78,7 +78,7 @@ def gap(residual: float, unmatched: float = 0.1, is_cut: bool = False, first: in
     ("gaps", "has_sound", "gib", "advice"),
     [
         ([gap(0.005)], False, 0, r"quickstart\), or PerVFI"),
-        ([gap(0.005), gap(0.017, first=12)], False, 0, "Use PerVFI .* between frames 12 and 24"),
+        ([gap(0.005), gap(0.017, first=12)], False, 0, "Use PerVFI .* add a keyframe near frame 18 and"),
         ([gap(0.05)], False, 24, "Use SemFi .*Generative Inbetweening"),
         ([gap(0.05)], False, 12, "Use Wan2.1-Fun 1.3B .*semfi_low_vram.*Generative Inbetweening"),
         ([gap(0.05)], False, 10, r"Use Wan2.1-Fun 1.3B .*anywhere\); without a prompt"),
@@ -108,7 +108,12 @@ def test_the_engine_follows_from_the_hardest_gap(gaps, has_sound, gib, advice):
             ["83 frames are more than the 81 that Wan was trained for: use Segments (graph wan_long)."],
         ),
         ([gap(0.05)], 25, 0, ["there is no GPU here, and without one this takes hours."]),
-        ([gap(0.05), gap(0.001, first=12)], 25, 24, ["the other gaps can be interpolated without a model."]),
+        (
+            [gap(0.05), gap(0.001, first=12)],
+            25,
+            24,
+            ["between frames 12 and 24 no model is needed; use Interpolate Frames there."],
+        ),
         ([gap(0.001)], 24, 0, []),
     ],
 )

@@ -1,11 +1,13 @@
 """The motion plot: what jumps is seen, at its place, and nothing else is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from comfyui_inbetween.core.flow.clip_motion import Motion
 from comfyui_inbetween.core.views.contact_sheet import KEYFRAME
-from comfyui_inbetween.core.views.motion_plot import CURVE, JUMP, motion_plot, tick_step
+from comfyui_inbetween.core.views.motion_plot import CURVE, JUMP, STOP, motion_plot, tick_step
 
 
 def motion(count=21, jump=None):
@@ -33,6 +35,18 @@ def test_a_jump_is_marked_at_its_frame():
     legend_only = pixels(motion_plot(motion()), JUMP)
     assert len(legend_only) < 40
     assert (legend_only[:, 0] > 690).all()
+
+
+def test_a_stop_is_a_dot_on_the_motion_curve():
+    plot = motion_plot(replace(motion(), stops=(5,)))
+    places = pixels(plot, STOP)
+    dot = places[places[:, 0] < 660]
+    left, right = 78, 1184
+    assert len(dot) > 40
+    assert dot[:, 0].max() < 230  # in the first panel
+    assert np.median(dot[:, 1]) == pytest.approx(left + (right - left) * 5 / 20, abs=2)
+    assert (places[:, 0] > 690).any()  # named in the legend
+    assert len(pixels(motion_plot(motion(jump=5)), STOP)) == 0
 
 
 def test_keyframes_are_lines_at_their_frames():

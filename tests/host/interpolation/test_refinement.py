@@ -51,4 +51,4 @@ def test_nothing_to_do_is_no_error(interpolation):
     listed = {"which": "list", "frames": "1"}
     frames, report = interpolation.refine(clip, listed, FlowInterpolator(), keyframes=kept(clip, 0, 1, 2))
     assert torch.equal(frames, clip)
-    assert report.text() == "optical flow (no model): 0 of 3 frames rebuilt.\nKeyframes left unchanged: 1."
+    assert report.text() == "optical flow (no model): 0 of 3 frames rebuilt.\nKeyframes left unchanged: frame 1."

@@ -1,11 +1,14 @@
 """Running an interpolator over a sequence: which pairs, which times, what is copied, what is reported."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.interpolation.contract import Rendered
+from comfyui_inbetween.core.interpolation.frame_plan import plan_frames
+from comfyui_inbetween.core.keyframes.keyframe_set import Keyframe, KeyframeSet
 from comfyui_inbetween.core.timing.easing import apply_hold
 from comfyui_inbetween.core.timing.moments import Instant, locate, moments_by_multiplier, moments_by_rate
 from comfyui_inbetween.samplers.interpolation.frame_interpolation import (
@@ -13,6 +16,8 @@ from comfyui_inbetween.samplers.interpolation.frame_interpolation import (
     PairReport,
     interpolate_frames,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 class CrossFade:
@@ -59,7 +64,7 @@ def run(sources, moments, interpolator=None, positions=None, **options):
 
 def test_every_frame_shows_its_moment():
     assert run(ramp(4), moments_by_multiplier(4, 4))[0] == [number / 4 for number in range(13)]
-    assert run(ramp(4), moments_by_rate(4, 2, 5))[0] == pytest.approx([0.4 * number for number in range(8)])
+    assert run(ramp(4), moments_by_rate(4, 2, 5))[0] == pytest.approx([*(0.4 * n for n in range(8)), 3, 3])
 
 
 def test_source_frames_are_copied_and_each_pair_is_prepared_once():
@@ -146,27 +151,83 @@ def test_between_two_equal_pictures_nothing_is_made():
     values, report = run(sources, moments_by_multiplier(3, 4), interpolator)
     assert values == [1, 1, 1, 1, 1, 1.25, 1.5, 1.75, 2]
     assert len(interpolator.prepared) == 1
-    assert report.pairs[0] == PairReport(is_still=True)
-    text = "cross-fade: 9 frames from 3.\nWarning: same picture, so nothing moves, between 0 and 1."
-    assert report.text().startswith(text)
+    assert report.pairs[0] == PairReport(is_still=True, frames=(1, 3))
+    assert report.text().startswith(
+        "cross-fade: 9 frames from 3.\nWarning: same picture between frames 0 and 1 (1-3 of the result), so nothing "
+        "moves; for motion there, rebuild the second one first with Refine Frames."
+    )
 
 
 def test_a_pair_s_cross_faded_area_is_the_mean_over_its_frames():
     _, report = run(ramp(2), moments_by_multiplier(2, 8), batch=3)
-    assert report.pairs == {0: PairReport(is_cut=False, blended=0.5)}
+    assert report.pairs == {0: PairReport(is_cut=False, blended=0.5, frames=(1, 7))}
 
 
-def test_report_names_cuts_and_the_most_faded_pairs():
-    pairs = {
-        0: PairReport(is_cut=False, blended=0.01),
-        1: PairReport(is_cut=True, blended=0.0),
-        2: PairReport(is_cut=False, blended=0.2),
-        3: PairReport(is_cut=False, blended=0.5),
-    }
-    assert InterpolationReport("flow", 5, 9, pairs).text() == (
-        "flow: 9 frames from 5.\nWarning: cut, so the nearer frame is held, between 1 and 2.\n"
-        "Warning: no motion found, so areas are cross-faded, between 3 and 4 (50% of the area); 2 and 3 (20% of the "
-        "area)."
+PAIRS = {
+    0: PairReport(is_cut=False, blended=0.01, frames=(1, 1)),
+    1: PairReport(is_cut=True, blended=0.0, frames=(3, 3)),
+    2: PairReport(is_cut=False, blended=0.2, frames=(5, 5)),
+    3: PairReport(is_cut=False, blended=0.5, frames=(7, 8)),
+}
+
+
+def test_the_report_on_a_clip_names_its_frames_and_those_of_the_result():
+    assert InterpolationReport("flow", 5, 10, PAIRS).text().splitlines() == [
+        "flow: 10 frames from 5.",
+        "Warning: cut between frames 1 and 2 (3 of the result), so the nearer frame is held; if this is not a change "
+        "of scene, generate these frames with a video model (Engine Advice names one).",
+        "Warning: no motion found between frames 3 and 4 (50% of the area, 7-8 of the result); 2 and 3 (20% of the "
+        "area, 5 of the result), so these areas are cross-faded; use PerVFI.",
+    ]
+    many = {source: PairReport(is_cut=True, frames=(2 * source + 1, 2 * source + 1)) for source in range(20)}
+    assert "; 5 and 6 (11 of the result); and 14 more, so" in InterpolationReport("flow", 21, 41, many).text()
+
+
+def test_the_report_on_keyframes_names_their_frames_and_where_one_is_missing():
+    """Frames of the result have the same numbers, so they are not named twice."""
+    frames = (0, 2, 8, 20, 30)
+    pairs = {source: replace(PAIRS[source], frames=(frames[source] + 1, frames[source + 1] - 1)) for source in PAIRS}
+    report = InterpolationReport("flow", 5, 31, pairs)
+    assert report.text(frames).splitlines()[1:] == [
+        "Warning: cut between frames 2 and 8, so the nearer frame is held; add a keyframe near frame 5, or generate "
+        "these frames with a video model (Engine Advice names one).",
+        "Warning: no motion found between frames 20 and 30 (50% of the area); 8 and 20 (20% of the area), so these "
+        "areas are cross-faded; add keyframes near frames 14, 25, or use PerVFI.",
+    ]
+
+
+def test_the_advice_fits_the_engine_and_the_gap():
+    pervfi = InterpolationReport("PerVFI v00 with RAFT", 5, 10, PAIRS).text()
+    assert pervfi.endswith("cross-faded; use a video model (Engine Advice names one).")
+    close = InterpolationReport("flow", 2, 5, {0: PairReport(blended=0.3, frames=(1, 3))}).text((4, 5))
+    assert close.endswith(
+        "between frames 4 and 5 (30% of the area, 1-3 of the result), so these areas are cross-faded; use PerVFI."
     )
-    many = {source: PairReport(is_cut=True, blended=0.0) for source in range(20)}
-    assert InterpolationReport("flow", 21, 41, many).text().endswith("; 5 and 6; and 14 more.")
+    numbered = InterpolationReport("flow", 5, 9, {1: PairReport(is_still=True, frames=(3, 3))}).text(
+        None, [0, 2, 4, 6, 8]
+    )
+    assert "same picture between frames 2 and 4, so nothing moves" in numbered
+    still = InterpolationReport("flow", 2, 5, {0: PairReport(is_still=True, frames=(1, 3))}).text((0, 4))
+    assert still.endswith(
+        "same picture between frames 0 and 4, so nothing moves; for motion there, use two different keyframes."
+    )
+
+
+@given(
+    st.sets(st.integers(0, 60), min_size=2, max_size=7).map(sorted),
+    st.sampled_from([("as keyframed", {}), ("multiplier", {"multiplier": 3}), ("frame count", {"frame_count": 17})]),
+)
+def test_the_frames_named_are_those_that_were_made(frames, timing):
+    """Every in-between of the result lies within the range that the report gives for its two sources."""
+    images = [torch.full((2, 3, 3), float(frame)) for frame in frames]
+    keyframes = KeyframeSet(61, tuple(map(Keyframe, frames, images)), images_checked=True)
+    plan = plan_frames(keyframes, timing[0], **timing[1])
+    result = torch.empty(len(plan.instants), 2, 3, 3)
+    pairs = interpolate_frames(plan.sources, plan.instants, CrossFade(), result).pairs
+    between = {}
+    for frame, instant in enumerate(plan.instants):
+        if instant.time:
+            between.setdefault(instant.source, []).append(frame)
+    assert {source: pair.frames for source, pair in pairs.items()} == {
+        source: (made[0], made[-1]) for source, made in between.items()
+    }

@@ -117,7 +117,8 @@ def test_what_halving_does_not_reach_is_made_at_its_time_and_told():
     assert [pair.untrained for pair in report.pairs.values()] == [2, 2]
     assert report.text().splitlines()[-1] == (
         "Warning: harmonic was trained only for the frame half-way, so 4 at other times may be worse, between "
-        "0 and 1; 1 and 2; halving reaches 1/2, 1/4, 3/8 and so on, as with a multiplier of 2, 4, 8, 16, 32 or 64."
+        "frames 0 and 1 (1-2 of the result); 1 and 2 (4-5 of the result); halving reaches 1/2, 1/4, 3/8 and so "
+        "on, as with a multiplier of 2, 4, 8, 16, 32 or 64."
     )
 
 

@@ -101,8 +101,9 @@ def test_half_precision_results():
 def test_the_report_names_frames_and_amounts():
     report = Refinement("mean", 9, {3: 0.02, 1: 0.5}, (4,), (6, 7))
     assert report.text() == (
-        "mean: 2 of 9 frames rebuilt.\nMean change, 0 to 1: 1 (0.5000), 3 (0.0200).\n"
-        "Keyframes left unchanged: 4.\nWarning: left unchanged because of a cut: 6, 7."
+        "mean: 2 of 9 frames rebuilt.\nMean change, 0 to 1: frames 1 (0.5000), 3 (0.0200).\n"
+        "Keyframes left unchanged: frame 4.\nWarning: left unchanged because of a cut beside them: frames 6-7; leave "
+        "them out, or generate them with a video model (Engine Advice names one)."
     )
     assert Refinement("mean", 9, {}, (), ()).text() == "mean: 0 of 9 frames rebuilt."
     many = Refinement("mean", 200, dict.fromkeys(range(1, 100), 0.1), (), ()).text()
@@ -127,7 +128,7 @@ def test_two_in_a_row_are_made_at_their_times_and_told():
     assert interpolator.rendered == [[pytest.approx(1 / 3)], [pytest.approx(2 / 3)], [0.5]]
     assert report.untrained == (1, 2)
     assert report.text().endswith(
-        "Warning: mean was trained only for the frame half-way, so these may be worse: 1, 2; choose 1, 3 or 7 frames "
-        "in a row, or every other."
+        "Warning: mean was trained only for the frame half-way, so these may be worse: frames 1-2; choose 1, 3 or 7 "
+        "frames in a row, or every other."
     )
     assert refined([0, 9, 9, 3], [[1, 2]])[1].untrained == ()
