@@ -19,6 +19,7 @@ from ..pictures.colour import (
 )
 from ..pictures.images import check_frames, size_text
 from ..progress import ProgressCallback, no_progress
+from .put_back import Correction
 
 PutBack = Literal["replace", "replace and blend", "off"]
 PUT_BACK_MODES: tuple[PutBack, ...] = get_args(PutBack)
@@ -47,8 +48,9 @@ def finish_frames(
     covariance of the generated frame to those of the keyframe. Between two keyframes it mixes the results of their two
     maps. It mixes the corrections, not the statistics, so colour changes that belong to the motion stay.
 
-    Blending spreads the remaining error at a keyframe (keyframe minus generated frame) over the neighbouring frames,
-    fading out linearly. If the engine hit the keyframe, the error is zero, so nothing changes and nothing ghosts.
+    Blending spreads what the engine missed at a keyframe over the neighbouring frames, fading out linearly. Things that
+    stand elsewhere are moved along optical flow, and the rest of the difference is added (see `put_back.Correction`).
+    If the engine hit the keyframe, nothing changes.
 
     Args:
         frames_THWC: generated frames in [0, 1]; not modified.
@@ -84,7 +86,9 @@ def finish_frames(
     if put_back == "off":
         steps.append("keyframes left as generated")
     else:
-        _put_back(finished_THWC, keyframes, blend_frames if put_back == "replace and blend" else 0)
+        corrections = _put_back(finished_THWC, keyframes, blend_frames if put_back == "replace and blend" else 0)
+        for frame, note in corrections.items():
+            notes[frame] += note
         blended = f", blended over {blend_frames} frames on each side" if put_back == "replace and blend" else ""
         steps.append(f"keyframes put back{blended}")
     if loop:
@@ -148,14 +152,21 @@ def _correction(frame: int, key_frames: tuple[int, ...], transfers: list[ColourT
     return blend_transfers(transfers[after - 1], transfers[after], share)
 
 
-def _put_back(frames_THWC: Tensor, keyframes: KeyframeSet, blend_frames: int) -> None:
-    """Set each keyframe in place and spread its correction over `blend_frames` frames on each side."""
+def _put_back(frames_THWC: Tensor, keyframes: KeyframeSet, blend_frames: int) -> dict[int, str]:
+    """Set each keyframe in place and spread its correction over `blend_frames` frames on each side.
+
+    Returns a note on the correction of each keyframe whose neighbours were corrected, or "".
+    """
+    notes = {}
     for keyframe in keyframes.keyframes:
         key_HWC = keyframe.image_HWC.to(frames_THWC)
-        error_HWC = key_HWC - frames_THWC[keyframe.frame]
+        if blend_frames:
+            correction = Correction.of(frames_THWC[keyframe.frame].clone(), key_HWC)
+            notes[keyframe.frame] = correction.note
+            for frame, share in _faded(keyframe.frame, keyframes, blend_frames):
+                frames_THWC[frame] = correction.applied(frames_THWC[frame], share)
         frames_THWC[keyframe.frame] = key_HWC
-        for frame, share in _faded(keyframe.frame, keyframes, blend_frames):
-            frames_THWC[frame].add_(error_HWC, alpha=share).clamp_(0.0, 1.0)
+    return notes
 
 
 def _faded(frame: int, keyframes: KeyframeSet, blend_frames: int) -> list[tuple[int, float]]:
