@@ -13,10 +13,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..flow.consistency import Consistency
-from ..flow.optical_flow import flow_both_ways
+from ..flow.optical_flow import check_size, flow_both_ways
 from ..flow.splatting import SplatGeometry
 from ..flow.warping import backward_warp, distance_outside
 from .contract import Rendered, Settings
+from .same_light import SameLight
 
 # If several pixels land in one place, the motion of each counts with a weight of exp(-ERROR_LOSS * d). d is its
 # photometric error, the colour difference between the pixel and what its flow points at.
@@ -76,13 +77,19 @@ class FlowInterpolator:
     @torch.no_grad()
     def prepare(self, first_HWC: Tensor, second_HWC: Tensor) -> "FlowPair":
         """Estimate the motion between two frames; see `Interpolator.prepare`."""
-        forward_2HW, backward_2HW = flow_both_ways(first_HWC, second_HWC)
+        check_size(*first_HWC.shape[:2])
         first_13HW, second_13HW = (self._image(frame_HWC) for frame_HWC in (first_HWC, second_HWC))
-        forward_12HW, backward_12HW = forward_2HW[None].to(self.device), backward_2HW[None].to(self.device)
+        frames = SameLight.of(first_13HW, second_13HW)
+        flows_2HW = flow_both_ways(*(shown_13HW[0].movedim(0, 2) for shown_13HW in frames.shown_13HW))
+        forward_12HW, backward_12HW = (flow_2HW[None].to(self.device) for flow_2HW in flows_2HW)
         consistency = Consistency.of(first_13HW, second_13HW, forward_12HW, backward_12HW)
-        first = _source_frame(first_13HW, consistency.first_error_11HW, forward_12HW, sign=1)
-        second = _source_frame(second_13HW, consistency.second_error_11HW, backward_12HW, sign=-1)
-        return FlowPair(first, second, consistency.is_cut)
+        errors_11HW = consistency.first_error_11HW, consistency.second_error_11HW
+        if frames.light is not None:
+            errors_11HW = frames.errors(forward_12HW, backward_12HW)
+        contrast = frames.contrast(errors_11HW)
+        first = _source_frame(frames.first_13HW, contrast * errors_11HW[0], forward_12HW, sign=1)
+        second = _source_frame(frames.second_13HW, contrast * errors_11HW[1], backward_12HW, sign=-1)
+        return FlowPair(first, second, frames, contrast, consistency.is_cut)
 
     def _image(self, frame_HWC: Tensor) -> Tensor:
         return frame_HWC.to(self.device, torch.float32).nan_to_num().clamp(0, 1).permute(2, 0, 1)[None].contiguous()
@@ -90,10 +97,16 @@ class FlowInterpolator:
 
 @dataclass(frozen=True)
 class FlowPair:
-    """Two frames and the motion between them."""
+    """Two frames and the motion between them.
+
+    first, second: in one light, see `frames`.
+    contrast: differences of colour count this many times.
+    """
 
     first: _SourceFrame
     second: _SourceFrame
+    frames: SameLight
+    contrast: float
     is_cut: bool
 
     @torch.no_grad()
@@ -101,10 +114,10 @@ class FlowPair:
         """Render the in-betweens at these times; see `FramePair.render`."""
         first, second = self.first, self.second
         time_T111 = torch.tensor(list(times), device=first.frame_13HW.device, dtype=torch.float32)[:, None, None, None]
-        frame0_T3HW, frame1_T3HW = (source.frame_13HW.expand(len(times), -1, -1, -1) for source in (first, second))
         if self.is_cut:
-            nearer_T3HW = torch.where(time_T111 <= 0.5, frame0_T3HW, frame1_T3HW)
+            nearer_T3HW = torch.where(time_T111 <= 0.5, *self.frames.given_13HW)
             return Rendered(_as_frames(nearer_T3HW), (0.0,) * len(times))
+        frame0_T3HW, frame1_T3HW = (source.frame_13HW.expand(len(times), -1, -1, -1) for source in (first, second))
         sums0_T4HW = _splatted(first, time_T111)
         sums1_T4HW = _splatted(second, time_T111 - 1)
         sums_T3HW = torch.lerp(sums0_T4HW[:, :3], sums1_T4HW[:, :3], time_T111)
@@ -113,9 +126,12 @@ class FlowPair:
         warped1_T3HW = backward_warp(frame1_T3HW, (1 - time_T111) * motion_T2HW, "bicubic")
         coverage0_T1HW = _coverage(sums0_T4HW, -time_T111 * motion_T2HW)
         coverage1_T1HW = _coverage(sums1_T4HW, (1 - time_T111) * motion_T2HW)
-        moved_T3HW = _blended(warped0_T3HW, warped1_T3HW, coverage0_T1HW, coverage1_T1HW, time_T111)
-        faded_T3HW = torch.lerp(frame0_T3HW, frame1_T3HW, time_T111)
-        distrust_T1HW, blended_T = _distrust(warped0_T3HW, warped1_T3HW, first.frame_13HW, second.frame_13HW)
+        moved_T3HW = _blended(warped0_T3HW, warped1_T3HW, coverage0_T1HW, coverage1_T1HW, time_T111, self.contrast)
+        faded_T3HW = torch.lerp(*self.frames.given_13HW, time_T111)
+        distrust_T1HW, blended_T = _distrust(
+            warped0_T3HW, warped1_T3HW, first.frame_13HW, second.frame_13HW, self.contrast
+        )
+        moved_T3HW = self.frames.relit(moved_T3HW, time_T111)
         still_T1HW = motion_T2HW.abs().amax(dim=1, keepdim=True) < STILL
         result_T3HW = torch.lerp(moved_T3HW, faded_T3HW, torch.where(still_T1HW, 1.0, distrust_T1HW))
         return Rendered(_as_frames(result_T3HW.clamp(0, 1)), tuple(blended_T.tolist()))
@@ -159,10 +175,15 @@ def _pull_push_filled(sums_TCHW: Tensor, weight_T1HW: Tensor) -> Tensor:
 
 
 def _blended(
-    warped0_T3HW: Tensor, warped1_T3HW: Tensor, coverage0_T1HW: Tensor, coverage1_T1HW: Tensor, time_T111: Tensor
+    warped0_T3HW: Tensor,
+    warped1_T3HW: Tensor,
+    coverage0_T1HW: Tensor,
+    coverage1_T1HW: Tensor,
+    time_T111: Tensor,
+    contrast: float,
 ) -> Tensor:
     """Blend the warped frames: an average where they agree, else the nearer frame, or the one that covers the place."""
-    difference_T1HW = (warped0_T3HW - warped1_T3HW).abs().mean(dim=1, keepdim=True)
+    difference_T1HW = contrast * (warped0_T3HW - warped1_T3HW).abs().mean(dim=1, keepdim=True)
     power_T1HW = 1 + ASYMMETRY * (difference_T1HW / DISAGREEMENT).clamp(max=1)
     weight0_T1HW = (1 - time_T111) ** power_T1HW * coverage0_T1HW
     weight1_T1HW = time_T111**power_T1HW * coverage1_T1HW
@@ -170,11 +191,11 @@ def _blended(
 
 
 def _distrust(
-    warped0_T3HW: Tensor, warped1_T3HW: Tensor, frame0_13HW: Tensor, frame1_13HW: Tensor
+    warped0_T3HW: Tensor, warped1_T3HW: Tensor, frame0_13HW: Tensor, frame1_13HW: Tensor, contrast: float
 ) -> tuple[Tensor, Tensor]:
     """How far motion fails to explain each pixel, from 0 (trusted) to 1, and the share of each frame that shows it."""
-    after_T1hw = _block_difference(warped0_T3HW, warped1_T3HW)
-    before_11hw = _block_difference(frame0_13HW, frame1_13HW)
+    after_T1hw = contrast * _block_difference(warped0_T3HW, warped1_T3HW)
+    before_11hw = contrast * _block_difference(frame0_13HW, frame1_13HW)
     remainder_T1hw = (after_T1hw + DIFFERENCE_FLOOR) / (before_11hw + DIFFERENCE_FLOOR)
     distrust_T1hw = ((remainder_T1hw - REMAINDER_TRUSTED) / (REMAINDER_REFUSED - REMAINDER_TRUSTED)).clamp(0, 1)
     blended_T = (distrust_T1hw * (before_11hw > SEEN_DIFFERENCE)).mean(dim=(1, 2, 3))

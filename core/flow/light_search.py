@@ -1,0 +1,203 @@
+"""Find the change of light between two frames that also move.
+
+First the colour quantiles of both frames give a gain and an offset for each channel. Then the frames are aligned by
+optical flow at a small size, and the change is fitted again where they agree: gain and offset, a power curve, or either
+of them with a gain or an offset that varies slowly over the picture. A change is used only if it makes the aligned
+frames clearly more alike.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..pictures.light import STEADY, LightChange, is_clipped
+from .optical_flow import flow_one_way
+from .warping import backward_warp, distance_outside
+
+SMALL_SIDE = 192  # pixels; frames are compared with their longer side scaled down to this, and to half at least
+SMALLEST_SIDE = 64  # pixels of the shorter side that are kept
+QUANTILES = 25
+LEAST_CHANGE = 0.01  # share of the contrast; frames that differ by less are taken for the same picture
+MOST_GAIN = 12.0
+MOST_GAMMA = 3.0
+AGREEING = 2.5  # pixels that miss the fit by more than this many usual misses do not belong to it
+FITS = 3  # times that the pixels that belong to a fit are chosen again
+WELL_ALIGNED = 0.5  # correlation of aligned frames below which nothing is known about the light
+REMAINDER = 0.9  # of the difference of aligned frames that a change of light leaves at most; so does each refinement
+OUTLIER = 0.3  # share of the contrast; larger differences of aligned frames count as this much
+ROUNDS = 2  # times that frames are aligned and the change is fitted
+
+CELL = 8  # small pixels to a side of a cell, for a change that varies over the picture
+REACH = 2.0  # cells over which it is smooth, as the sigma of a Gaussian
+HELD = 0.02  # how firmly it is held to the uniform change where little is to be seen, as a share of the whole
+
+
+@torch.no_grad()
+def find_light_change(first_13HW: Tensor, second_13HW: Tensor) -> LightChange | None:
+    """The change of light from the first frame to the second, or None if the light stays as it is.
+
+    Args:
+        first_13HW, second_13HW: float32, of one size, on any device.
+    """
+    first_13hw, second_13hw = _small(first_13HW), _small(second_13HW)
+    contrast = float(torch.cat([first_13hw, second_13hw]).std(dim=(2, 3)).mean())
+    if float((first_13hw - second_13hw).abs().mean()) <= LEAST_CHANGE * contrast:
+        return None
+    light: LightChange | None = _by_quantiles(first_13hw, second_13hw)
+    for _ in range(ROUNDS):
+        aligned = _Aligned.of(first_13hw, second_13hw, light, contrast)
+        light = aligned.fitted(light)
+        if light is None:
+            return None
+        left = aligned.difference(light)
+        if left >= REMAINDER * aligned.difference(STEADY):
+            return None
+    if left >= REMAINDER * _Aligned.of(first_13hw, second_13hw, STEADY, contrast).difference(STEADY):
+        return None
+    return light.to(first_13HW.device)
+
+
+@dataclass(frozen=True, eq=False)
+class _Aligned:
+    """Two small frames, the second one fetched along the flow from the first.
+
+    known_11hw: 1 where the fetch lies inside the frame and neither frame is clipped, else 0.
+    contrast: of the frames, as a standard deviation.
+    """
+
+    first_13hw: Tensor
+    second_13hw: Tensor
+    known_11hw: Tensor
+    contrast: float
+
+    @staticmethod
+    def of(first_13hw: Tensor, second_13hw: Tensor, light: LightChange, contrast: float) -> "_Aligned":
+        """Align frames whose light differs as `light` says."""
+        at_size = light.at_size(*first_13hw.shape[2:])
+        shown = (each_13hw[0].movedim(0, 2) for each_13hw in at_size.clipped_alike(first_13hw, second_13hw))
+        flow_12hw = flow_one_way(*shown)[None]
+        fetched_13hw = backward_warp(second_13hw, flow_12hw)
+        known_11hw = distance_outside(flow_12hw) == 0
+        for frame_13hw, whole_13hw in ((first_13hw, first_13hw), (fetched_13hw, second_13hw)):
+            known_11hw &= ~is_clipped(frame_13hw, whole_13hw).any(dim=1, keepdim=True)
+        return _Aligned(first_13hw, fetched_13hw, known_11hw.float(), contrast)
+
+    def difference(self, light: LightChange) -> float:
+        """The mean difference that is left when the light of the first frame is changed, outliers counted less."""
+        missed_13hw = (self._changed(light) - self.second_13hw).abs().clamp(max=OUTLIER * self.contrast)
+        return float((missed_13hw * self.known_11hw).sum() / (3 * self.known_11hw.sum() + 1e-9))
+
+    def fitted(self, light: LightChange) -> LightChange | None:
+        """The change that fits best, from a first guess; None if the frames are not alike enough to say."""
+        best = self._gain_and_offset(light)
+        if best is None:
+            return None
+        power = self._power_curve(best)
+        if power is not None and self.difference(power) < REMAINDER * self.difference(best):
+            best = power
+        varying = min((self._varying_gain(best), self._varying_offset(best)), key=self.difference)
+        return varying if self.difference(varying) < REMAINDER * self.difference(best) else best
+
+    def _changed(self, light: LightChange) -> Tensor:
+        return light.at_size(*self.first_13hw.shape[2:]).put_back(self.first_13hw, 1.0)
+
+    def _belonging(self, light: LightChange) -> Tensor:
+        """1 for the pixels that follow this change, else 0."""
+        missed_11hw = (self._changed(light) - self.second_13hw).abs().mean(dim=1, keepdim=True)
+        usual = missed_11hw[self.known_11hw > 0].median() if self.known_11hw.any() else missed_11hw.max()
+        return self.known_11hw * (missed_11hw <= AGREEING * usual + 1e-7)
+
+    def _gain_and_offset(self, light: LightChange) -> LightChange | None:
+        for _ in range(FITS):
+            line = _line(self.first_13hw, self.second_13hw, self._belonging(light))
+            if line is None:
+                return None
+            gain_1311, offset_1311 = line
+            light = LightChange(gain_1311.clamp(1 / MOST_GAIN, MOST_GAIN), offset_1311, STEADY.gamma_1311)
+        return light
+
+    def _power_curve(self, light: LightChange) -> LightChange | None:
+        smallest = 0.02 * float(self.first_13hw.max().clamp(min=1e-4))
+        bright_11hw = (torch.minimum(self.first_13hw, self.second_13hw) > smallest).all(dim=1, keepdim=True)
+        first_13hw, second_13hw = (each.clamp(min=smallest).log() for each in (self.first_13hw, self.second_13hw))
+        importance_11hw = self.first_13hw.mean(dim=1, keepdim=True).square() * bright_11hw
+        for _ in range(FITS):
+            line = _line(first_13hw, second_13hw, self._belonging(light) * importance_11hw)
+            if line is None:
+                return None
+            gamma_1311, log_gain_1311 = line
+            gamma_1311 = gamma_1311.clamp(1 / MOST_GAMMA, MOST_GAMMA)
+            gain_1311 = log_gain_1311.exp().clamp(1 / MOST_GAIN, MOST_GAIN)
+            light = LightChange(gain_1311, STEADY.offset_13hw, gamma_1311)
+        return light
+
+    def _varying_gain(self, light: LightChange) -> LightChange:
+        changed_13hw, varying = self._changed(light), light
+        for _ in range(FITS):
+            belonging_11hw = self._belonging(varying)
+            size_13gg = _in_cells(belonging_11hw * changed_13hw.square())
+            held = HELD * size_13gg.mean()
+            product_13gg = _in_cells(belonging_11hw * changed_13hw * self.second_13hw)
+            factor_13gg = ((product_13gg + held) / (size_13gg + held + 1e-12)).clamp(1 / MOST_GAIN, MOST_GAIN)
+            varying = LightChange(light.gain_13hw * factor_13gg, light.offset_13hw * factor_13gg, light.gamma_1311)
+        return varying
+
+    def _varying_offset(self, light: LightChange) -> LightChange:
+        missed_13hw, varying = self.second_13hw - self._changed(light), light
+        for _ in range(FITS):
+            belonging_11hw = self._belonging(varying)
+            share_11gg = _in_cells(belonging_11hw)
+            added_13gg = _in_cells(belonging_11hw * missed_13hw) / (share_11gg + HELD)
+            gain_13gg = light.gain_13hw.expand_as(added_13gg)
+            varying = LightChange(gain_13gg, light.offset_13hw + added_13gg, light.gamma_1311)
+        return varying
+
+
+def _by_quantiles(first_13hw: Tensor, second_13hw: Tensor) -> LightChange:
+    """Gain and offset that bring the quantiles of one frame to those of the other."""
+    share_Q = torch.linspace(0.02, 0.98, QUANTILES)
+    first_3Q, second_3Q = (each[0].flatten(1).quantile(share_Q, dim=1).T for each in (first_13hw, second_13hw))
+    lit_3Q = ~(is_clipped(first_3Q, first_13hw) | is_clipped(second_3Q, second_13hw))
+    line = _line(first_3Q[None, :, None], second_3Q[None, :, None], lit_3Q[None, :, None].float())
+    if line is None:
+        return STEADY
+    return LightChange(line[0].clamp(1 / MOST_GAIN, MOST_GAIN), line[1], STEADY.gamma_1311)
+
+
+def _line(first_13hw: Tensor, second_13hw: Tensor, weight_1Chw: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Slope and offset, of shape (1, 3, 1, 1), of the line through the colours of both frames; None without relation.
+
+    The slope is the ratio of both standard deviations, so noise in the frames does not flatten it, as it would flatten
+    a regression.
+    """
+    weight_1Chw = weight_1Chw / (weight_1Chw.sum(dim=(2, 3), keepdim=True) + 1e-9)
+    means = [(weight_1Chw * each).sum(dim=(2, 3), keepdim=True) for each in (first_13hw, second_13hw)]
+    first_13hw, second_13hw = first_13hw - means[0], second_13hw - means[1]
+    variance0, variance1, covariance = (
+        (weight_1Chw * product).sum(dim=(2, 3), keepdim=True)
+        for product in (first_13hw.square(), second_13hw.square(), first_13hw * second_13hw)
+    )
+    related = float(covariance.sum() / ((variance0 * variance1).sqrt().sum() + 1e-12))
+    if related < WELL_ALIGNED:
+        return None
+    slope = ((variance1 + 1e-10) / (variance0 + 1e-10)).sqrt()
+    return slope, means[1] - slope * means[0]
+
+
+def _in_cells(values_1Chw: Tensor) -> Tensor:
+    """Means over cells and their surroundings."""
+    cells = tuple(max(1, round(side / CELL)) for side in values_1Chw.shape[2:])
+    means_1Cgg = functional.interpolate(values_1Chw, cells, mode="area")
+    smooth = [cv2.GaussianBlur(each.numpy(), (0, 0), REACH, borderType=cv2.BORDER_REPLICATE) for each in means_1Cgg[0]]
+    return torch.stack([torch.from_numpy(each) for each in smooth])[None]
+
+
+def _small(frame_13HW: Tensor) -> Tensor:
+    height, width = frame_13HW.shape[2:]
+    scale = max(min(0.5, SMALL_SIDE / max(height, width)), SMALLEST_SIDE / min(height, width))
+    if scale >= 1:
+        return frame_13HW.cpu()
+    return functional.interpolate(frame_13HW, (round(height * scale), round(width * scale)), mode="area").cpu()

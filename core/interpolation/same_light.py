@@ -1,0 +1,58 @@
+"""Two frames brought into one light and one contrast, for an engine that compares their colours."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..flow.light_search import find_light_change
+from ..flow.warping import backward_warp
+from ..pictures.contrast import ToneRange
+from ..pictures.images import luma
+from ..pictures.light import LightChange
+
+
+@dataclass(frozen=True, eq=False)
+class SameLight:
+    """Two frames in the light of the first.
+
+    given_13HW: both frames as they are.
+    first_13HW, second_13HW: in one light; the frames themselves if their light is the same.
+    shown_13HW: the same with what one frame clips clipped in both, for whatever compares their colours.
+    light: the change from the first to the second, or None; with a value for each pixel if it is not uniform.
+    """
+
+    given_13HW: tuple[Tensor, Tensor]
+    first_13HW: Tensor
+    second_13HW: Tensor
+    shown_13HW: tuple[Tensor, Tensor]
+    light: LightChange | None
+
+    @classmethod
+    def of(cls, first_13HW: Tensor, second_13HW: Tensor) -> "SameLight":
+        """Find the change of light between two frames, float32, and undo it in the second."""
+        given = (first_13HW, second_13HW)
+        light = find_light_change(first_13HW, second_13HW)
+        if light is None:
+            return cls(given, first_13HW, second_13HW, given, None)
+        light = light.at_size(*first_13HW.shape[2:])
+        return cls(given, first_13HW, light.undone(second_13HW), light.clipped_alike(first_13HW, second_13HW), light)
+
+    def relit(self, frames_T3HW: Tensor, time_T111: Tensor) -> Tensor:
+        """Frames in the light of the first one, brought into the light at these times."""
+        return frames_T3HW if self.light is None else self.light.put_back(frames_T3HW, time_T111)
+
+    def errors(self, forward_12HW: Tensor, backward_12HW: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean colour difference between each pixel of a frame and the one that its flow points at, for both frames."""
+        first_13HW, second_13HW = self.shown_13HW
+        to_second_13HW = backward_warp(second_13HW, forward_12HW)
+        to_first_13HW = backward_warp(first_13HW, backward_12HW)
+        return (
+            (first_13HW - to_second_13HW).abs().mean(dim=1, keepdim=True),
+            (second_13HW - to_first_13HW).abs().mean(dim=1, keepdim=True),
+        )
+
+    def contrast(self, errors_11HW: tuple[Tensor, Tensor]) -> float:
+        """By what differences of colour are to be multiplied so that they mean the same in every picture."""
+        tones = ToneRange.of(*(luma(frame_13HW[0].movedim(0, 2)) for frame_13HW in self.shown_13HW))
+        return tones.contrast
