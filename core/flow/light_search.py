@@ -17,20 +17,22 @@ from ..pictures.light import STEADY, LightChange, is_clipped
 from .optical_flow import flow_one_way
 from .warping import backward_warp, distance_outside
 
-SMALL_SIDE = 192  # pixels; frames are compared with their longer side scaled down to this, and to half at least
+SMALL_SIDE = 128  # pixels; frames are compared with their longer side scaled down to this, and to half at least
 SMALLEST_SIDE = 64  # pixels of the shorter side that are kept
 QUANTILES = 25
 LEAST_CHANGE = 0.01  # share of the contrast; frames that differ by less are taken for the same picture
+STEADY_GAIN = 0.02
+STEADY_SHARE = 0.2
 MOST_GAIN = 12.0
 MOST_GAMMA = 3.0
 AGREEING = 2.5  # pixels that miss the fit by more than this many usual misses do not belong to it
-FITS = 3  # times that the pixels that belong to a fit are chosen again
+FITS = 2  # times that the pixels that belong to a fit are chosen again
 WELL_ALIGNED = 0.5  # correlation of aligned frames below which nothing is known about the light
 REMAINDER = 0.9  # of the difference of aligned frames that a change of light leaves at most; so does each refinement
 OUTLIER = 0.3  # share of the contrast; larger differences of aligned frames count as this much
 ROUNDS = 2  # times that frames are aligned and the change is fitted
 
-CELL = 8  # small pixels to a side of a cell, for a change that varies over the picture
+CELL = 4  # small pixels to a side of a cell, for a change that varies over the picture
 REACH = 2.0  # cells over which it is smooth, as the sigma of a Gaussian
 HELD = 0.02  # how firmly it is held to the uniform change where little is to be seen, as a share of the whole
 
@@ -46,17 +48,17 @@ def find_light_change(first_13HW: Tensor, second_13HW: Tensor) -> LightChange | 
     contrast = float(torch.cat([first_13hw, second_13hw]).std(dim=(2, 3)).mean())
     if float((first_13hw - second_13hw).abs().mean()) <= LEAST_CHANGE * contrast:
         return None
+    plain = _Aligned.of(first_13hw, second_13hw, STEADY, contrast)
+    if plain.is_steady():
+        return None
     light: LightChange | None = _by_quantiles(first_13hw, second_13hw)
     for _ in range(ROUNDS):
         aligned = _Aligned.of(first_13hw, second_13hw, light, contrast)
         light = aligned.fitted(light)
         if light is None:
             return None
-        left = aligned.difference(light)
-        if left >= REMAINDER * aligned.difference(STEADY):
+        if aligned.difference(light) >= REMAINDER * min(each.difference(STEADY) for each in (aligned, plain)):
             return None
-    if left >= REMAINDER * _Aligned.of(first_13hw, second_13hw, STEADY, contrast).difference(STEADY):
-        return None
     return light.to(first_13HW.device)
 
 
@@ -84,6 +86,14 @@ class _Aligned:
         for frame_13hw, whole_13hw in ((first_13hw, first_13hw), (fetched_13hw, second_13hw)):
             known_11hw &= ~is_clipped(frame_13hw, whole_13hw).any(dim=1, keepdim=True)
         return _Aligned(first_13hw, fetched_13hw, known_11hw.float(), contrast)
+
+    def is_steady(self) -> bool:
+        """Whether the frames, aligned as they are, show no common change of contrast, here or there."""
+        line = _line(self.first_13hw, self.second_13hw, self.known_11hw)
+        if line is None or float((line[0] - 1).abs().mean()) > STEADY_GAIN:
+            return False
+        missed_13hw = self.known_11hw * (self.second_13hw - self.first_13hw)
+        return float(_blurred(_in_cells(missed_13hw)).abs().mean()) < STEADY_SHARE * float(missed_13hw.abs().mean())
 
     def difference(self, light: LightChange) -> float:
         """The mean difference that is left when the light of the first frame is changed, outliers counted less."""
@@ -137,20 +147,18 @@ class _Aligned:
     def _varying_gain(self, light: LightChange) -> LightChange:
         changed_13hw, varying = self._changed(light), light
         for _ in range(FITS):
-            belonging_11hw = self._belonging(varying)
-            size_13gg = _in_cells(belonging_11hw * changed_13hw.square())
-            held = HELD * size_13gg.mean()
-            product_13gg = _in_cells(belonging_11hw * changed_13hw * self.second_13hw)
-            factor_13gg = ((product_13gg + held) / (size_13gg + held + 1e-12)).clamp(1 / MOST_GAIN, MOST_GAIN)
+            weighted_13hw = self._belonging(varying) * changed_13hw
+            missed_13hw = self.second_13hw - changed_13hw
+            factor_13gg = 1 + _smooth_ratio(weighted_13hw * missed_13hw, weighted_13hw * changed_13hw)
+            factor_13gg = factor_13gg.clamp(1 / MOST_GAIN, MOST_GAIN)
             varying = LightChange(light.gain_13hw * factor_13gg, light.offset_13hw * factor_13gg, light.gamma_1311)
         return varying
 
     def _varying_offset(self, light: LightChange) -> LightChange:
         missed_13hw, varying = self.second_13hw - self._changed(light), light
         for _ in range(FITS):
-            belonging_11hw = self._belonging(varying)
-            share_11gg = _in_cells(belonging_11hw)
-            added_13gg = _in_cells(belonging_11hw * missed_13hw) / (share_11gg + HELD)
+            belonging_13hw = self._belonging(varying).expand_as(missed_13hw)
+            added_13gg = _smooth_ratio(belonging_13hw * missed_13hw, belonging_13hw)
             gain_13gg = light.gain_13hw.expand_as(added_13gg)
             varying = LightChange(gain_13gg, light.offset_13hw + added_13gg, light.gamma_1311)
         return varying
@@ -158,8 +166,11 @@ class _Aligned:
 
 def _by_quantiles(first_13hw: Tensor, second_13hw: Tensor) -> LightChange:
     """Gain and offset that bring the quantiles of one frame to those of the other."""
-    share_Q = torch.linspace(0.02, 0.98, QUANTILES)
-    first_3Q, second_3Q = (each[0].flatten(1).quantile(share_Q, dim=1).T for each in (first_13hw, second_13hw))
+    ranks_Q = torch.linspace(0.02, 0.98, QUANTILES)
+    first_3Q, second_3Q = (
+        each[0].flatten(1).sort(dim=1).values[:, (ranks_Q * (each[0, 0].numel() - 1)).long()]
+        for each in (first_13hw, second_13hw)
+    )
     lit_3Q = ~(is_clipped(first_3Q, first_13hw) | is_clipped(second_3Q, second_13hw))
     line = _line(first_3Q[None, :, None], second_3Q[None, :, None], lit_3Q[None, :, None].float())
     if line is None:
@@ -187,12 +198,31 @@ def _line(first_13hw: Tensor, second_13hw: Tensor, weight_1Chw: Tensor) -> tuple
     return slope, means[1] - slope * means[0]
 
 
+def _smooth_ratio(products_13hw: Tensor, sizes_13hw: Tensor) -> Tensor:
+    """The ratio of two maps as a smooth map over cells, near 0 where the sizes are: a parabola, and what it leaves."""
+    products_13gg, sizes_13gg = _in_cells(products_13hw), _in_cells(sizes_13hw)
+    held_1311 = HELD * sizes_13gg.mean(dim=(2, 3), keepdim=True) + 1e-12
+    y_g, x_g = (torch.linspace(-1, 1, side) for side in sizes_13gg.shape[2:])
+    y_gg, x_gg = torch.meshgrid(y_g, x_g, indexing="ij")
+    terms_Kgg = torch.stack([torch.ones_like(x_gg), x_gg, y_gg, x_gg * y_gg, x_gg.square(), y_gg.square()])
+    weighted_3Kgg = sizes_13gg[0, :, None] * terms_Kgg
+    matrix_3KK = torch.einsum("ckyx,lyx->ckl", weighted_3Kgg, terms_Kgg) / x_gg.numel()
+    matrix_3KK = matrix_3KK + held_1311[0] * torch.eye(len(terms_Kgg))
+    target_3K1 = torch.einsum("cyx,kyx->ck", products_13gg[0], terms_Kgg)[..., None] / x_gg.numel()
+    surface_13gg = torch.einsum("ckz,kyx->zcyx", torch.linalg.solve(matrix_3KK, target_3K1), terms_Kgg)
+    left_13gg = _blurred(products_13gg - sizes_13gg * surface_13gg) / (_blurred(sizes_13gg) + held_1311)
+    return surface_13gg + left_13gg
+
+
 def _in_cells(values_1Chw: Tensor) -> Tensor:
-    """Means over cells and their surroundings."""
     cells = tuple(max(1, round(side / CELL)) for side in values_1Chw.shape[2:])
-    means_1Cgg = functional.interpolate(values_1Chw, cells, mode="area")
-    smooth = [cv2.GaussianBlur(each.numpy(), (0, 0), REACH, borderType=cv2.BORDER_REPLICATE) for each in means_1Cgg[0]]
-    return torch.stack([torch.from_numpy(each) for each in smooth])[None]
+    return functional.interpolate(values_1Chw, cells, mode="area")
+
+
+def _blurred(cells_13gg: Tensor) -> Tensor:
+    cells_gg3 = cells_13gg[0].movedim(0, 2).numpy()
+    blurred_gg3 = cv2.GaussianBlur(cells_gg3, (0, 0), REACH, borderType=cv2.BORDER_REPLICATE)
+    return torch.from_numpy(blurred_gg3).movedim(2, 0)[None]
 
 
 def _small(frame_13HW: Tensor) -> Tensor:

@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import Self
 
-import torch
+import numpy as np
 from torch import Tensor
 
-SAMPLES = 20_000  # pixels of a frame that are looked at
+SAMPLES = 4000  # pixels of a frame that are looked at
 OUTER = 0.01  # share of the pixels that may lie beyond each end of the middle of the range
 MIDDLE = 0.8  # share of the range that all other pixels are stretched to
 ENOUGH = 0.25  # frames whose pixels use this share of the range or more are not stretched
@@ -36,9 +36,10 @@ class ToneRange:
         samples = []
         for luma_HW in lumas_HW:
             step = max(1, round((luma_HW.numel() / SAMPLES) ** 0.5))
-            samples.append(luma_HW[::step, ::step].float().flatten())
-        luma_N = torch.cat(samples).sort().values
+            samples.append(luma_HW[step // 2 :: step, step // 2 :: step].float().flatten().cpu().numpy())
+        luma_N = np.concatenate(samples)
         outer = int(OUTER * (len(luma_N) - 1))
+        luma_N.partition((outer, len(luma_N) - 1 - outer))
         low, high = float(luma_N[outer]), float(luma_N[-1 - outer])
         lowest = min(float(luma_HW.min()) for luma_HW in lumas_HW)
         highest = max(float(luma_HW.max()) for luma_HW in lumas_HW)
