@@ -26,6 +26,7 @@ STEADY_SHARE = 0.2
 MOST_GAIN = 12.0
 MOST_GAMMA = 3.0
 AGREEING = 2.5  # pixels that miss the fit by more than this many usual misses do not belong to it
+EXACT = 0.1  # share of the contrast; pixels that miss the fit by less belong to it anyway
 FITS = 2  # times that the pixels that belong to a fit are chosen again
 WELL_ALIGNED = 0.5  # correlation of aligned frames below which nothing is known about the light
 REMAINDER = 0.9  # of the difference of aligned frames that a change of light leaves at most; so does each refinement
@@ -34,6 +35,7 @@ ROUNDS = 2  # times that frames are aligned and the change is fitted
 
 CELL = 4  # small pixels to a side of a cell, for a change that varies over the picture
 REACH = 2.0  # cells over which it is smooth, as the sigma of a Gaussian
+TWICE = 2  # times that what the smooth map misses is smoothed and added to it
 HELD = 0.02  # how firmly it is held to the uniform change where little is to be seen, as a share of the whole
 
 
@@ -102,29 +104,37 @@ class _Aligned:
 
     def fitted(self, light: LightChange) -> LightChange | None:
         """The change that fits best, from a first guess; None if the frames are not alike enough to say."""
-        best = self._gain_and_offset(light)
-        if best is None:
+        detail = self._gain_of_detail(light)
+        if detail is None:
             return None
+        best = self._gain_and_offset(light)
         power = self._power_curve(best)
         if power is not None and self.difference(power) < REMAINDER * self.difference(best):
             best = power
-        varying = min((self._varying_gain(best), self._varying_offset(best)), key=self.difference)
+        # A gain that varies bends the line that fits all colours, so a gain alone is tried as well.
+        candidates = (
+            self._varying_gain(STEADY, light),
+            self._varying_gain(best, light),
+            self._varying_offset(best, light),
+            self._varying_offset(detail, light),
+        )
+        varying = min(candidates, key=self.difference)
         return varying if self.difference(varying) < REMAINDER * self.difference(best) else best
 
     def _changed(self, light: LightChange) -> Tensor:
         return light.at_size(*self.first_13hw.shape[2:]).put_back(self.first_13hw, 1.0)
 
     def _belonging(self, light: LightChange) -> Tensor:
-        """1 for the pixels that follow this change, else 0."""
+        """How far pixels follow this change: from 1 down to 0, which none reaches."""
         missed_11hw = (self._changed(light) - self.second_13hw).abs().mean(dim=1, keepdim=True)
         usual = missed_11hw[self.known_11hw > 0].median() if self.known_11hw.any() else missed_11hw.max()
-        return self.known_11hw * (missed_11hw <= AGREEING * usual + 1e-7)
+        return self.known_11hw / (1 + (missed_11hw / (AGREEING * usual + EXACT * self.contrast)).square())
 
-    def _gain_and_offset(self, light: LightChange) -> LightChange | None:
+    def _gain_and_offset(self, light: LightChange) -> LightChange:
         for _ in range(FITS):
             line = _line(self.first_13hw, self.second_13hw, self._belonging(light))
             if line is None:
-                return None
+                return STEADY
             gain_1311, offset_1311 = line
             light = LightChange(gain_1311.clamp(1 / MOST_GAIN, MOST_GAIN), offset_1311, STEADY.gamma_1311)
         return light
@@ -144,8 +154,16 @@ class _Aligned:
             light = LightChange(gain_1311, STEADY.offset_13hw, gamma_1311)
         return light
 
-    def _varying_gain(self, light: LightChange) -> LightChange:
-        changed_13hw, varying = self._changed(light), light
+    def _gain_of_detail(self, light: LightChange) -> LightChange | None:
+        """The gain of fine detail, which an offset that varies slowly does not change; None if details differ."""
+        fine_13hw, fine_second_13hw = (each - _around(each) for each in (self.first_13hw, self.second_13hw))
+        line = _line(fine_13hw, fine_second_13hw, self._belonging(light))
+        if line is None:
+            return None
+        return LightChange(line[0].clamp(1 / MOST_GAIN, MOST_GAIN), STEADY.offset_13hw, STEADY.gamma_1311)
+
+    def _varying_gain(self, light: LightChange, guess: LightChange) -> LightChange:
+        changed_13hw, varying = self._changed(light), guess
         for _ in range(FITS):
             weighted_13hw = self._belonging(varying) * changed_13hw
             missed_13hw = self.second_13hw - changed_13hw
@@ -154,8 +172,8 @@ class _Aligned:
             varying = LightChange(light.gain_13hw * factor_13gg, light.offset_13hw * factor_13gg, light.gamma_1311)
         return varying
 
-    def _varying_offset(self, light: LightChange) -> LightChange:
-        missed_13hw, varying = self.second_13hw - self._changed(light), light
+    def _varying_offset(self, light: LightChange, guess: LightChange) -> LightChange:
+        missed_13hw, varying = self.second_13hw - self._changed(light), guess
         for _ in range(FITS):
             belonging_13hw = self._belonging(varying).expand_as(missed_13hw)
             added_13gg = _smooth_ratio(belonging_13hw * missed_13hw, belonging_13hw)
@@ -210,8 +228,14 @@ def _smooth_ratio(products_13hw: Tensor, sizes_13hw: Tensor) -> Tensor:
     matrix_3KK = matrix_3KK + held_1311[0] * torch.eye(len(terms_Kgg))
     target_3K1 = torch.einsum("cyx,kyx->ck", products_13gg[0], terms_Kgg)[..., None] / x_gg.numel()
     surface_13gg = torch.einsum("ckz,kyx->zcyx", torch.linalg.solve(matrix_3KK, target_3K1), terms_Kgg)
-    left_13gg = _blurred(products_13gg - sizes_13gg * surface_13gg) / (_blurred(sizes_13gg) + held_1311)
-    return surface_13gg + left_13gg
+    smooth_13gg, sizes_around_13gg = surface_13gg, _blurred(sizes_13gg) + held_1311
+    for _ in range(TWICE):
+        smooth_13gg = smooth_13gg + _blurred(products_13gg - sizes_13gg * smooth_13gg) / sizes_around_13gg
+    return smooth_13gg
+
+
+def _around(values_13hw: Tensor) -> Tensor:
+    return functional.avg_pool2d(values_13hw, 2 * CELL + 1, 1, padding=CELL, count_include_pad=False)
 
 
 def _in_cells(values_1Chw: Tensor) -> Tensor:
