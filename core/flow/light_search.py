@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..pictures.light import STEADY, LightChange, is_clipped
+from ..pictures.light import CLIPPED, STEADY, LightChange, may_clip
 from .optical_flow import flow_one_way
 from .warping import backward_warp, distance_outside
 
@@ -46,22 +46,42 @@ def find_light_change(first_13HW: Tensor, second_13HW: Tensor) -> LightChange | 
     Args:
         first_13HW, second_13HW: float32, of one size, on any device.
     """
-    first_13hw, second_13hw = _small(first_13HW), _small(second_13HW)
-    contrast = float(torch.cat([first_13hw, second_13hw]).std(dim=(2, 3)).mean())
-    if float((first_13hw - second_13hw).abs().mean()) <= LEAST_CHANGE * contrast:
+    first, second = _Small.of(first_13HW), _Small.of(second_13HW)
+    contrast = float(torch.cat([first.frame_13hw, second.frame_13hw]).std(dim=(2, 3)).mean())
+    if float((first.frame_13hw - second.frame_13hw).abs().mean()) <= LEAST_CHANGE * contrast:
         return None
-    plain = _Aligned.of(first_13hw, second_13hw, STEADY, contrast)
+    plain = _Aligned.of(first, second, STEADY, contrast)
     if plain.is_steady():
         return None
-    light: LightChange | None = _by_quantiles(first_13hw, second_13hw)
+    light: LightChange | None = _by_quantiles(first, second)
     for _ in range(ROUNDS):
-        aligned = _Aligned.of(first_13hw, second_13hw, light, contrast)
+        aligned = _Aligned.of(first, second, light, contrast)
         light = aligned.fitted(light)
         if light is None:
             return None
         if aligned.difference(light) >= REMAINDER * min(each.difference(STEADY) for each in (aligned, plain)):
             return None
     return light.to(first_13HW.device)
+
+
+@dataclass(frozen=True, eq=False)
+class _Small:
+    """A frame scaled down; lit_11hw is 1 where no pixel of the frame is clipped, else 0."""
+
+    frame_13hw: Tensor
+    lit_11hw: Tensor
+
+    @staticmethod
+    def of(frame_13HW: Tensor) -> "_Small":
+        """Scale a frame down, on the CPU."""
+        height, width = frame_13HW.shape[2:]
+        scale = max(min(0.5, SMALL_SIDE / max(height, width)), SMALLEST_SIDE / min(height, width))
+        size = (round(height * scale), round(width * scale)) if scale < 1 else (height, width)
+        small_13hw = functional.interpolate(frame_13HW, size, mode="area").cpu()
+        if not may_clip(frame_13HW):
+            return _Small(small_13hw, torch.ones(1, 1, *size))
+        brightest_13hw = functional.adaptive_max_pool2d(frame_13HW, size).cpu()
+        return _Small(small_13hw, (brightest_13hw < CLIPPED).all(dim=1, keepdim=True).float())
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,16 +98,14 @@ class _Aligned:
     contrast: float
 
     @staticmethod
-    def of(first_13hw: Tensor, second_13hw: Tensor, light: LightChange, contrast: float) -> "_Aligned":
+    def of(first: _Small, second: _Small, light: LightChange, contrast: float) -> "_Aligned":
         """Align frames whose light differs as `light` says."""
-        at_size = light.at_size(*first_13hw.shape[2:])
-        shown = (each_13hw[0].movedim(0, 2) for each_13hw in at_size.clipped_alike(first_13hw, second_13hw))
+        at_size = light.at_size(*first.frame_13hw.shape[2:])
+        shown = (each_13hw[0].movedim(0, 2) for each_13hw in at_size.clipped_alike(first.frame_13hw, second.frame_13hw))
         flow_12hw = flow_one_way(*shown)[None]
-        fetched_13hw = backward_warp(second_13hw, flow_12hw)
-        known_11hw = distance_outside(flow_12hw) == 0
-        for frame_13hw, whole_13hw in ((first_13hw, first_13hw), (fetched_13hw, second_13hw)):
-            known_11hw &= ~is_clipped(frame_13hw, whole_13hw).any(dim=1, keepdim=True)
-        return _Aligned(first_13hw, fetched_13hw, known_11hw.float(), contrast)
+        fetched_14hw = backward_warp(torch.cat([second.frame_13hw, second.lit_11hw], dim=1), flow_12hw)
+        inside_11hw = (distance_outside(flow_12hw) == 0) & (fetched_14hw[:, 3:] > 0.99)
+        return _Aligned(first.frame_13hw, fetched_14hw[:, :3], first.lit_11hw * inside_11hw, contrast)
 
     def is_steady(self) -> bool:
         """Whether the frames, aligned as they are, show no common change of contrast, here or there."""
@@ -182,15 +200,15 @@ class _Aligned:
         return varying
 
 
-def _by_quantiles(first_13hw: Tensor, second_13hw: Tensor) -> LightChange:
+def _by_quantiles(first: _Small, second: _Small) -> LightChange:
     """Gain and offset that bring the quantiles of one frame to those of the other."""
-    ranks_Q = torch.linspace(0.02, 0.98, QUANTILES)
+    most = min(float(each.lit_11hw.mean()) for each in (first, second))  # what is clipped is among the brightest
+    ranks_Q = torch.linspace(0.02, max(0.98 * most, 0.1), QUANTILES)
     first_3Q, second_3Q = (
-        each[0].flatten(1).sort(dim=1).values[:, (ranks_Q * (each[0, 0].numel() - 1)).long()]
-        for each in (first_13hw, second_13hw)
+        small.frame_13hw[0].flatten(1).sort(dim=1).values[:, (ranks_Q * (small.lit_11hw.numel() - 1)).long()]
+        for small in (first, second)
     )
-    lit_3Q = ~(is_clipped(first_3Q, first_13hw) | is_clipped(second_3Q, second_13hw))
-    line = _line(first_3Q[None, :, None], second_3Q[None, :, None], lit_3Q[None, :, None].float())
+    line = _line(first_3Q[None, :, None], second_3Q[None, :, None], torch.ones(1, 3, 1, QUANTILES))
     if line is None:
         return STEADY
     return LightChange(line[0].clamp(1 / MOST_GAIN, MOST_GAIN), line[1], STEADY.gamma_1311)
@@ -247,11 +265,3 @@ def _blurred(cells_13gg: Tensor) -> Tensor:
     cells_gg3 = cells_13gg[0].movedim(0, 2).numpy()
     blurred_gg3 = cv2.GaussianBlur(cells_gg3, (0, 0), REACH, borderType=cv2.BORDER_REPLICATE)
     return torch.from_numpy(blurred_gg3).movedim(2, 0)[None]
-
-
-def _small(frame_13HW: Tensor) -> Tensor:
-    height, width = frame_13HW.shape[2:]
-    scale = max(min(0.5, SMALL_SIDE / max(height, width)), SMALLEST_SIDE / min(height, width))
-    if scale >= 1:
-        return frame_13HW.cpu()
-    return functional.interpolate(frame_13HW, (round(height * scale), round(width * scale)), mode="area").cpu()

@@ -16,6 +16,7 @@ from ..flow.consistency import Consistency
 from ..flow.optical_flow import check_size, flow_both_ways
 from ..flow.splatting import SplatGeometry
 from ..flow.warping import backward_warp, distance_outside
+from ..pictures.value_range import extremes, local_bounds
 from .contract import Rendered, Settings
 from .same_light import SameLight
 
@@ -92,7 +93,7 @@ class FlowInterpolator:
         return FlowPair(first, second, frames, contrast, consistency.is_cut)
 
     def _image(self, frame_HWC: Tensor) -> Tensor:
-        return frame_HWC.to(self.device, torch.float32).nan_to_num().clamp(0, 1).permute(2, 0, 1)[None].contiguous()
+        return frame_HWC.to(self.device, torch.float32).nan_to_num(0, 1, 0).permute(2, 0, 1)[None].contiguous()
 
 
 @dataclass(frozen=True)
@@ -117,13 +118,13 @@ class FlowPair:
         if self.is_cut:
             nearer_T3HW = torch.where(time_T111 <= 0.5, *self.frames.given_13HW)
             return Rendered(_as_frames(nearer_T3HW), (0.0,) * len(times))
-        frame0_T3HW, frame1_T3HW = (source.frame_13HW.expand(len(times), -1, -1, -1) for source in (first, second))
         sums0_T4HW = _splatted(first, time_T111)
         sums1_T4HW = _splatted(second, time_T111 - 1)
         sums_T3HW = torch.lerp(sums0_T4HW[:, :3], sums1_T4HW[:, :3], time_T111)
         motion_T2HW = _pull_push_filled(sums_T3HW[:, :2], sums_T3HW[:, 2:])
-        warped0_T3HW = backward_warp(frame0_T3HW, -time_T111 * motion_T2HW, "bicubic")
-        warped1_T3HW = backward_warp(frame1_T3HW, (1 - time_T111) * motion_T2HW, "bicubic")
+        warped0_T3HW = _fetched(first.frame_13HW, -time_T111 * motion_T2HW)
+        warped1_T3HW = _fetched(second.frame_13HW, (1 - time_T111) * motion_T2HW)
+        warped0_T3HW, warped1_T3HW = self.frames.unclipped(warped0_T3HW, warped1_T3HW)
         coverage0_T1HW = _coverage(sums0_T4HW, -time_T111 * motion_T2HW)
         coverage1_T1HW = _coverage(sums1_T4HW, (1 - time_T111) * motion_T2HW)
         moved_T3HW = _blended(warped0_T3HW, warped1_T3HW, coverage0_T1HW, coverage1_T1HW, time_T111, self.contrast)
@@ -134,7 +135,7 @@ class FlowPair:
         moved_T3HW = self.frames.relit(moved_T3HW, time_T111)
         still_T1HW = motion_T2HW.abs().amax(dim=1, keepdim=True) < STILL
         result_T3HW = torch.lerp(moved_T3HW, faded_T3HW, torch.where(still_T1HW, 1.0, distrust_T1HW))
-        return Rendered(_as_frames(result_T3HW.clamp(0, 1)), tuple(blended_T.tolist()))
+        return Rendered(_as_frames(result_T3HW.clamp(*extremes(*self.frames.given_13HW))), tuple(blended_T.tolist()))
 
 
 def _source_frame(own_13HW: Tensor, error_11HW: Tensor, flow_12HW: Tensor, sign: int) -> _SourceFrame:
@@ -143,6 +144,16 @@ def _source_frame(own_13HW: Tensor, error_11HW: Tensor, flow_12HW: Tensor, sign:
     motion_12HW = sign * flow_12HW
     splatted_14HW = torch.cat([motion_12HW * weight_11HW, weight_11HW, torch.ones_like(weight_11HW)], dim=1)
     return _SourceFrame(own_13HW, motion_12HW, splatted_14HW)
+
+
+def _fetched(frame_13HW: Tensor, flow_T2HW: Tensor) -> Tensor:
+    """The frame warped backward, sharply; beside values above 1 without overshoot."""
+    count, bounds = flow_T2HW.shape[0], local_bounds(frame_13HW)
+    fetched_T3HW = backward_warp(frame_13HW.expand(count, -1, -1, -1), flow_T2HW, "bicubic")
+    if bounds is None:
+        return fetched_T3HW
+    low_T3HW, high_T3HW = (backward_warp(each.expand(count, -1, -1, -1), flow_T2HW, "nearest") for each in bounds)
+    return fetched_T3HW.clamp(low_T3HW, high_T3HW)
 
 
 def _splatted(source: _SourceFrame, fraction_T111: Tensor) -> Tensor:

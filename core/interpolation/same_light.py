@@ -38,6 +38,20 @@ class SameLight:
         light = light.at_size(*first_13HW.shape[2:])
         return cls(given, first_13HW, light.undone(second_13HW), light.clipped_alike(first_13HW, second_13HW), light)
 
+    def unclipped(self, first_T3HW: Tensor, second_T3HW: Tensor) -> tuple[Tensor, Tensor]:
+        """Both frames, warped to one time, where a clipped value in one of them gives way to a higher one in the other.
+
+        A lamp that is too bright for one frame may be seen in the other, and a clipped value is the least it can be.
+        """
+        if self.light is None:
+            return first_T3HW, second_T3HW
+        highest_T3HW = torch.maximum(first_T3HW, second_T3HW)
+        ceiling_first, ceiling_second = self.light.ceilings(*self.given_13HW)
+        return (
+            torch.where(first_T3HW >= ceiling_first, highest_T3HW, first_T3HW),
+            torch.where(second_T3HW >= ceiling_second, highest_T3HW, second_T3HW),
+        )
+
     def relit(self, frames_T3HW: Tensor, time_T111: Tensor) -> Tensor:
         """Frames in the light of the first one, brought into the light at these times."""
         return frames_T3HW if self.light is None else self.light.put_back(frames_T3HW, time_T111)

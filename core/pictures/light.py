@@ -47,12 +47,16 @@ class LightChange:
     def clipped_alike(self, first_13HW: Tensor, second_13HW: Tensor) -> tuple[Tensor, Tensor]:
         """Both frames in the light of the first, with what is clipped in one of them clipped in both."""
         undone_13HW = self.undone(second_13HW)
-        if _may_clip(second_13HW):
-            ceiling_13hw = self.undone(torch.full_like(self.offset_13hw, CLIPPED))
-            first_13HW, undone_13HW = first_13HW.minimum(ceiling_13hw), undone_13HW.minimum(ceiling_13hw)
-        if _may_clip(first_13HW):
-            undone_13HW = undone_13HW.clamp(max=CLIPPED)
-        return first_13HW, undone_13HW
+        ceiling_13hw = torch.minimum(*self.ceilings(first_13HW, second_13HW))
+        return first_13HW.minimum(ceiling_13hw), undone_13HW.minimum(ceiling_13hw)
+
+    def ceilings(self, first_13HW: Tensor, second_13HW: Tensor) -> tuple[Tensor, Tensor]:
+        """The values, in the light of the first frame, from which each frame is clipped; infinite if it is not."""
+        clipped_13hw, never_13hw = (torch.full_like(self.offset_13hw, each) for each in (CLIPPED, torch.inf))
+        return (
+            clipped_13hw if may_clip(first_13HW) else never_13hw,
+            self.undone(clipped_13hw) if may_clip(second_13HW) else never_13hw,
+        )
 
     def undone(self, second_13HW: Tensor) -> Tensor:
         """The second frame in the light of the first; for a change with a value for each pixel, or a uniform one."""
@@ -75,14 +79,8 @@ def _power(values: Tensor, exponent: Tensor | float) -> Tensor:
     return values.sign() * values.abs().pow(exponent)
 
 
-def is_clipped(values: Tensor, frame_13HW: Tensor) -> Tensor:
-    """Which of the values of a frame are clipped; none if the frame does not end at 1."""
-    if not _may_clip(frame_13HW):
-        return torch.zeros_like(values, dtype=torch.bool)
-    return values >= CLIPPED
-
-
-def _may_clip(frame_13HW: Tensor) -> bool:
+def may_clip(frame_13HW: Tensor) -> bool:
+    """Whether a frame ends at 1, so that what lies there may have been brighter."""
     return CLIPPED <= float(frame_13HW.max()) <= 2 - CLIPPED
 
 
