@@ -66,10 +66,10 @@ def find_light_change(first_13HW: Tensor, second_13HW: Tensor) -> LightChange | 
 
 @dataclass(frozen=True, eq=False)
 class _Small:
-    """A frame scaled down; lit_11hw is 1 where no pixel of the frame is clipped, else 0."""
+    """A frame scaled down; lit_13hw is 1 where no pixel of the frame is clipped, else 0; for each channel."""
 
     frame_13hw: Tensor
-    lit_11hw: Tensor
+    lit_13hw: Tensor
 
     @staticmethod
     def of(frame_13HW: Tensor) -> "_Small":
@@ -79,22 +79,22 @@ class _Small:
         size = (round(height * scale), round(width * scale)) if scale < 1 else (height, width)
         small_13hw = functional.interpolate(frame_13HW, size, mode="area").cpu()
         if not may_clip(frame_13HW):
-            return _Small(small_13hw, torch.ones(1, 1, *size))
+            return _Small(small_13hw, torch.ones_like(small_13hw))
         brightest_13hw = functional.adaptive_max_pool2d(frame_13HW, size).cpu()
-        return _Small(small_13hw, (brightest_13hw < CLIPPED).all(dim=1, keepdim=True).float())
+        return _Small(small_13hw, (brightest_13hw < CLIPPED).float())
 
 
 @dataclass(frozen=True, eq=False)
 class _Aligned:
     """Two small frames, the second one fetched along the flow from the first.
 
-    known_11hw: 1 where the fetch lies inside the frame and neither frame is clipped, else 0.
+    known_13hw: 1 where the fetch lies inside the frame and neither frame is clipped, else 0; for each channel.
     contrast: of the frames, as a standard deviation.
     """
 
     first_13hw: Tensor
     second_13hw: Tensor
-    known_11hw: Tensor
+    known_13hw: Tensor
     contrast: float
 
     @staticmethod
@@ -103,22 +103,22 @@ class _Aligned:
         at_size = light.at_size(*first.frame_13hw.shape[2:])
         shown = (each_13hw[0].movedim(0, 2) for each_13hw in at_size.clipped_alike(first.frame_13hw, second.frame_13hw))
         flow_12hw = flow_one_way(*shown)[None]
-        fetched_14hw = backward_warp(torch.cat([second.frame_13hw, second.lit_11hw], dim=1), flow_12hw)
-        inside_11hw = (distance_outside(flow_12hw) == 0) & (fetched_14hw[:, 3:] > 0.99)
-        return _Aligned(first.frame_13hw, fetched_14hw[:, :3], first.lit_11hw * inside_11hw, contrast)
+        fetched_16hw = backward_warp(torch.cat([second.frame_13hw, second.lit_13hw], dim=1), flow_12hw)
+        lit_13hw = (distance_outside(flow_12hw) == 0) & (fetched_16hw[:, 3:] > 0.99)
+        return _Aligned(first.frame_13hw, fetched_16hw[:, :3], first.lit_13hw * lit_13hw, contrast)
 
     def is_steady(self) -> bool:
         """Whether the frames, aligned as they are, show no common change of contrast, here or there."""
-        line = _line(self.first_13hw, self.second_13hw, self.known_11hw)
+        line = _line(self.first_13hw, self.second_13hw, self.known_13hw)
         if line is None or float((line[0] - 1).abs().mean()) > STEADY_GAIN:
             return False
-        missed_13hw = self.known_11hw * (self.second_13hw - self.first_13hw)
+        missed_13hw = self.known_13hw * (self.second_13hw - self.first_13hw)
         return float(_blurred(_in_cells(missed_13hw)).abs().mean()) < STEADY_SHARE * float(missed_13hw.abs().mean())
 
     def difference(self, light: LightChange) -> float:
         """The mean difference that is left when the light of the first frame is changed, outliers counted less."""
         missed_13hw = (self._changed(light) - self.second_13hw).abs().clamp(max=OUTLIER * self.contrast)
-        return float((missed_13hw * self.known_11hw).sum() / (3 * self.known_11hw.sum() + 1e-9))
+        return float((missed_13hw * self.known_13hw).sum() / (self.known_13hw.sum() + 1e-9))
 
     def fitted(self, light: LightChange) -> LightChange | None:
         """The change that fits best, from a first guess; None if the frames are not alike enough to say."""
@@ -144,9 +144,11 @@ class _Aligned:
 
     def _belonging(self, light: LightChange) -> Tensor:
         """How far pixels follow this change: from 1 down to 0, which none reaches."""
-        missed_11hw = (self._changed(light) - self.second_13hw).abs().mean(dim=1, keepdim=True)
-        usual = missed_11hw[self.known_11hw > 0].median() if self.known_11hw.any() else missed_11hw.max()
-        return self.known_11hw / (1 + (missed_11hw / (AGREEING * usual + EXACT * self.contrast)).square())
+        missed_13hw = self.known_13hw * (self._changed(light) - self.second_13hw).abs()
+        count_11hw = self.known_13hw.sum(dim=1, keepdim=True)
+        missed_11hw = missed_13hw.sum(dim=1, keepdim=True) / count_11hw.clamp(min=1)
+        usual = missed_11hw[count_11hw > 0].median() if count_11hw.any() else 0.0
+        return self.known_13hw / (1 + (missed_11hw / (AGREEING * usual + EXACT * self.contrast)).square())
 
     def _gain_and_offset(self, light: LightChange) -> LightChange:
         for _ in range(FITS):
@@ -159,11 +161,11 @@ class _Aligned:
 
     def _power_curve(self, light: LightChange) -> LightChange | None:
         smallest = 0.02 * float(self.first_13hw.max().clamp(min=1e-4))
-        bright_11hw = (torch.minimum(self.first_13hw, self.second_13hw) > smallest).all(dim=1, keepdim=True)
+        bright_13hw = torch.minimum(self.first_13hw, self.second_13hw) > smallest
         first_13hw, second_13hw = (each.clamp(min=smallest).log() for each in (self.first_13hw, self.second_13hw))
-        importance_11hw = self.first_13hw.mean(dim=1, keepdim=True).square() * bright_11hw
+        importance_13hw = self.first_13hw.square() * bright_13hw
         for _ in range(FITS):
-            line = _line(first_13hw, second_13hw, self._belonging(light) * importance_11hw)
+            line = _line(first_13hw, second_13hw, self._belonging(light) * importance_13hw)
             if line is None:
                 return None
             gamma_1311, log_gain_1311 = line
@@ -193,7 +195,7 @@ class _Aligned:
     def _varying_offset(self, light: LightChange, guess: LightChange) -> LightChange:
         missed_13hw, varying = self.second_13hw - self._changed(light), guess
         for _ in range(FITS):
-            belonging_13hw = self._belonging(varying).expand_as(missed_13hw)
+            belonging_13hw = self._belonging(varying)
             added_13gg = _smooth_ratio(belonging_13hw * missed_13hw, belonging_13hw)
             gain_13gg = light.gain_13hw.expand_as(added_13gg)
             varying = LightChange(gain_13gg, light.offset_13hw + added_13gg, light.gamma_1311)
@@ -201,12 +203,11 @@ class _Aligned:
 
 
 def _by_quantiles(first: _Small, second: _Small) -> LightChange:
-    """Gain and offset that bring the quantiles of one frame to those of the other."""
-    most = min(float(each.lit_11hw.mean()) for each in (first, second))  # what is clipped is among the brightest
-    ranks_Q = torch.linspace(0.02, max(0.98 * most, 0.1), QUANTILES)
+    """Gain and offset that bring the quantiles of one frame to those of the other; what is clipped is left out."""
+    most_31 = torch.minimum(*(each.lit_13hw.mean(dim=(2, 3)).view(3, 1) for each in (first, second)))
+    ranks_3Q = torch.linspace(0.02, 0.98, QUANTILES) * most_31 * (first.lit_13hw[0, 0].numel() - 1)
     first_3Q, second_3Q = (
-        small.frame_13hw[0].flatten(1).sort(dim=1).values[:, (ranks_Q * (small.lit_11hw.numel() - 1)).long()]
-        for small in (first, second)
+        each.frame_13hw[0].flatten(1).sort(dim=1).values.gather(1, ranks_3Q.long()) for each in (first, second)
     )
     line = _line(first_3Q[None, :, None], second_3Q[None, :, None], torch.ones(1, 3, 1, QUANTILES))
     if line is None:
@@ -214,17 +215,17 @@ def _by_quantiles(first: _Small, second: _Small) -> LightChange:
     return LightChange(line[0].clamp(1 / MOST_GAIN, MOST_GAIN), line[1], STEADY.gamma_1311)
 
 
-def _line(first_13hw: Tensor, second_13hw: Tensor, weight_1Chw: Tensor) -> tuple[Tensor, Tensor] | None:
+def _line(first_13hw: Tensor, second_13hw: Tensor, weight_13hw: Tensor) -> tuple[Tensor, Tensor] | None:
     """Slope and offset, of shape (1, 3, 1, 1), of the line through the colours of both frames; None without relation.
 
     The slope is the ratio of both standard deviations, so noise in the frames does not flatten it, as it would flatten
     a regression.
     """
-    weight_1Chw = weight_1Chw / (weight_1Chw.sum(dim=(2, 3), keepdim=True) + 1e-9)
-    means = [(weight_1Chw * each).sum(dim=(2, 3), keepdim=True) for each in (first_13hw, second_13hw)]
+    weight_13hw = weight_13hw / (weight_13hw.sum(dim=(2, 3), keepdim=True) + 1e-9)
+    means = [(weight_13hw * each).sum(dim=(2, 3), keepdim=True) for each in (first_13hw, second_13hw)]
     first_13hw, second_13hw = first_13hw - means[0], second_13hw - means[1]
     variance0, variance1, covariance = (
-        (weight_1Chw * product).sum(dim=(2, 3), keepdim=True)
+        (weight_13hw * product).sum(dim=(2, 3), keepdim=True)
         for product in (first_13hw.square(), second_13hw.square(), first_13hw * second_13hw)
     )
     related = float(covariance.sum() / ((variance0 * variance1).sqrt().sum() + 1e-12))
