@@ -154,7 +154,8 @@ def _put_back(frames_THWC: Tensor, keyframes: KeyframeSet, blend_frames: int) ->
         error_HWC = key_HWC - frames_THWC[keyframe.frame]
         frames_THWC[keyframe.frame] = key_HWC
         for frame, share in _faded(keyframe.frame, keyframes, blend_frames):
-            frames_THWC[frame].add_(error_HWC, alpha=share).clamp_(0.0, 1.0)
+            low_HWC, high_HWC = (each(frames_THWC[frame], key_HWC) for each in (torch.minimum, torch.maximum))
+            frames_THWC[frame].add_(error_HWC, alpha=share).clamp_(low_HWC.clamp(max=0), high_HWC.clamp(min=1))
 
 
 def _faded(frame: int, keyframes: KeyframeSet, blend_frames: int) -> list[tuple[int, float]]:

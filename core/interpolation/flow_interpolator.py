@@ -16,7 +16,7 @@ from ..flow.consistency import Consistency
 from ..flow.optical_flow import check_size, flow_both_ways
 from ..flow.splatting import SplatGeometry
 from ..flow.warping import backward_warp, distance_outside
-from ..pictures.value_range import extremes, local_bounds
+from ..pictures.value_range import local_bounds
 from .contract import Rendered, Settings
 from .same_light import SameLight
 
@@ -85,7 +85,7 @@ class FlowInterpolator:
         forward_12HW, backward_12HW = (flow_2HW[None].to(self.device) for flow_2HW in flows_2HW)
         consistency = Consistency.of(first_13HW, second_13HW, forward_12HW, backward_12HW)
         errors_11HW = consistency.first_error_11HW, consistency.second_error_11HW
-        if frames.light is not None:
+        if not frames.are_given:
             errors_11HW = frames.errors(forward_12HW, backward_12HW)
         contrast = frames.contrast(errors_11HW)
         first = _source_frame(frames.first_13HW, contrast * errors_11HW[0], forward_12HW, sign=1)
@@ -135,7 +135,7 @@ class FlowPair:
         moved_T3HW = self.frames.relit(moved_T3HW, time_T111)
         still_T1HW = motion_T2HW.abs().amax(dim=1, keepdim=True) < STILL
         result_T3HW = torch.lerp(moved_T3HW, faded_T3HW, torch.where(still_T1HW, 1.0, distrust_T1HW))
-        return Rendered(_as_frames(result_T3HW.clamp(*extremes(*self.frames.given_13HW))), tuple(blended_T.tolist()))
+        return Rendered(_as_frames(result_T3HW.clamp(*self.frames.limits)), tuple(blended_T.tolist()))
 
 
 def _source_frame(own_13HW: Tensor, error_11HW: Tensor, flow_12HW: Tensor, sign: int) -> _SourceFrame:

@@ -10,6 +10,7 @@ from ..flow.warping import backward_warp
 from ..pictures.contrast import ToneRange
 from ..pictures.images import luma
 from ..pictures.light import LightChange
+from ..pictures.value_range import compressed, expanded, extremes
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,9 +18,11 @@ class SameLight:
     """Two frames in the light of the first.
 
     given_13HW: both frames as they are.
-    first_13HW, second_13HW: in one light; the frames themselves if their light is the same.
+    first_13HW, second_13HW: in one light, and with values beyond 1 compressed; the frames themselves if neither is
+        needed.
     shown_13HW: the same with what one frame clips clipped in both, for whatever compares their colours.
     light: the change from the first to the second, or None; with a value for each pixel if it is not uniform.
+    limits: the least and the greatest value that a frame between them may have: 0 and 1, or those of the frames given.
     """
 
     given_13HW: tuple[Tensor, Tensor]
@@ -27,16 +30,21 @@ class SameLight:
     second_13HW: Tensor
     shown_13HW: tuple[Tensor, Tensor]
     light: LightChange | None
+    limits: tuple[float, float]
 
     @classmethod
     def of(cls, first_13HW: Tensor, second_13HW: Tensor) -> "SameLight":
         """Find the change of light between two frames, float32, and undo it in the second."""
-        given = (first_13HW, second_13HW)
+        given = shown = (first_13HW, second_13HW)
         light = find_light_change(first_13HW, second_13HW)
-        if light is None:
-            return cls(given, first_13HW, second_13HW, given, None)
-        light = light.at_size(*first_13HW.shape[2:])
-        return cls(given, first_13HW, light.undone(second_13HW), light.clipped_alike(first_13HW, second_13HW), light)
+        if light is not None:
+            light = light.at_size(*first_13HW.shape[2:])
+            second_13HW = light.undone(second_13HW)
+            shown = light.clipped_alike(*given)
+        limits = extremes(*given)
+        if limits != (0, 1):
+            first_13HW, second_13HW, *shown = (compressed(each) for each in (first_13HW, second_13HW, *shown))
+        return cls(given, first_13HW, second_13HW, (shown[0], shown[1]), light, limits)
 
     def unclipped(self, first_T3HW: Tensor, second_T3HW: Tensor) -> tuple[Tensor, Tensor]:
         """Both frames, warped to one time, where a clipped value in one of them gives way to a higher one in the other.
@@ -53,8 +61,15 @@ class SameLight:
         )
 
     def relit(self, frames_T3HW: Tensor, time_T111: Tensor) -> Tensor:
-        """Frames in the light of the first one, brought into the light at these times."""
+        """Frames like `first_13HW`, brought into the light at these times and to the values of the frames given."""
+        if self.limits != (0, 1):
+            frames_T3HW = expanded(frames_T3HW)
         return frames_T3HW if self.light is None else self.light.put_back(frames_T3HW, time_T111)
+
+    @property
+    def are_given(self) -> bool:
+        """Whether the frames are compared as they were given."""
+        return self.light is None and self.limits == (0, 1)
 
     def errors(self, forward_12HW: Tensor, backward_12HW: Tensor) -> tuple[Tensor, Tensor]:
         """Mean colour difference between each pixel of a frame and the one that its flow points at, for both frames."""
