@@ -43,8 +43,9 @@ class SameLight:
             shown = light.clipped_alike(*given)
         limits = extremes(*given)
         if limits != (0, 1):
-            first_13HW, second_13HW, *shown = (compressed(each) for each in (first_13HW, second_13HW, *shown))
-        return cls(given, first_13HW, second_13HW, (shown[0], shown[1]), light, limits)
+            first_13HW, second_13HW = compressed(first_13HW), compressed(second_13HW)
+            shown = compressed(shown[0]), compressed(shown[1])
+        return cls(given, first_13HW, second_13HW, shown, light, limits)
 
     def unclipped(self, first_T3HW: Tensor, second_T3HW: Tensor) -> tuple[Tensor, Tensor]:
         """Both frames, warped to one time, where a clipped value in one of them gives way to a higher one in the other.

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from torch import Tensor
@@ -31,7 +30,7 @@ class ToneRange:
     highest: float
 
     @classmethod
-    def of(cls, *lumas_HW: Tensor) -> Self:
+    def of(cls, *lumas_HW: Tensor) -> "ToneRange":
         """The range that the lumas of some frames use together; finite, on any device."""
         samples = []
         for luma_HW in lumas_HW:

@@ -13,7 +13,7 @@ ROOM = 4.0  # a colour correction may take a value beyond 1 as many times farthe
 
 
 def extremes(*frames: Tensor) -> tuple[float, float]:
-    """The least and the greatest value that a mixture of frames may have: 0 and 1, or farther if the frames go there."""
+    """The least and the greatest value that mixed frames may have: 0 and 1, or farther if the frames go there."""
     low, high = min(float(frame.min()) for frame in frames), max(float(frame.max()) for frame in frames)
     return low if low < -ROUNDING else 0.0, high if high > 1 + ROUNDING else 1.0
 
