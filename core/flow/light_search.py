@@ -31,9 +31,9 @@ AGREEING = 2.5  # pixels that miss the fit by more than this many usual misses d
 EXACT = 0.1  # share of the contrast; pixels that miss the fit by less belong to it anyway
 FITS = 2  # times that the pixels that belong to a fit are chosen again
 WELL_ALIGNED = 0.5  # correlation of aligned frames below which nothing is known about the light
-# A change of light is used if it leaves at most this share of the difference between aligned frames. Measured: up to 0.5
-# for real changes, 0.85 and more in steady clips. A change that varies over the picture can follow things that move, so
-# it must leave less: measured up to 0.4 for real ones, 0.6 and more in steady clips.
+# A change of light is used if it leaves at most this share of the difference between aligned frames. Measured: up to
+# 0.5 for real changes, 0.85 and more in steady clips. A change that varies over the picture can follow things that
+# move, so it must leave less: measured up to 0.4 for real ones, 0.6 and more in steady clips.
 REMAINDER = 0.75
 REMAINDER_VARYING = 0.5
 REMAINDER_CURVE = 0.9  # a power curve is used if it leaves at most this share of what gain and offset leave

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..errors import InbetweenError
-from ..pictures.contrast import ToneRange
+from ..pictures.contrast import ToneRange, even_lumas
 from ..pictures.images import luma
 
 SMALLEST_SIDE = 16
@@ -85,6 +85,7 @@ def flow_one_way(first_HWC: Tensor, second_HWC: Tensor) -> Tensor:
 def _greys(first_HWC: Tensor, second_HWC: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """8-bit luma of both frames, stretched alike, at the size at which flow is estimated."""
     first_HW, second_HW = (luma(frame_HWC).nan_to_num(posinf=0, neginf=0) for frame_HWC in (first_HWC, second_HWC))
+    first_HW, second_HW = even_lumas(first_HW, second_HW)
     tones = ToneRange.of(first_HW, second_HW)
     return _grey(tones.stretched(first_HW)), _grey(tones.stretched(second_HW))
 

@@ -43,6 +43,7 @@ ASYMMETRY = 2.0
 REMAINDER_TRUSTED, REMAINDER_REFUSED = 0.7, 1.0
 DIFFERENCE_FLOOR = 0.03  # added to both differences; smaller differences are noise
 SEEN_DIFFERENCE = 0.02  # a cross-fade of frames that differ by less is invisible, so it is not reported
+SEEN_OVER_NOISE = 1.5  # nor is one of dark or flat frames that differ by less than this many times their noise
 
 BLOCK = 8  # pixels; decisions about areas, not single pixels, use means over blocks of this size
 
@@ -87,7 +88,7 @@ class FlowInterpolator:
         errors_11HW = consistency.first_error_11HW, consistency.second_error_11HW
         if not frames.are_given:
             errors_11HW = frames.errors(forward_12HW, backward_12HW)
-        contrast = frames.contrast(errors_11HW)
+        contrast = frames.contrast()
         first = _source_frame(frames.first_13HW, contrast * errors_11HW[0], forward_12HW, sign=1)
         second = _source_frame(frames.second_13HW, contrast * errors_11HW[1], backward_12HW, sign=-1)
         return FlowPair(first, second, frames, contrast, consistency.is_cut)
@@ -209,9 +210,20 @@ def _distrust(
     before_11hw = contrast * _block_difference(frame0_13HW, frame1_13HW)
     remainder_T1hw = (after_T1hw + DIFFERENCE_FLOOR) / (before_11hw + DIFFERENCE_FLOOR)
     distrust_T1hw = ((remainder_T1hw - REMAINDER_TRUSTED) / (REMAINDER_REFUSED - REMAINDER_TRUSTED)).clamp(0, 1)
-    blended_T = (distrust_T1hw * (before_11hw > SEEN_DIFFERENCE)).mean(dim=(1, 2, 3))
+    seen_T111 = torch.full_like(after_T1hw[:, :, :1, :1], SEEN_DIFFERENCE)
+    if contrast > 1:  # noise is stretched with the picture, and a cross-fade of noise is not seen
+        noise_T111 = contrast * _noise(warped0_T3HW - warped1_T3HW)
+        seen_T111 = seen_T111.maximum((SEEN_OVER_NOISE * noise_T111).clamp(max=contrast * SEEN_DIFFERENCE))
+    blended_T = (distrust_T1hw * (before_11hw > seen_T111)).mean(dim=(1, 2, 3))
     size = frame0_13HW.shape[2:]
     return functional.interpolate(distrust_T1hw, size, mode="bilinear", align_corners=False), blended_T
+
+
+def _noise(differences_T3HW: Tensor) -> Tensor:
+    """Mean size of what differs from pixel to pixel, in the calmest tenth of the picture; shape (T, 1, 1, 1)."""
+    around_T3HW = functional.avg_pool2d(differences_T3HW, 3, 1, padding=1, count_include_pad=False)
+    blocks_TN = _block_difference(differences_T3HW, around_T3HW).flatten(1).sort(dim=1).values
+    return blocks_TN[:, blocks_TN.shape[1] // 10, None, None, None]
 
 
 def _block_difference(first_TCHW: Tensor, second_TCHW: Tensor) -> Tensor:

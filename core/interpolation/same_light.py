@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..flow.light_search import find_light_change
 from ..flow.warping import backward_warp
-from ..pictures.contrast import ToneRange
+from ..pictures.contrast import ToneRange, even_lumas
 from ..pictures.images import luma
 from ..pictures.light import LightChange
 from ..pictures.value_range import compressed, expanded, extremes
@@ -82,7 +82,7 @@ class SameLight:
             (second_13HW - to_first_13HW).abs().mean(dim=1, keepdim=True),
         )
 
-    def contrast(self, errors_11HW: tuple[Tensor, Tensor]) -> float:
+    def contrast(self) -> float:
         """By what differences of colour are to be multiplied so that they mean the same in every picture."""
-        tones = ToneRange.of(*(luma(frame_13HW[0].movedim(0, 2)) for frame_13HW in self.shown_13HW))
-        return tones.contrast
+        lumas_HW = even_lumas(*(luma(frame_13HW[0].movedim(0, 2)) for frame_13HW in self.shown_13HW))
+        return ToneRange.of(*lumas_HW).contrast
