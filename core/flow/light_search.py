@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..pictures.light import CLIPPED, STEADY, LightChange, may_clip
+from ..pictures.light import CLIPPED, LightChange, may_clip, steady
 from .optical_flow import flow_one_way
 from .warping import backward_warp, distance_outside
 
@@ -57,7 +57,7 @@ def find_light_change(first_13HW: Tensor, second_13HW: Tensor) -> LightChange | 
     contrast = float(torch.cat([first.frame_13hw, second.frame_13hw]).std(dim=(2, 3)).mean())
     if float((first.frame_13hw - second.frame_13hw).abs().mean()) <= LEAST_CHANGE * contrast:
         return None
-    plain = _Aligned.of(first, second, STEADY, contrast)
+    plain = _Aligned.of(first, second, steady(), contrast)
     if plain.is_steady():
         return None
     light = _by_quantiles(first, second)
@@ -67,7 +67,7 @@ def find_light_change(first_13HW: Tensor, second_13HW: Tensor) -> LightChange | 
         if fitted is None:
             return None
         light, most = fitted, REMAINDER if fitted.is_uniform else REMAINDER_VARYING
-        if aligned.difference(light) > most * min(each.difference(STEADY) for each in (aligned, plain)):
+        if aligned.difference(light) > most * min(each.difference(steady()) for each in (aligned, plain)):
             return None
     return light.to(first_13HW.device)
 
@@ -111,9 +111,9 @@ class _Aligned:
         at_size = light.at_size(*first.frame_13hw.shape[2:])
         shown = (each_13hw[0].movedim(0, 2) for each_13hw in at_size.clipped_alike(first.frame_13hw, second.frame_13hw))
         flow_12hw = flow_one_way(*shown)[None]
-        fetched_16hw = backward_warp(torch.cat([second.frame_13hw, second.lit_13hw], dim=1), flow_12hw)
-        lit_13hw = (distance_outside(flow_12hw) == 0) & (fetched_16hw[:, 3:] > 0.99)
-        return _Aligned(first.frame_13hw, fetched_16hw[:, :3], first.lit_13hw * lit_13hw, contrast)
+        fetched_13hw = backward_warp(second.frame_13hw, flow_12hw, "bicubic")  # bilinear would take contrast away
+        lit_13hw = (distance_outside(flow_12hw) == 0) & (backward_warp(second.lit_13hw, flow_12hw) > 0.99)
+        return _Aligned(first.frame_13hw, fetched_13hw, first.lit_13hw * lit_13hw, contrast)
 
     def is_steady(self) -> bool:
         """Whether the frames, aligned as they are, show no common change of contrast, here or there."""
@@ -139,7 +139,7 @@ class _Aligned:
             best = power
         # A gain that varies bends the line that fits all colours, so a gain alone is tried as well.
         candidates = (
-            self._varying_gain(STEADY, light),
+            self._varying_gain(steady(), light),
             self._varying_gain(best, light),
             self._varying_offset(best, light),
             self._varying_offset(detail, light),
@@ -162,9 +162,9 @@ class _Aligned:
         for _ in range(FITS):
             line = _line(self.first_13hw, self.second_13hw, self._belonging(light))
             if line is None:
-                return STEADY
+                return steady()
             gain_1311, offset_1311 = line
-            light = LightChange(gain_1311.clamp(1 / MOST_GAIN, MOST_GAIN), offset_1311, STEADY.gamma_1311)
+            light = LightChange(gain_1311.clamp(1 / MOST_GAIN, MOST_GAIN), offset_1311, steady().gamma_1311)
         return light
 
     def _power_curve(self, light: LightChange) -> LightChange | None:
@@ -179,7 +179,7 @@ class _Aligned:
             gamma_1311, log_gain_1311 = line
             gamma_1311 = gamma_1311.clamp(1 / MOST_GAMMA, MOST_GAMMA)
             gain_1311 = log_gain_1311.exp().clamp(1 / MOST_GAIN, MOST_GAIN)
-            light = LightChange(gain_1311, STEADY.offset_13hw, gamma_1311)
+            light = LightChange(gain_1311, steady().offset_13hw, gamma_1311)
         return light
 
     def _gain_of_detail(self, light: LightChange) -> LightChange | None:
@@ -188,7 +188,7 @@ class _Aligned:
         line = _line(fine_13hw, fine_second_13hw, self._belonging(light))
         if line is None:
             return None
-        return LightChange(line[0].clamp(1 / MOST_GAIN, MOST_GAIN), STEADY.offset_13hw, STEADY.gamma_1311)
+        return LightChange(line[0].clamp(1 / MOST_GAIN, MOST_GAIN), steady().offset_13hw, steady().gamma_1311)
 
     def _varying_gain(self, light: LightChange, guess: LightChange) -> LightChange:
         changed_13hw, varying = self._changed(light), guess
@@ -219,8 +219,8 @@ def _by_quantiles(first: _Small, second: _Small) -> LightChange:
     )
     line = _line(first_3Q[None, :, None], second_3Q[None, :, None], torch.ones(1, 3, 1, QUANTILES))
     if line is None:
-        return STEADY
-    return LightChange(line[0].clamp(1 / MOST_GAIN, MOST_GAIN), line[1], STEADY.gamma_1311)
+        return steady()
+    return LightChange(line[0].clamp(1 / MOST_GAIN, MOST_GAIN), line[1], steady().gamma_1311)
 
 
 def _line(first_13hw: Tensor, second_13hw: Tensor, weight_13hw: Tensor) -> tuple[Tensor, Tensor] | None:

@@ -1,8 +1,9 @@
 """The interpolator that needs no model files.
 
-It splats the optical flow forward to the time of the in-between (softmax splatting, Niklaus and Liu, CVPR 2020) and
-backward warps both frames along it. Splatting the motion instead of the colours keeps the picture sharp, and a hole in
-a smooth motion field is easier to fill than a hole in a picture.
+A change of light between the frames, such as a fade, is undone first and put back along time, and dark or flat frames
+are judged by their own contrast. The optical flow is splatted forward to the time of the in-between (softmax
+splatting, Niklaus and Liu, CVPR 2020), and both frames are warped backward along it. Splatting the motion instead of
+the colours keeps the picture sharp, and a hole in a smooth motion field is easier to fill than a hole in a picture.
 """
 
 from collections.abc import Sequence
@@ -65,7 +66,7 @@ class FlowInterpolator:
     """In-betweens from optical flow; nothing to download."""
 
     name = "optical flow (no model)"
-    bytes_per_pixel = 160  # measured: 37 planes of float32, and some room
+    bytes_per_pixel = 200  # measured: 37 planes of float32, 10 more where light changes, and some room
     by_halving = False
 
     def __init__(self, device: torch.device | str = "cpu") -> None:

@@ -12,6 +12,8 @@ from torch.nn import functional
 
 CLIPPED = 0.998  # values from here to 1 were cut by a camera or a file: the true value is this or more
 
+LEAST_GAIN = 1e-3
+
 
 @dataclass(frozen=True, eq=False)
 class LightChange:
@@ -38,7 +40,7 @@ class LightChange:
             functional.interpolate(grid_13hw, (height, width), mode="bicubic", align_corners=False)
             for grid_13hw in (self.gain_13hw, self.offset_13hw)
         )
-        return LightChange(gain_13HW, offset_13HW, self.gamma_1311)
+        return LightChange(gain_13HW.clamp(min=LEAST_GAIN), offset_13HW, self.gamma_1311)
 
     def to(self, device: torch.device) -> "LightChange":
         """The same change on another device."""
@@ -84,4 +86,6 @@ def may_clip(frame_13HW: Tensor) -> bool:
     return CLIPPED <= float(frame_13HW.max()) <= 2 - CLIPPED
 
 
-STEADY = LightChange(torch.ones(1, 3, 1, 1), torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1))  # no change
+def steady() -> LightChange:
+    """The change of light that changes nothing."""
+    return LightChange(torch.ones(1, 3, 1, 1), torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1))
