@@ -11,6 +11,7 @@ from torch import Tensor
 from ..errors import InbetweenError
 from ..keyframes.keyframe_set import Keyframe, KeyframeSet
 from ..pictures.resize import resized, shrink_scale
+from ..pictures.value_range import extremes
 from ..reports import report_text
 from ..sound.timing import MOST_SECONDS
 from ..sound.waveforms import Sound, silence
@@ -155,4 +156,4 @@ def _at_most(frames_THWC: Tensor, longest: int) -> Tensor:
     if scale == 1:
         return frames_THWC.clone()
     height, width = max(1, round(height * scale)), max(1, round(width * scale))
-    return resized(frames_THWC, height, width, "bilinear").clamp(0, 1).contiguous()
+    return resized(frames_THWC, height, width, "bilinear").clamp(*extremes(frames_THWC)).contiguous()

@@ -25,7 +25,7 @@ SEEN_TWICE = 0.03
 class Correction:
     """What turns the generated frame at a keyframe into the keyframe.
 
-    generated_HWC: the generated frame.
+    generated_HWC, key_HWC: the generated frame, and the keyframe.
     moved_12HW: for each pixel of the keyframe, how far away it is in the generated frame, in pixels; None where moving
         does not help.
     rest_HWC: the keyframe minus the generated frame after moving.
@@ -33,6 +33,7 @@ class Correction:
     """
 
     generated_HWC: Tensor
+    key_HWC: Tensor
     moved_12HW: Tensor | None
     rest_HWC: Tensor
     unlike: float
@@ -46,14 +47,15 @@ class Correction:
         """
         alike_HWC = _in_colours_of(generated_HWC, key_HWC)
         before = _mean_difference(key_HWC, alike_HWC)
-        still = Correction(generated_HWC, None, key_HWC - generated_HWC, before)
+        still = Correction(generated_HWC, key_HWC, None, key_HWC - generated_HWC, before)
         if before < NO_DIFFERENCE or min(key_HWC.shape[:2]) < SMALLEST_SIDE:
             return still
         moved_12HW = flow_both_ways(key_HWC, alike_HWC)[0][None]
         after = _mean_difference(key_HWC, _warped(alike_HWC, moved_12HW))
         if after > EXPLAINED * before:
             return still
-        return Correction(generated_HWC, moved_12HW, key_HWC - _warped(generated_HWC, moved_12HW), after)
+        rest_HWC = key_HWC - _warped(generated_HWC, moved_12HW)
+        return Correction(generated_HWC, key_HWC, moved_12HW, rest_HWC, after)
 
     @property
     def note(self) -> str:
@@ -71,14 +73,19 @@ class Correction:
     def applied(self, frame_HWC: Tensor, share: float) -> Tensor:
         """Correct a neighbouring generated frame by a share, 0 to 1."""
         if self.moved_12HW is None:
-            return frame_HWC.add(self.rest_HWC, alpha=share).clamp(0.0, 1.0)
+            return self._limited(frame_HWC.add(self.rest_HWC, alpha=share), frame_HWC)
         # The correction belongs to the pixels of the keyframe. It follows the clip's own motion to this frame, and the
         # rest is added where things are after a share of their way.
         along_12HW = flow_both_ways(frame_HWC, self.generated_HWC)[0][None]
         moved_12HW = backward_warp(self.moved_12HW, along_12HW)
         rest_HWC = _warped(self.rest_HWC, along_12HW - (1 - share) * moved_12HW, "bilinear")
         moved_HWC = _warped(frame_HWC, share * moved_12HW)
-        return moved_HWC.add(rest_HWC, alpha=share).clamp(0.0, 1.0)
+        return self._limited(moved_HWC.add(rest_HWC, alpha=share), moved_HWC)
+
+    def _limited(self, corrected_HWC: Tensor, frame_HWC: Tensor) -> Tensor:
+        """Limit values to 0 to 1, or farther where the frame or the keyframe goes."""
+        low_HWC, high_HWC = (each(frame_HWC, self.key_HWC) for each in (torch.minimum, torch.maximum))
+        return corrected_HWC.clamp(low_HWC.clamp(max=0), high_HWC.clamp(min=1))
 
 
 def _in_colours_of(frame_HWC: Tensor, other_HWC: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..errors import InbetweenError
+from ..pictures.contrast import ToneRange, even_lumas
 from ..pictures.images import luma
 
 SMALLEST_SIDE = 16
@@ -31,7 +32,8 @@ def flow_both_ways(first_HWC: Tensor, second_HWC: Tensor) -> tuple[Tensor, Tenso
     """Find where each pixel of one frame is in the other, for both frames.
 
     Args:
-        first_HWC, second_HWC: RGB of one size, at least 16 pixels a side, floating, in [0, 1], on any device.
+        first_HWC, second_HWC: RGB of one size, at least 16 pixels a side, floating, on any device. Dark and flat
+            frames are stretched, both alike, so that their motion is found too.
 
     Returns:
         flow_2HW from the first frame to the second, and from the second to the first: float32, in pixels, channel 0 =
@@ -42,7 +44,7 @@ def flow_both_ways(first_HWC: Tensor, second_HWC: Tensor) -> tuple[Tensor, Tenso
     """
     height, width, _ = first_HWC.shape
     check_size(height, width)
-    first_HW, second_HW = _grey(first_HWC), _grey(second_HWC)
+    first_HW, second_HW = _greys(first_HWC, second_HWC)
     estimator = _estimator()
     forward_HW2 = estimator.calc(first_HW, second_HW, None)
     backward_HW2 = estimator.calc(second_HW, first_HW, None)
@@ -73,9 +75,22 @@ def _estimator() -> cv2.DISOpticalFlow:
     return estimator
 
 
-def _grey(frame_HWC: Tensor) -> np.ndarray:
-    """8-bit luma at the size at which flow is estimated."""
-    luma_HW = luma(frame_HWC).nan_to_num().clamp(0, 1)
+def flow_one_way(first_HWC: Tensor, second_HWC: Tensor) -> Tensor:
+    """As `flow_both_ways`, but only from the first frame to the second, and for frames of any size."""
+    height, width, _ = first_HWC.shape
+    flow_HW2 = _estimator().calc(*_greys(first_HWC, second_HWC), None)
+    return _at_full_size(flow_HW2, height, width, first_HWC.device)
+
+
+def _greys(first_HWC: Tensor, second_HWC: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """8-bit luma of both frames, stretched alike, at the size at which flow is estimated."""
+    first_HW, second_HW = (luma(frame_HWC).nan_to_num(posinf=0, neginf=0) for frame_HWC in (first_HWC, second_HWC))
+    first_HW, second_HW = even_lumas(first_HW, second_HW)
+    tones = ToneRange.of(first_HW, second_HW)
+    return _grey(tones.stretched(first_HW)), _grey(tones.stretched(second_HW))
+
+
+def _grey(luma_HW: Tensor) -> np.ndarray:
     grey_HW = (luma_HW * 255).round().to(torch.uint8).cpu().numpy()
     height, width = grey_HW.shape
     scale = _working_scale(height, width)

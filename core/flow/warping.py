@@ -11,7 +11,7 @@ def backward_warp(values_BCHW: Tensor, flow_B2HW: Tensor, mode: str = "bilinear"
     Args:
         values_BCHW: the values to sample, floating.
         flow_B2HW: displacement in pixels, channel 0 = x, finite, of the same type.
-        mode: "bilinear", or "bicubic", which is sharper and overshoots a little at edges.
+        mode: "bilinear", "nearest", or "bicubic", which is sharper and overshoots a little at edges.
         outside: the value beyond the frame: "border" repeats the nearest edge pixel, "zeros" is 0.
 
     Returns:

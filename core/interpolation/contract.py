@@ -30,7 +30,7 @@ def own_settings(kind: type[OwnSettings], settings: Settings) -> OwnSettings:
 class Rendered:
     """In-betweens of two frames.
 
-    frames_THWC: float32 in [0, 1], on the interpolator's device.
+    frames_THWC: float32, in [0, 1] if both frames are, on the interpolator's device.
     blended: for each in-between, the share of its area, 0 to 1, that is visibly cross-faded because no motion could be
         trusted.
     """
@@ -83,7 +83,8 @@ class Interpolator(Protocol):
         """Compute once what all in-betweens of these two frames need.
 
         Args:
-            first_HWC, second_HWC: images of one size, (H, W, 3), floating, in [0, 1], on any device.
+            first_HWC, second_HWC: images of one size, (H, W, 3), floating, on any device. Values beyond [0, 1] are
+                kept.
 
         Raises:
             InbetweenError: the engine cannot process frames of this size.

@@ -1,8 +1,9 @@
 """The interpolator that needs no model files.
 
-It splats the optical flow forward to the time of the in-between (softmax splatting, Niklaus and Liu, CVPR 2020) and
-backward warps both frames along it. Splatting the motion instead of the colours keeps the picture sharp, and a hole in
-a smooth motion field is easier to fill than a hole in a picture.
+A change of light between the frames, such as a fade, is undone first and put back along time, and dark or flat frames
+are judged by their own contrast. The optical flow is splatted forward to the time of the in-between (softmax
+splatting, Niklaus and Liu, CVPR 2020), and both frames are warped backward along it. Splatting the motion instead of
+the colours keeps the picture sharp, and a hole in a smooth motion field is easier to fill than a hole in a picture.
 """
 
 from collections.abc import Sequence
@@ -13,10 +14,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..flow.consistency import Consistency
-from ..flow.optical_flow import flow_both_ways
+from ..flow.optical_flow import check_size, flow_both_ways
 from ..flow.splatting import SplatGeometry
 from ..flow.warping import backward_warp, distance_outside
+from ..pictures.value_range import local_bounds
 from .contract import Rendered, Settings
+from .same_light import SameLight
 
 # If several pixels land in one place, the motion of each counts with a weight of exp(-ERROR_LOSS * d). d is its
 # photometric error, the colour difference between the pixel and what its flow points at.
@@ -41,6 +44,7 @@ ASYMMETRY = 2.0
 REMAINDER_TRUSTED, REMAINDER_REFUSED = 0.7, 1.0
 DIFFERENCE_FLOOR = 0.03  # added to both differences; smaller differences are noise
 SEEN_DIFFERENCE = 0.02  # a cross-fade of frames that differ by less is invisible, so it is not reported
+SEEN_OVER_NOISE = 1.5  # nor is one of dark or flat frames that differ by less than this many times their noise
 
 BLOCK = 8  # pixels; decisions about areas, not single pixels, use means over blocks of this size
 
@@ -62,7 +66,7 @@ class FlowInterpolator:
     """In-betweens from optical flow; nothing to download."""
 
     name = "optical flow (no model)"
-    bytes_per_pixel = 160  # measured: 37 planes of float32, and some room
+    bytes_per_pixel = 200  # measured: 37 planes of float32, 10 more where light changes, and some room
     by_halving = False
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
@@ -76,24 +80,36 @@ class FlowInterpolator:
     @torch.no_grad()
     def prepare(self, first_HWC: Tensor, second_HWC: Tensor) -> "FlowPair":
         """Estimate the motion between two frames; see `Interpolator.prepare`."""
-        forward_2HW, backward_2HW = flow_both_ways(first_HWC, second_HWC)
+        check_size(*first_HWC.shape[:2])
         first_13HW, second_13HW = (self._image(frame_HWC) for frame_HWC in (first_HWC, second_HWC))
-        forward_12HW, backward_12HW = forward_2HW[None].to(self.device), backward_2HW[None].to(self.device)
+        frames = SameLight.of(first_13HW, second_13HW)
+        flows_2HW = flow_both_ways(*(shown_13HW[0].movedim(0, 2) for shown_13HW in frames.shown_13HW))
+        forward_12HW, backward_12HW = (flow_2HW[None].to(self.device) for flow_2HW in flows_2HW)
         consistency = Consistency.of(first_13HW, second_13HW, forward_12HW, backward_12HW)
-        first = _source_frame(first_13HW, consistency.first_error_11HW, forward_12HW, sign=1)
-        second = _source_frame(second_13HW, consistency.second_error_11HW, backward_12HW, sign=-1)
-        return FlowPair(first, second, consistency.is_cut)
+        errors_11HW = consistency.first_error_11HW, consistency.second_error_11HW
+        if not frames.are_given:
+            errors_11HW = frames.errors(forward_12HW, backward_12HW)
+        contrast = frames.contrast()
+        first = _source_frame(frames.first_13HW, contrast * errors_11HW[0], forward_12HW, sign=1)
+        second = _source_frame(frames.second_13HW, contrast * errors_11HW[1], backward_12HW, sign=-1)
+        return FlowPair(first, second, frames, contrast, consistency.is_cut)
 
     def _image(self, frame_HWC: Tensor) -> Tensor:
-        return frame_HWC.to(self.device, torch.float32).nan_to_num().clamp(0, 1).permute(2, 0, 1)[None].contiguous()
+        return frame_HWC.to(self.device, torch.float32).nan_to_num(0, 1, 0).permute(2, 0, 1)[None].contiguous()
 
 
 @dataclass(frozen=True)
 class FlowPair:
-    """Two frames and the motion between them."""
+    """Two frames and the motion between them.
+
+    first, second: in one light, see `frames`.
+    contrast: differences of colour count this many times.
+    """
 
     first: _SourceFrame
     second: _SourceFrame
+    frames: SameLight
+    contrast: float
     is_cut: bool
 
     @torch.no_grad()
@@ -101,24 +117,27 @@ class FlowPair:
         """Render the in-betweens at these times; see `FramePair.render`."""
         first, second = self.first, self.second
         time_T111 = torch.tensor(list(times), device=first.frame_13HW.device, dtype=torch.float32)[:, None, None, None]
-        frame0_T3HW, frame1_T3HW = (source.frame_13HW.expand(len(times), -1, -1, -1) for source in (first, second))
         if self.is_cut:
-            nearer_T3HW = torch.where(time_T111 <= 0.5, frame0_T3HW, frame1_T3HW)
+            nearer_T3HW = torch.where(time_T111 <= 0.5, *self.frames.given_13HW)
             return Rendered(_as_frames(nearer_T3HW), (0.0,) * len(times))
         sums0_T4HW = _splatted(first, time_T111)
         sums1_T4HW = _splatted(second, time_T111 - 1)
         sums_T3HW = torch.lerp(sums0_T4HW[:, :3], sums1_T4HW[:, :3], time_T111)
         motion_T2HW = _pull_push_filled(sums_T3HW[:, :2], sums_T3HW[:, 2:])
-        warped0_T3HW = backward_warp(frame0_T3HW, -time_T111 * motion_T2HW, "bicubic")
-        warped1_T3HW = backward_warp(frame1_T3HW, (1 - time_T111) * motion_T2HW, "bicubic")
+        warped0_T3HW = _fetched(first.frame_13HW, -time_T111 * motion_T2HW)
+        warped1_T3HW = _fetched(second.frame_13HW, (1 - time_T111) * motion_T2HW)
+        warped0_T3HW, warped1_T3HW = self.frames.unclipped(warped0_T3HW, warped1_T3HW)
         coverage0_T1HW = _coverage(sums0_T4HW, -time_T111 * motion_T2HW)
         coverage1_T1HW = _coverage(sums1_T4HW, (1 - time_T111) * motion_T2HW)
-        moved_T3HW = _blended(warped0_T3HW, warped1_T3HW, coverage0_T1HW, coverage1_T1HW, time_T111)
-        faded_T3HW = torch.lerp(frame0_T3HW, frame1_T3HW, time_T111)
-        distrust_T1HW, blended_T = _distrust(warped0_T3HW, warped1_T3HW, first.frame_13HW, second.frame_13HW)
+        moved_T3HW = _blended(warped0_T3HW, warped1_T3HW, coverage0_T1HW, coverage1_T1HW, time_T111, self.contrast)
+        faded_T3HW = torch.lerp(*self.frames.given_13HW, time_T111)
+        distrust_T1HW, blended_T = _distrust(
+            warped0_T3HW, warped1_T3HW, first.frame_13HW, second.frame_13HW, self.contrast
+        )
+        moved_T3HW = self.frames.relit(moved_T3HW, time_T111)
         still_T1HW = motion_T2HW.abs().amax(dim=1, keepdim=True) < STILL
         result_T3HW = torch.lerp(moved_T3HW, faded_T3HW, torch.where(still_T1HW, 1.0, distrust_T1HW))
-        return Rendered(_as_frames(result_T3HW.clamp(0, 1)), tuple(blended_T.tolist()))
+        return Rendered(_as_frames(result_T3HW.clamp(*self.frames.limits)), tuple(blended_T.tolist()))
 
 
 def _source_frame(own_13HW: Tensor, error_11HW: Tensor, flow_12HW: Tensor, sign: int) -> _SourceFrame:
@@ -127,6 +146,16 @@ def _source_frame(own_13HW: Tensor, error_11HW: Tensor, flow_12HW: Tensor, sign:
     motion_12HW = sign * flow_12HW
     splatted_14HW = torch.cat([motion_12HW * weight_11HW, weight_11HW, torch.ones_like(weight_11HW)], dim=1)
     return _SourceFrame(own_13HW, motion_12HW, splatted_14HW)
+
+
+def _fetched(frame_13HW: Tensor, flow_T2HW: Tensor) -> Tensor:
+    """The frame warped backward, sharply; beside values above 1 without overshoot."""
+    count, bounds = flow_T2HW.shape[0], local_bounds(frame_13HW)
+    fetched_T3HW = backward_warp(frame_13HW.expand(count, -1, -1, -1), flow_T2HW, "bicubic")
+    if bounds is None:
+        return fetched_T3HW
+    low_T3HW, high_T3HW = (backward_warp(each.expand(count, -1, -1, -1), flow_T2HW, "nearest") for each in bounds)
+    return fetched_T3HW.clamp(low_T3HW, high_T3HW)
 
 
 def _splatted(source: _SourceFrame, fraction_T111: Tensor) -> Tensor:
@@ -159,10 +188,15 @@ def _pull_push_filled(sums_TCHW: Tensor, weight_T1HW: Tensor) -> Tensor:
 
 
 def _blended(
-    warped0_T3HW: Tensor, warped1_T3HW: Tensor, coverage0_T1HW: Tensor, coverage1_T1HW: Tensor, time_T111: Tensor
+    warped0_T3HW: Tensor,
+    warped1_T3HW: Tensor,
+    coverage0_T1HW: Tensor,
+    coverage1_T1HW: Tensor,
+    time_T111: Tensor,
+    contrast: float,
 ) -> Tensor:
     """Blend the warped frames: an average where they agree, else the nearer frame, or the one that covers the place."""
-    difference_T1HW = (warped0_T3HW - warped1_T3HW).abs().mean(dim=1, keepdim=True)
+    difference_T1HW = contrast * (warped0_T3HW - warped1_T3HW).abs().mean(dim=1, keepdim=True)
     power_T1HW = 1 + ASYMMETRY * (difference_T1HW / DISAGREEMENT).clamp(max=1)
     weight0_T1HW = (1 - time_T111) ** power_T1HW * coverage0_T1HW
     weight1_T1HW = time_T111**power_T1HW * coverage1_T1HW
@@ -170,16 +204,27 @@ def _blended(
 
 
 def _distrust(
-    warped0_T3HW: Tensor, warped1_T3HW: Tensor, frame0_13HW: Tensor, frame1_13HW: Tensor
+    warped0_T3HW: Tensor, warped1_T3HW: Tensor, frame0_13HW: Tensor, frame1_13HW: Tensor, contrast: float
 ) -> tuple[Tensor, Tensor]:
     """How far motion fails to explain each pixel, from 0 (trusted) to 1, and the share of each frame that shows it."""
-    after_T1hw = _block_difference(warped0_T3HW, warped1_T3HW)
-    before_11hw = _block_difference(frame0_13HW, frame1_13HW)
+    after_T1hw = contrast * _block_difference(warped0_T3HW, warped1_T3HW)
+    before_11hw = contrast * _block_difference(frame0_13HW, frame1_13HW)
     remainder_T1hw = (after_T1hw + DIFFERENCE_FLOOR) / (before_11hw + DIFFERENCE_FLOOR)
     distrust_T1hw = ((remainder_T1hw - REMAINDER_TRUSTED) / (REMAINDER_REFUSED - REMAINDER_TRUSTED)).clamp(0, 1)
-    blended_T = (distrust_T1hw * (before_11hw > SEEN_DIFFERENCE)).mean(dim=(1, 2, 3))
+    seen_T111 = torch.full_like(after_T1hw[:, :, :1, :1], SEEN_DIFFERENCE)
+    if contrast > 1:  # noise is stretched with the picture, and a cross-fade of noise is not seen
+        noise_T111 = contrast * _noise(warped0_T3HW - warped1_T3HW)
+        seen_T111 = seen_T111.maximum((SEEN_OVER_NOISE * noise_T111).clamp(max=contrast * SEEN_DIFFERENCE))
+    blended_T = (distrust_T1hw * (before_11hw > seen_T111)).mean(dim=(1, 2, 3))
     size = frame0_13HW.shape[2:]
     return functional.interpolate(distrust_T1hw, size, mode="bilinear", align_corners=False), blended_T
+
+
+def _noise(differences_T3HW: Tensor) -> Tensor:
+    """Mean size of what differs from pixel to pixel, in the calmest tenth of the picture; shape (T, 1, 1, 1)."""
+    around_T3HW = functional.avg_pool2d(differences_T3HW, 3, 1, padding=1, count_include_pad=False)
+    blocks_TN = _block_difference(differences_T3HW, around_T3HW).flatten(1).sort(dim=1).values
+    return blocks_TN[:, blocks_TN.shape[1] // 10, None, None, None]
 
 
 def _block_difference(first_TCHW: Tensor, second_TCHW: Tensor) -> Tensor:

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .value_range import extremes, limited
+
 _LMS_FROM_RGB = (
     (0.4122214708, 0.5363325363, 0.0514459929),
     (0.2119034982, 0.6806995451, 0.1073969566),
@@ -68,30 +70,46 @@ class ColourTransfer:
         return max(np.abs(self.matrix_33 - np.eye(3)).max(), np.abs(self.offset_3).max()) < NEGLIGIBLE
 
     def apply(self, frame_HWC: Tensor) -> Tensor:
-        """The frame in the new colours, in [0, 1], same type and device; if nothing changes, the frame itself."""
+        """The frame in the new colours, same type and device; if nothing changes, the frame itself.
+
+        A frame in [0, 1] stays there. In others, values beyond it are kept and corrected too.
+        """
         if self.is_identity:
             return frame_HWC
-        lab_HWC = _mixed(oklab_from_srgb(frame_HWC), self.matrix_33)
+        clamped = extremes(frame_HWC) == (0, 1)
+        lab_HWC = _mixed(oklab_from_srgb(frame_HWC, clamped), self.matrix_33)
         lab_HWC += lab_HWC.new_tensor(self.offset_3.tolist())
-        return srgb_from_oklab(lab_HWC).to(frame_HWC.dtype)
+        rgb_HWC = srgb_from_oklab(lab_HWC, clamped)
+        return (rgb_HWC if clamped else limited(rgb_HWC, frame_HWC)).to(frame_HWC.dtype)
 
 
 IDENTITY = ColourTransfer(np.eye(3), np.zeros(3))
 
 
-def oklab_from_srgb(image_HWC: Tensor) -> Tensor:
-    """Convert sRGB in [0, 1] (values outside are clamped) to OKLab: float32, same shape and device."""
-    rgb_HWC = image_HWC.to(torch.float32).clamp(0.0, 1.0)
-    linear_HWC = torch.where(rgb_HWC <= 0.04045, rgb_HWC / 12.92, ((rgb_HWC + 0.055) / 1.055) ** 2.4)
-    return _mixed(_mixed(linear_HWC, _LMS_FROM_RGB).pow_(1 / 3), _LAB_FROM_ROOTS)
+def oklab_from_srgb(image_HWC: Tensor, clamped: bool = True) -> Tensor:
+    """Convert sRGB to OKLab: float32, same shape and device.
+
+    Args:
+        image_HWC: in [0, 1].
+        clamped: clamp values outside to it; else the curve of sRGB goes on above 1, and its straight part below 0.
+    """
+    rgb_HWC = image_HWC.to(torch.float32)
+    if clamped:
+        rgb_HWC = rgb_HWC.clamp(0.0, 1.0)
+    curved_HWC = ((rgb_HWC.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4
+    lms_HWC = _mixed(torch.where(rgb_HWC <= 0.04045, rgb_HWC / 12.92, curved_HWC), _LMS_FROM_RGB)
+    roots_HWC = lms_HWC.pow_(1 / 3) if clamped else lms_HWC.sign() * lms_HWC.abs().pow(1 / 3)
+    return _mixed(roots_HWC, _LAB_FROM_ROOTS)
 
 
-def srgb_from_oklab(lab_HWC: Tensor) -> Tensor:
-    """Convert OKLab to sRGB in [0, 1], float32; colours outside sRGB are clamped channel by channel."""
+def srgb_from_oklab(lab_HWC: Tensor, clamped: bool = True) -> Tensor:
+    """Convert OKLab to sRGB, float32; if `clamped`, colours outside [0, 1] are clamped channel by channel."""
     linear_HWC = _mixed(_mixed(lab_HWC, np.linalg.inv(_LAB_FROM_ROOTS)) ** 3, np.linalg.inv(_LMS_FROM_RGB))
-    linear_HWC = linear_HWC.clamp_(0.0, 1.0)
+    if clamped:
+        linear_HWC = linear_HWC.clamp_(0.0, 1.0)
     curved_HWC = linear_HWC.clamp_min(0.0031308).pow_(1 / 2.4).mul_(1.055).sub_(0.055)
-    return torch.where(linear_HWC <= 0.0031308, linear_HWC * 12.92, curved_HWC).clamp_(0.0, 1.0)
+    srgb_HWC = torch.where(linear_HWC <= 0.0031308, linear_HWC * 12.92, curved_HWC)
+    return srgb_HWC.clamp_(0.0, 1.0) if clamped else srgb_HWC
 
 
 def mean_colour(frame_HWC: Tensor) -> np.ndarray:

@@ -9,6 +9,7 @@ from ..errors import InbetweenError
 from ..limits import check_between
 from .images import LARGEST_SIDE, size_text
 from .resize import resized
+from .value_range import within_bounds
 
 Fit = Literal["crop", "pad", "stretch", "off"]
 FITS: tuple[Fit, ...] = get_args(Fit)
@@ -49,13 +50,14 @@ def fit_images(images_HWC: Sequence[Tensor], size: tuple[int, int], fit: Fit) ->
     """Bring every image to `size`. An image that already has that size passes unchanged.
 
     Args:
-        images_HWC: RGB images of any sizes, [0, 1].
+        images_HWC: RGB images of any sizes; values beyond [0, 1] are kept.
         size: (width, height) in pixels.
         fit: "crop" fills the frame and trims the edges evenly; "pad" adds black bars; "stretch" ignores the aspect
             ratio; "off" refuses other sizes.
 
     Returns:
-        Images of shape (height, width, 3) in [0, 1], resampled with antialiased bicubic filtering.
+        Images of shape (height, width, 3), resampled with antialiased bicubic filtering without overshoot beyond
+        [0, 1] or, near values beyond it, beyond those around.
 
     Raises:
         InbetweenError: fit is "off" and a size differs.
@@ -93,7 +95,7 @@ def _fit(image_HWC: Tensor, width: int, height: int, fit: Fit) -> Tensor:
 
 
 def _resize(image_HWC: Tensor, width: int, height: int) -> Tensor:
-    return resized(image_HWC[None], height, width, "bicubic")[0].clamp_(0.0, 1.0).to(image_HWC.dtype)
+    return within_bounds(resized(image_HWC[None], height, width, "bicubic")[0], image_HWC).to(image_HWC.dtype)
 
 
 def _to_multiple(length: int, multiple_of: int) -> int:

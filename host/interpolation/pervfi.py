@@ -11,6 +11,7 @@ from torchvision.models.optical_flow.raft import RAFT
 
 from ...core.errors import InbetweenError
 from ...core.flow.optical_flow import DisFlow
+from ...core.interpolation.any_range import AnyRange
 from ...core.interpolation.contract import Settings, own_settings
 from ...networks.flow import raft
 from ...networks.interpolation import pervfi
@@ -51,14 +52,15 @@ class PerVFIEngine:
         """The name of the engine in reports."""
         return engine_name(self._patcher.model.variant, self._flow)
 
-    def start(self, settings: Settings, height: int, width: int) -> PerVFIInterpolator:
+    def start(self, settings: Settings, height: int, width: int) -> AnyRange:
         """Load the weights onto the device, and check how much memory is left."""
         network, device = self._patcher.model, self._patcher.load_device
         patchers = [self._patcher] if self._flow_patcher is None else [self._patcher, self._flow_patcher]
         wanted = min(whole_bytes(network, height * width), int(0.7 * model_management.get_total_memory(device)))
         load_whole(patchers, wanted)
         own = own_settings(PerVFISettings, settings)
-        return PerVFIInterpolator(network, self._flow, own, device, model_management.get_free_memory(device))
+        free_bytes = model_management.get_free_memory(device)
+        return AnyRange(PerVFIInterpolator(network, self._flow, own, device, free_bytes))
 
 
 def load_pervfi(file: str, optical_flow: ModelPatcher | None = None) -> PerVFIEngine:

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from ...core.errors import InbetweenError
 from ...core.flow.consistency import is_cut_between
+from ...core.interpolation.any_range import AnyRange
 from ...core.interpolation.contract import FramePair, Rendered, Settings
 from ...core.interpolation.cuts import CutPair
 from ...networks.model_kinds import has_tensor
@@ -84,7 +85,7 @@ class HostEngine:
     def __init__(self, interp_model: ModelPatcher, kind: HostKind) -> None:
         self.interp_model, self.kind, self.name = interp_model, kind, kind.title
 
-    def start(self, settings: Settings, height: int, width: int) -> "HostInterpolator":
+    def start(self, settings: Settings, height: int, width: int) -> AnyRange:
         """Load the weights onto the device, and make room to render a frame.
 
         Raises:
@@ -100,7 +101,7 @@ class HostEngine:
         needed = network.memory_used_forward((1, height, width, 3), dtype)
         load_whole([self.interp_model], needed)
         device, bytes_per_pixel = self.interp_model.load_device, math.ceil(needed / (height * width))
-        return HostInterpolator(network, device, dtype, self.kind, bytes_per_pixel)
+        return AnyRange(HostInterpolator(network, device, dtype, self.kind, bytes_per_pixel))
 
 
 class HostInterpolator:

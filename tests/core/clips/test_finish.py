@@ -290,3 +290,11 @@ def test_progress_counts_the_frames_whose_colours_are_matched():
     done = []
     finish_frames(torch.rand(11, 2, 3, 3), keys((0, 0.0), (8, 1.0)), match_colour=True, on_frames=done.append)
     assert sum(done) == 9
+
+
+def test_values_beyond_the_range_are_kept_when_keyframes_are_put_back():
+    keyframes = keys((0, 5.0), (8, -0.5))
+    generated = torch.cat([frames(5, 4.6), frames(4, -0.4)])
+    values = first_pixel(finish_frames(generated, keyframes, "replace and blend", 1))
+    assert values[:3] == pytest.approx([5.0, 4.8, 4.6])
+    assert values[-3:] == pytest.approx([-0.4, -0.45, -0.5])

@@ -247,3 +247,13 @@ def test_progress_counts_the_frames_of_the_result(seam):
     done = []
     joined = join_clips([scene(7), scene(6, 5), scene(5, 9)], 2, seam, on_frames=done.append)
     assert sum(done) == len(joined.frames_THWC)
+
+
+def test_lights_above_one_are_corrected_with_the_rest():
+    whole = scene(12)
+    whole[:, 10, 20] = 3.0
+    second = drifted(whole[8:], 0.9, (0.0, 0.0, 0.0))
+    second[:, 10, 20] = 2.2
+    joined = join_clips([whole[:8], second], match_colour="carry on").frames_THWC
+    assert joined[8:].max() > 2.5
+    assert joined[8:, :8].max() <= 1

@@ -183,3 +183,26 @@ def test_colour_step_is_a_distance_in_oklab():
     assert colour_step(mean_colour(plain(0, 0, 0)), mean_colour(plain(1, 1, 1))) == pytest.approx(1, abs=1e-5)
     red_3, green_3 = mean_colour(plain(1, 0, 0)), mean_colour(plain(0, 1, 0))
     assert colour_step(red_3, green_3) == pytest.approx(0.5197, abs=1e-3)
+
+
+def test_values_beyond_the_range_are_corrected_too():
+    frame = 0.2 + 0.3 * torch.rand(20, 30, 3, generator=torch.Generator().manual_seed(0))
+    warmer = (frame * torch.tensor([1.1, 1.0, 0.9])).clamp(0, 1)
+    transfer = colour_transfer(colour_statistics([frame]), colour_statistics([warmer]))
+    lamp = frame.clone()
+    lamp[5, 5], lamp[6, 6] = torch.tensor([6.0, 5.0, 4.0]), torch.tensor([-0.1, 0.2, 0.3])
+    made = transfer.apply(lamp)
+    assert made[5, 5, 0] > 6
+    assert made[5, 5, 2] < 4
+    assert made[6, 6, 0] < 0
+    others = torch.ones(20, 30, dtype=torch.bool)
+    others[5, 5] = others[6, 6] = False
+    torch.testing.assert_close(made[others], transfer.apply(frame)[others], rtol=0, atol=1e-5)
+
+
+def test_a_correction_does_not_take_a_frame_out_of_the_range():
+    frame = torch.rand(20, 30, 3, generator=torch.Generator().manual_seed(1))
+    transfer = colour_transfer(colour_statistics([0.5 * frame + 0.25]), colour_statistics([frame]))
+    made = transfer.apply(frame)
+    assert 0 <= made.min() <= made.max() <= 1
+    assert made.max() - made.min() > 0.999

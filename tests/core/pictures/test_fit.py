@@ -81,3 +81,12 @@ def test_the_given_image_is_not_written_to():
     for fit in ("crop", "pad", "stretch"):
         fit_images([image_HWC], (10, 10), fit)
     assert torch.equal(image_HWC, before)
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+def test_values_beyond_the_range_are_kept(fit):
+    image = 0.2 + 0.2 * torch.rand(60, 80, 3, generator=torch.Generator().manual_seed(0))
+    image[20:40, 20:40], image[50:, 70:] = 12.0, -0.5
+    (fitted,) = fit_images([image], (50, 44), fit)
+    assert fitted.max() == pytest.approx(12, abs=1e-3)
+    assert fitted.min() == pytest.approx(-0.5, abs=1e-3)

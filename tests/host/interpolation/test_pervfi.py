@@ -93,3 +93,13 @@ def test_a_model_in_the_wrong_folder_is_called_by_its_name(pervfi, tiny_models):
             pervfi.load_pervfi("wrong.pth")
     finally:
         (tiny_models / "frame_interpolation" / "wrong.pth").unlink()
+
+
+def test_the_network_is_shown_values_in_range_and_gives_back_those_of_the_clip(pervfi):
+    engine, clip = pervfi.load_pervfi("vb.pth"), moving_clip(2)
+    bright = 9 * clip
+    inside, _ = interpolated(engine, clip)
+    outside, _ = interpolated(engine, bright)
+    assert torch.equal(outside[::2], bright)
+    assert outside[1].isfinite().all()
+    assert inside[1].max() <= 1 < outside[1].max() <= bright.max() + 1e-3

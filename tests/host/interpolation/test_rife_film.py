@@ -283,3 +283,13 @@ def test_published_rife_makes_the_hosts_frames_and_good_ones(real_rife, multipli
     errors = [(made - whole[:12]).square().mean() for made in (frames[:12], faded)]
     assert errors[0] < 0.1 * errors[1]
     assert report.engine == "RIFE"
+
+
+@pytest.mark.parametrize("engine", [rife_engine, film_engine])
+def test_lights_above_one_stay_bright_and_other_frames_are_as_ever(engine):
+    clip = 0.5 * moving_clip(2, 64, 96)
+    clip[:, 20:50, 30:70] = 8.0
+    frames, _ = ours(engine(), clip, multiplier=2)
+    assert torch.equal(frames[::2], clip)
+    assert frames[1].isfinite().all()
+    assert frames[1].max() > 2

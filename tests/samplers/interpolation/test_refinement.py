@@ -3,6 +3,7 @@
 import pytest
 import torch
 from comfyui_inbetween.core.interpolation.contract import Rendered
+from comfyui_inbetween.core.interpolation.flow_interpolator import FlowInterpolator
 from comfyui_inbetween.core.interpolation.frame_choice import every_other
 from comfyui_inbetween.samplers.interpolation.refinement import Refinement, refine_frames
 
@@ -132,3 +133,13 @@ def test_two_in_a_row_are_made_at_their_times_and_told():
         "frames in a row, or every other."
     )
     assert refined([0, 9, 9, 3], [[1, 2]])[1].untrained == ()
+
+
+def test_lights_above_one_are_rebuilt_as_bright():
+    clip = 0.4 * torch.rand(24, 40, 3, generator=torch.Generator().manual_seed(0)).expand(3, -1, -1, -1).clone()
+    for frame in range(3):
+        clip[frame, 8:16, 10 + 2 * frame : 20 + 2 * frame] = 6.0
+    result = torch.empty_like(clip)
+    refine_frames(clip, [[1]], FlowInterpolator(), 1.0, (), result)
+    assert result[1].max() > 5.5
+    assert (result[1] - clip[1]).abs().mean() < 0.15
