@@ -49,6 +49,12 @@ def check_room(count: int, height: int, width: int, pixel_bytes: float, device: 
         raise _too_large(count, height, width, pixel_bytes, free)
 
 
+def check_room_for_images(count: int, height: int, width: int) -> None:
+    """`check_room` for images where and as the host keeps them."""
+    pixel_bytes = 3 * model_management.dtype_size(model_management.intermediate_dtype())
+    check_room(count, height, width, pixel_bytes, model_management.intermediate_device())
+
+
 def check_room_like(frames_THWC: Tensor, count: int, pixel_bytes: float | None = None) -> None:
     """`check_room` for `count` frames of the size of others.
 

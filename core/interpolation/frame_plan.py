@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from ..clips.copies import find_copies
+from ..clips.copies import Copies, find_copies
 from ..clips.fields import WovenFrames, match_fields
 from ..errors import InbetweenError, TooFewFramesError
 from ..keyframes.keyframe_set import KeyframeSet
@@ -68,6 +68,7 @@ def plan_frames(
     speeds: str = "",
     copies: CopyChoice = KEEP,
     progress: Callable[[int], ProgressCallback] = lambda _: no_progress,
+    check_room: Callable[[int, int, int], None] = lambda *_: None,
 ) -> FramePlan:
     """Plan the frames of a sequence.
 
@@ -91,6 +92,8 @@ def plan_frames(
             they are.
         progress: given the number of frames to search for copies, returns a callback; it is called with n after n more
             frames, and may raise to stop the work.
+        check_room: called with the number of frames of the result, their height and their width, as soon as they are
+            known: with "keep" before the search for copies. It may raise.
 
     Raises:
         InbetweenError: a clip with timing "as keyframed", fewer than two frames, or a value out of range.
@@ -107,6 +110,10 @@ def plan_frames(
         bezier = parse_bezier(curve) if easing == BEZIER else CURVES[easing]
         moments = apply_easing(moments, positions, bezier, ease_over)
     instants = locate(apply_hold(moments, positions, hold), positions)
+    height, width = clock.sources[0].shape[:2]
+    check_room(len(instants), height, width)
+    if copies == KEEP and isinstance(frames, Tensor):  # they change only the report
+        note = copies_note(find_copies(frames, progress(len(frames))), copies, clock)
     keyframes = frames.frames if isinstance(frames, KeyframeSet) else None
     numbers = None if copies == KEEP or keyframes is not None else clock.numbers
     return FramePlan(clock.sources, instants, result_fps, keyframes, numbers, note)
@@ -124,7 +131,7 @@ def _result_rate(clock: Clock, timing: Timing, count: int, fps: float) -> float:
 def _clock(
     frames: KeyframeSet | Tensor, timing: Timing, copies: CopyChoice, progress: Callable[[int], ProgressCallback]
 ) -> tuple[Clock, str]:
-    """The sources on their time line, and what a report says about copies."""
+    """The sources on their timeline, and what a report says about copies, unless they are kept."""
     if isinstance(frames, KeyframeSet):
         images = [keyframe.image_HWC for keyframe in frames.keyframes]
         clock, note = Clock(images, frames.frames, frames.frames, frames.frame_count), ""
@@ -135,10 +142,13 @@ def _clock(
                 f'timing "{AS_KEYFRAMED}" needs keyframes; for a clip choose multiplier, frame count, frame rate, '
                 "times or speed ramp."
             )
-        clip = match_fields(frames, progress(len(frames))) if copies == UNDO_PULLDOWN else WovenFrames(frames)
-        found = find_copies(clip, progress(len(frames))).adding(clip.repeats)
-        clock = clip_clock(clip if clip.woven else frames, found, copies)
-        note = copies_note(found, copies, clock, len(clip.woven))
+        if copies == KEEP:
+            clock, note = clip_clock(frames, Copies(len(frames))), ""
+        else:
+            clip = match_fields(frames, progress(len(frames))) if copies == UNDO_PULLDOWN else WovenFrames(frames)
+            found = find_copies(clip, progress(len(frames))).adding(clip.repeats)
+            clock = clip_clock(clip if clip.woven else frames, found, copies)
+            note = copies_note(found, copies, clock, len(clip.woven))
     if clock.length < 2:
         raise TooFewFramesError("frames has one frame; connect a clip of 2 or more, or keyframes.", clock.length)
     return clock, note

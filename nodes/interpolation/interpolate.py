@@ -9,6 +9,7 @@ from ...core.interpolation.copy_plan import COPY_CHOICES, KEEP, CopyChoice
 from ...core.interpolation.frame_plan import AS_KEYFRAMED, BEZIER, LINEAR, plan_frames
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.timing.easing import CURVES, EASE_OVER
+from ...host.frame_memory import check_room_for_images
 from ...host.interpolation.run import interpolate
 from ...host.runtime import Progress, show_report
 from ..checked_node import InbetweenNode
@@ -188,7 +189,8 @@ class InbetweenInterpolate(InbetweenNode):
         copies: CopyChoice = KEEP,
         **settings: Any,
     ) -> io.NodeOutput:
-        plan = plan_frames(frames, **timing, **(easing or {}), hold=hold, fps=fps, copies=copies, progress=Progress)
+        chosen = {**timing, **(easing or {}), "hold": hold, "fps": fps, "copies": copies}
+        plan = plan_frames(frames, **chosen, progress=Progress, check_room=check_room_for_images)
         recursive = method == RECURSIVE
         result_THWC, report = interpolate(plan.sources, plan.instants, interpolator, settings, recursive)
         text = plan.described(report.text(plan.keyframes, plan.numbers))
