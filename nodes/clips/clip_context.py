@@ -40,8 +40,8 @@ class InbetweenClipContext(InbetweenNode):
                 io.DynamicCombo.Input(
                     "gap",
                     options=_gap_options(),
-                    tooltip="Whether the gap lies between two clips or is a part of one clip to regenerate, and "
-                    "whether it is given in frames or seconds.",
+                    tooltip="Whether the gap lies between two clips or inside one, and whether you give it in frames "
+                    "or seconds.",
                 ),
                 fps_input("Frames per second of the clips."),
                 io.DynamicCombo.Input(

@@ -28,8 +28,8 @@ class InbetweenFinish(InbetweenNode):
             node_id="InbetweenFinish",
             display_name="Finish Frames",
             category="in-between/finish",
-            description="Trim an engine's frames to the frame count of the keyframes, match their colours, put the "
-            "exact keyframes back, and close a loop.",
+            description="Trim an engine's frames to the length set in Keyframes, match their colours to the "
+            "keyframes, put the exact keyframes back, and close a loop.",
             search_aliases=[
                 "exact keyframes",
                 "replace keyframes",
@@ -41,7 +41,7 @@ class InbetweenFinish(InbetweenNode):
                 "seamless loop",
             ],
             inputs=[
-                io.Image.Input("images", tooltip="Frames from any engine, at least as many as the keyframes ask for."),
+                io.Image.Input("images", tooltip="Frames from any engine, at least as many as set in Keyframes."),
                 Keyframes.Input("keyframes", tooltip="The keyframes from which the frames were created."),
                 io.DynamicCombo.Input(
                     "put_back",
@@ -64,7 +64,7 @@ class InbetweenFinish(InbetweenNode):
                     default=False,
                     optional=True,
                     tooltip="For a clip that plays in a loop: leave out the last frame, which repeats the first, so "
-                    "the result is one frame shorter. Needs loop in Keyframes.",
+                    "the result is one frame shorter. Switch on loop in Keyframes too.",
                 ),
             ],
             outputs=[

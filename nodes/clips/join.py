@@ -91,7 +91,7 @@ class InbetweenJoin(InbetweenNode):
             ],
             outputs=[
                 io.Image.Output(
-                    display_name="frames", tooltip="The joined clip: all frames, less the overlap once for each seam."
+                    display_name="frames", tooltip="The joined clip: all frames, minus the overlap at each seam."
                 ),
                 io.Float.Output(display_name="fps", tooltip="The frame rate, for Create Video."),
                 io.String.Output(

@@ -31,8 +31,8 @@ def context_frames_input() -> io.Int.Input:
         min=1,
         max=77,
         step=4,
-        tooltip="How many of its last frames a segment hands to the next one, which continues their motion: 1 is "
-        "the keyframe alone, 5 or 9 carry motion over. More frames take longer.",
+        tooltip="How many of its last frames a segment hands to the next one. 1 is only the keyframe they share; 5 or "
+        "9 also carry motion over. More frames take longer.",
     )
 
 
@@ -50,8 +50,8 @@ def seed_inputs() -> list[io.Input]:
         io.String.Input(
             "own_seeds",
             default="",
-            tooltip="Other seeds for single segments, to regenerate only those: 2: 77, 5: 3 gives segment 2 the "
-            "seed 77 and segment 5 the seed 3.",
+            tooltip="Different seeds for individual segments, to regenerate only those. For example, 2: 77, 5: 3 "
+            "gives segment 2 the seed 77 and segment 5 the seed 3.",
         ),
         io.Int.Input("steps", default=50, min=1, max=10000, tooltip="Sampling steps of each segment."),
     ]

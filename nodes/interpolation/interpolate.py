@@ -135,9 +135,8 @@ class InbetweenInterpolate(InbetweenNode):
                     default=DIRECT,
                     optional=True,
                     tooltip="direct creates each frame at its time. recursive creates the middle frame, then the "
-                    "middle of each half, and so on; use it with multipliers of 2, 4, 8 and so on. PerVFI was "
-                    "trained on the middle frame only (t = 0.5), so with direct all other times are outside its "
-                    "training. FILM was too; it halves even with direct wherever it can.",
+                    "middle of each half, and so on; use it with multipliers of 2, 4, 8 and so on. PerVFI and FILM "
+                    "were trained on the middle frame only (t = 0.5). FILM halves even with direct wherever it can.",
                 ),
                 *settings_inputs(),
                 io.Float.Input(

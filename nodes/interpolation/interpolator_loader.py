@@ -20,8 +20,8 @@ class InbetweenInterpolatorLoader(InbetweenNode):
             node_id="InbetweenInterpolatorLoader",
             display_name="Load Interpolator",
             category="in-between/interpolate",
-            description="Choose how the frames between two frames are created. Optical flow needs no model file; "
-            "PerVFI, RIFE and FILM run from a file in models/frame_interpolation.",
+            description="Choose how in-between frames are created. Optical flow needs no model file; PerVFI, RIFE and "
+            "FILM run from a file in models/frame_interpolation.",
             search_aliases=["interpolation model", "optical flow", "vfi", "rife", "film", "pervfi"],
             inputs=[
                 io.Combo.Input(

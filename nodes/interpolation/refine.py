@@ -65,7 +65,7 @@ class InbetweenRefine(InbetweenNode):
                         io.DynamicCombo.Option("worst", [score, count]),
                     ],
                     tooltip="Frames to rebuild: every other one, a list, or the worst by a score. Several in a row "
-                    "are rebuilt from the nearest good frames on both sides.",
+                    "are rebuilt from the nearest frames on both sides that are not being rebuilt.",
                 ),
                 io.Float.Input(
                     "strength",

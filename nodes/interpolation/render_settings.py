@@ -34,8 +34,8 @@ def settings_inputs() -> list[io.Input]:
             options=list(PRIMARY_FRAMES),
             default=DEFAULTS.primary_frame,
             optional=True,
-            tooltip="PerVFI builds each new frame from one of its two neighbours, and takes from the other only "
-            "what that one does not show. first is the published choice; nearer uses the neighbour nearer in time; "
-            "both builds two versions, in twice the time, and keeps the one that agrees better with both neighbours.",
+            tooltip="PerVFI builds each new frame from one of its two neighbours, and takes from the other only what "
+            "is missing. first is the published choice; nearer uses the neighbour nearer in time; both builds two "
+            "versions, in twice the time, and keeps the one that agrees better with both neighbours.",
         ),
     ]

@@ -87,7 +87,7 @@ class InbetweenKeyframes(InbetweenNode):
                     "loop",
                     default=False,
                     optional=True,
-                    tooltip="Repeat the image at frame 0 at the last frame, so that the clip ends where it began. "
+                    tooltip="Use the image at frame 0 again at the last frame, so that the clip ends where it began. "
                     "One image is enough. Switch on loop in Finish Frames too.",
                 ),
                 io.String.Input(

@@ -56,8 +56,8 @@ class InbetweenAudioAdapter(InbetweenNode):
             node_id="InbetweenAudioAdapter",
             display_name="Apply Audio Adapter",
             category="in-between/audio",
-            description="Drive a Wan2.1 image-to-video model with audio: lip-sync, with keyframes if you like. Each "
-            "latent frame follows the sound at its own time.",
+            description="Drive a Wan2.1 image-to-video model with audio, so that lips follow speech, with keyframes "
+            "if you like. Each latent frame follows the sound at its own time.",
             search_aliases=[
                 "lip sync",
                 "talking head",
@@ -78,8 +78,8 @@ class InbetweenAudioAdapter(InbetweenNode):
                         io.DynamicCombo.Option(FROM_AUDIO, [audio, encoder, context_seconds, level]),
                         io.DynamicCombo.Option(FROM_ENCODED, [encoded]),
                     ],
-                    tooltip="audio: the node cuts, levels and encodes it as in the adapter's training. encoded audio: "
-                    "use the output of AudioEncoderEncode.",
+                    tooltip="audio: the node cuts it, sets its level and encodes it as in the adapter's training. "
+                    "encoded audio: use the output of AudioEncoderEncode.",
                 ),
                 fps_input("Frames per second of the clip. FantasyTalking was trained at 23, the others at 25."),
                 start_input(),

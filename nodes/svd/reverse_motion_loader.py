@@ -23,8 +23,8 @@ class InbetweenReverseMotionLoader(InbetweenNode):
             "tuned",
             options=TUNED.names(),
             tooltip="The fine-tuned UNet, in models/diffusion_models: the authors' "
-            "svd_reverse_motion_with_attnflip/unet/diffusion_pytorch_model.safetensors, or another one with the same "
-            "tensor names or ComfyUI's.",
+            "svd_reverse_motion_with_attnflip/unet/diffusion_pytorch_model.safetensors, or another one with the "
+            "tensor names of diffusers or ComfyUI.",
         )
         base = io.Combo.Input(
             "base",
@@ -42,7 +42,7 @@ class InbetweenReverseMotionLoader(InbetweenNode):
             display_name="Load Reverse Motion",
             category="in-between/svd",
             description="Load what Stable Video Diffusion learned for Generative Inbetweening: motion from the last "
-            "frame back to the first. Only the weights that are needed are read from the files.",
+            "frame back to the first. The node reads only the weights it needs.",
             search_aliases=["generative inbetweening", "svd keyframe interpolation", "backward motion", "svd reverse"],
             inputs=[
                 io.DynamicCombo.Input(

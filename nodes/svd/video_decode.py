@@ -18,8 +18,8 @@ class InbetweenVideoDecode(InbetweenNode):
             node_id="InbetweenVideoDecode",
             display_name="Decode Video in Chunks",
             category="in-between/svd",
-            description="Decode an SVD video in chunks of a fixed size. VAE Decode chooses the chunk size by the free "
-            "memory, so its frames can differ from run to run.",
+            description="Decode an SVD video in chunks of a fixed size. VAE Decode chooses the chunk size according "
+            "to the free memory, so its frames can differ from run to run.",
             search_aliases=["vae decode", "svd decode", "decode chunk size", "video decode"],
             inputs=[
                 io.Latent.Input("samples", tooltip="From the sampler."),

@@ -18,7 +18,7 @@ class InbetweenAdvise(InbetweenNode):
             node_id="InbetweenAdvise",
             display_name="Engine Advice",
             category="in-between/look",
-            description="Measure the motion between keyframes to see which engine and which length fit, with numbers.",
+            description="Measure the motion between keyframes, and recommend an engine and a length.",
             search_aliases=["which engine", "choose model", "recommend", "motion between keyframes", "how many frames"],
             is_output_node=True,
             inputs=[

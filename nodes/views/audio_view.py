@@ -37,8 +37,8 @@ class InbetweenAudioView(InbetweenNode):
             node_id="InbetweenAudioView",
             display_name="Audio View",
             category="in-between/look",
-            description="Draw a clip's audio, its frames, its latent frames and the sound that each of those uses "
-            "on one time axis, to check that words fall where they should.",
+            description="Draw a clip's audio, its frames, its latent frames, and the sound that each latent frame "
+            "uses, on one time axis. Use it to check that words fall where they should.",
             search_aliases=["waveform", "audio timeline", "lip sync check", "audio windows"],
             is_output_node=True,
             inputs=[

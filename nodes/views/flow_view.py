@@ -17,8 +17,8 @@ class InbetweenFlowView(InbetweenNode):
             node_id="InbetweenFlowView",
             display_name="Flow View",
             category="in-between/look",
-            description="Show the motion from each frame to the next as colours, direction as hue and length as "
-            "saturation, and areas that come into view as a mask.",
+            description="Show the motion from each frame to the next as colours: hue is its direction, saturation its "
+            "length. A mask shows areas that come into view.",
             search_aliases=["optical flow", "motion vectors", "flow visualization", "occlusion mask", "color wheel"],
             is_output_node=True,
             inputs=[

@@ -37,9 +37,9 @@ class InbetweenWanConditioning(InbetweenNode):
             inputs=[
                 io.Model.Input(
                     "model",
-                    tooltip="The Wan model, used only to detect its kind. Connect it from before any LoRA nodes, so "
-                    "that changing a LoRA does not encode the pictures again. Connect it from Apply Mixture of LoRA "
-                    "if you use SemFi, so that auto recognises it.",
+                    tooltip="The Wan model, used only to detect its kind. Connect the model as it is before any LoRA "
+                    "nodes, so that changing a LoRA does not encode the pictures again. If you use SemFi, connect the "
+                    "output of Apply Mixture of LoRA, so that auto recognises it.",
                 ),
                 io.Conditioning.Input("positive", tooltip="Prompt: what the clip shows and how it moves."),
                 io.Conditioning.Input("negative", tooltip="Negative prompt."),
@@ -47,7 +47,7 @@ class InbetweenWanConditioning(InbetweenNode):
                 Keyframes.Input(
                     "keyframes",
                     tooltip="From Keyframes. Width and height must be multiples of 16, and the length 4n+1. Strengths "
-                    "apply: 24:0.8 holds the picture at frame 24 less firmly.",
+                    "apply: with 24:0.8 the model follows the picture at frame 24 less strictly.",
                 ),
                 io.ClipVision.Input(
                     "clip_vision",

@@ -19,8 +19,8 @@ def clip_images_input() -> io.DynamicCombo.Input:
     return io.DynamicCombo.Input(
         "clip_images",
         options=[io.DynamicCombo.Option(mode, [end_share] if mode == "blend" else []) for mode in CLIP_IMAGES],
-        tooltip="Which pictures CLIP shows the model. auto chooses by model: the first and last side by side for "
-        "FLF2V, their sum for I2V with a mixture such as SemFi, otherwise the first.",
+        tooltip="Which pictures the model sees through CLIP vision. auto chooses by model: the first and last side by "
+        "side for FLF2V, their sum for I2V with a mixture such as SemFi, otherwise the first.",
     )
 
 
@@ -43,6 +43,6 @@ def low_noise_strength_input() -> io.Float.Input:
         min=0.0,
         max=1.0,
         step=0.05,
-        tooltip="For Wan2.2: how firmly the low-noise model holds keyframes between the first and the last, "
+        tooltip="For Wan2.2: how strictly the low-noise model follows keyframes between the first and the last, "
         "multiplied by their own strength. Try 0 to 0.2 if they flash.",
     )

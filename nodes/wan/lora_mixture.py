@@ -36,7 +36,8 @@ class InbetweenLoraMixture(InbetweenNode):
             inputs=[
                 io.Model.Input(
                     "model",
-                    tooltip="The Wan model that the mixture was trained on. You can apply other LoRAs before it.",
+                    tooltip="The Wan model that the mixture was trained on. You can apply other LoRAs before and "
+                    "after.",
                 ),
                 LoraMixture.Input("mixture", tooltip="From Load or Extend Mixture of LoRA."),
                 io.Int.Input(
@@ -64,7 +65,7 @@ class InbetweenLoraMixture(InbetweenNode):
                     default="auto",
                     advanced=True,
                     tooltip="merge adds the LoRA to the model's weights. bypass computes it separately, which is more "
-                    "accurate for models of 8 bits or fewer. auto uses bypass for those and merge for all others.",
+                    "accurate for models in 8 bits or fewer. auto uses bypass for those and merge for all others.",
                 ),
                 Keyframes.Input("keyframes", optional=True, tooltip="Their length determines the expert."),
             ],

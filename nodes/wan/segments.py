@@ -41,7 +41,7 @@ class InbetweenSegments(InbetweenNode):
                     "prompts",
                     multiline=True,
                     default="",
-                    tooltip="Prompts: one line for each segment, or one line for all.",
+                    tooltip="The prompts: one line for each segment, or one line for all.",
                 ),
                 io.String.Input("negative", multiline=True, default="", tooltip="Negative prompt, for every segment."),
                 cut_input(),
