@@ -120,7 +120,11 @@ class _Aligned:
         line = _line(self.first_13hw, self.second_13hw, self.known_13hw)
         if line is None or float((line[0] - 1).abs().mean()) > STEADY_GAIN:
             return False
-        missed_13hw = self.known_13hw * (self.second_13hw - self.first_13hw)
+        return self.cancels_out(steady())
+
+    def cancels_out(self, light: LightChange) -> bool:
+        """Whether what a change of light leaves is up here and down there, and so is no light that varies slowly."""
+        missed_13hw = self.known_13hw * (self.second_13hw - self._changed(light))
         return float(_blurred(_in_cells(missed_13hw)).abs().mean()) < STEADY_SHARE * float(missed_13hw.abs().mean())
 
     def difference(self, light: LightChange) -> float:
@@ -137,6 +141,8 @@ class _Aligned:
         power = self._power_curve(best)
         if power is not None and self.difference(power) < REMAINDER_CURVE * self.difference(best):
             best = power
+        if self.cancels_out(best):
+            return best
         # A gain that varies bends the line that fits all colours, so a gain alone is tried as well.
         candidates = (
             self._varying_gain(steady(), light),

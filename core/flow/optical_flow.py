@@ -67,18 +67,18 @@ def check_size(height: int, width: int) -> None:
         )
 
 
-def _estimator() -> cv2.DISOpticalFlow:
+def _estimator(finest: int = 0) -> cv2.DISOpticalFlow:
     # A DIS object keeps buffers of its last call, so each call uses its own: several threads may call this.
     estimator = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    estimator.setFinestScale(0)  # the preset stops at half size, and loses small motion and thin structures
+    estimator.setFinestScale(finest)  # the preset stops at half size, and loses small motion and thin structures
     estimator.setVariationalRefinementIterations(0)  # it takes a third of the time and did not help on real clips
     return estimator
 
 
 def flow_one_way(first_HWC: Tensor, second_HWC: Tensor) -> Tensor:
-    """As `flow_both_ways`, but only from the first frame to the second, and for frames of any size."""
+    """As `flow_both_ways`, but only from the first frame to the second, for frames of any size, and less fine."""
     height, width, _ = first_HWC.shape
-    flow_HW2 = _estimator().calc(*_greys(first_HWC, second_HWC), None)
+    flow_HW2 = _estimator(finest=1).calc(*_greys(first_HWC, second_HWC), None)
     return _at_full_size(flow_HW2, height, width, first_HWC.device)
 
 

@@ -255,5 +255,5 @@ def test_lights_above_one_are_corrected_with_the_rest():
     second = drifted(whole[8:], 0.9, (0.0, 0.0, 0.0))
     second[:, 10, 20] = 2.2
     joined = join_clips([whole[:8], second], match_colour="carry on").frames_THWC
-    assert joined[8:].max() > 2.5
+    assert joined[8:].max() > 2.35
     assert joined[8:, :8].max() <= 1
