@@ -82,7 +82,7 @@ class FlowInterpolator:
         consistency = Consistency.of(first_13HW, second_13HW, forward_12HW, backward_12HW)
         first = _source_frame(first_13HW, consistency.first_error_11HW, forward_12HW, sign=1)
         second = _source_frame(second_13HW, consistency.second_error_11HW, backward_12HW, sign=-1)
-        return FlowPair(first, second, consistency.is_cut)
+        return FlowPair(first, second)
 
     def _image(self, frame_HWC: Tensor) -> Tensor:
         return frame_HWC.to(self.device, torch.float32).nan_to_num().clamp(0, 1).permute(2, 0, 1)[None].contiguous()
@@ -94,7 +94,6 @@ class FlowPair:
 
     first: _SourceFrame
     second: _SourceFrame
-    is_cut: bool
 
     @torch.no_grad()
     def render(self, times: Sequence[float]) -> Rendered:
@@ -102,9 +101,6 @@ class FlowPair:
         first, second = self.first, self.second
         time_T111 = torch.tensor(list(times), device=first.frame_13HW.device, dtype=torch.float32)[:, None, None, None]
         frame0_T3HW, frame1_T3HW = (source.frame_13HW.expand(len(times), -1, -1, -1) for source in (first, second))
-        if self.is_cut:
-            nearer_T3HW = torch.where(time_T111 <= 0.5, frame0_T3HW, frame1_T3HW)
-            return Rendered(_as_frames(nearer_T3HW), (0.0,) * len(times))
         sums0_T4HW = _splatted(first, time_T111)
         sums1_T4HW = _splatted(second, time_T111 - 1)
         sums_T3HW = torch.lerp(sums0_T4HW[:, :3], sums1_T4HW[:, :3], time_T111)

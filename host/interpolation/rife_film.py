@@ -15,9 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...core.errors import InbetweenError
-from ...core.flow.consistency import is_cut_between
 from ...core.interpolation.contract import FramePair, Rendered, Settings
-from ...core.interpolation.cuts import CutPair
 from ...networks.model_kinds import has_tensor
 from ..runtime import load_whole
 
@@ -120,12 +118,7 @@ class HostInterpolator:
 
     @torch.no_grad()
     def prepare(self, first_HWC: Tensor, second_HWC: Tensor) -> FramePair:
-        """Look for a cut and find the features of both frames, as `Interpolator.prepare` says."""
-        if is_cut_between(first_HWC, second_HWC, self.device):
-            first_HWC, second_HWC = (
-                frame_HWC.to(self.device, torch.float32).clamp(0, 1) for frame_HWC in (first_HWC, second_HWC)
-            )
-            return CutPair(first_HWC, second_HWC)
+        """Find the features of both frames, as `Interpolator.prepare` says."""
         first_13HW, second_13HW = self._padded(first_HWC), self._padded(second_HWC)
         features = {"img0": self._features(first_HWC, first_13HW), "img1": self._features(second_HWC, second_13HW)}
         self._latest = (second_HWC, features["img1"])
@@ -156,7 +149,6 @@ class HostPair:
     features: dict[str, Any]
     height: int
     width: int
-    is_cut: bool = False
 
     @torch.no_grad()
     def render(self, times: Sequence[float]) -> Rendered:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...core.errors import InbetweenError
 from ...core.interpolation.contract import PUBLISHED, Engine, Interpolator, Settings
+from ...core.interpolation.cuts import FOUND_CUTS, CutRule
 from ...core.interpolation.frame_choice import choose_frames
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.timing.moments import Instant
@@ -25,6 +26,7 @@ def interpolate(
     engine: Engine,
     settings: Settings = PUBLISHED,
     recursive: bool = False,
+    cuts: CutRule = FOUND_CUTS,
 ) -> tuple[Tensor, InterpolationReport]:
     """Make the frames at `instants` in the host's image memory, with its progress bar and interruption.
 
@@ -34,6 +36,7 @@ def interpolate(
         engine: from `engines.load_interpolator`.
         settings: by name; the engine takes those it knows.
         recursive: halve each gap again and again instead of making each frame at its time.
+        cuts: where cuts are, and what is shown there.
 
     Returns:
         Frames of shape (len(instants), H, W, 3) in [0, 1], and what happened between the sources.
@@ -46,7 +49,7 @@ def interpolate(
     progress = Progress(len(instants))
     interpolator = engine.start(settings, height, width)
     batch = _frames_at_once(interpolator, height * width)
-    report = interpolate_frames(sources, instants, interpolator, result_THWC, progress, batch, recursive)
+    report = interpolate_frames(sources, instants, interpolator, result_THWC, progress, batch, recursive, cuts)
     return result_THWC, report
 
 

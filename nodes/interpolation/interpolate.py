@@ -4,7 +4,9 @@ from typing import Any
 
 from comfy_api.latest import Input, io
 
+from ...core.flow.consistency import CUT_THRESHOLD
 from ...core.interpolation.contract import Engine
+from ...core.interpolation.cuts import AT_CUT, AtCut, cut_rule, numbers_of
 from ...core.interpolation.frame_plan import AS_KEYFRAMED, BEZIER, LINEAR, plan_frames
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.timing.easing import CURVES, EASE_OVER
@@ -12,6 +14,7 @@ from ...host.interpolation.run import interpolate
 from ...host.runtime import show_report
 from ..checked_node import InbetweenNode
 from ..types import Interpolator, Keyframes
+from .cut_settings import cut_inputs
 from .render_settings import settings_inputs
 
 DIRECT, RECURSIVE = "direct", "recursive"
@@ -131,6 +134,7 @@ class InbetweenInterpolate(InbetweenNode):
                     "training. FILM was too; it halves even with direct wherever it can.",
                 ),
                 *settings_inputs(),
+                *cut_inputs(),
             ],
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="All frames, including those of the input."),
@@ -149,10 +153,14 @@ class InbetweenInterpolate(InbetweenNode):
         easing: dict[str, Any] | None = None,
         hold: int = 1,
         method: str = DIRECT,
+        cut_threshold: float = CUT_THRESHOLD,
+        cuts: str = "",
+        at_cut: AtCut = AT_CUT[0],
         **settings: Any,
     ) -> io.NodeOutput:
         plan = plan_frames(frames, **timing, **(easing or {}), hold=hold)
         recursive = method == RECURSIVE
-        result_THWC, report = interpolate(plan.sources, plan.instants, interpolator, settings, recursive)
+        rule = cut_rule(numbers_of(frames), cut_threshold, cuts, at_cut)
+        result_THWC, report = interpolate(plan.sources, plan.instants, interpolator, settings, recursive, rule)
         show_report(report.text())
         return io.NodeOutput(result_THWC, report.text())
