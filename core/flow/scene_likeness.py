@@ -24,6 +24,7 @@ EQUAL, EQUAL_CONTRAST, EQUAL_LEAST = (
     0.2 / 255,
 )  # differences that are none: at most, of contrast, least
 CHANGED = 0.01  # share of the frame that must differ
+LEAST_SIDE = 16  # pixels; smaller frames are too small to judge
 
 DETAIL = 7.0  # pixels; detail is what is finer than a blur of this sigma
 CONTRAST_FLOOR, NOISE = 0.15, 0.0015  # contrast that counts as none: share of the frame's own, and in the range 0 to 1
@@ -43,8 +44,8 @@ SURE = 0.5  # matched share from which no other alignment is tried
 TURNS = ((1.0, 7.0), (1.0, -7.0), (1.12, 0.0), (1 / 1.12, 0.0))  # zoom and degrees that are tried at last
 
 # Fitted by `benchmarks/cuts.py --fit`: likeness = 1 / (1 + exp(-(measures @ WEIGHTS + BIAS))).
-WEIGHTS = (4.12, 3.63, 3.21, 1.72)
-BIAS = -4.87
+WEIGHTS = (3.8, 3.64, 3.48, 1.85)
+BIAS = -4.16
 
 
 @dataclass(frozen=True)
@@ -121,9 +122,11 @@ def measure(first_hwc: np.ndarray, second_hwc: np.ndarray) -> SceneMeasures | Bl
     """Measure two frames; see `likeness_of`.
 
     Returns:
-        The measures of the best alignment; or `Blank`, if one frame has no detail; or None, if the frames hardly differ
-        or both have no detail.
+        The measures of the best alignment; or `Blank`, if one frame has no detail; or None, which counts as one scene,
+        if the frames hardly differ, both have no detail, or a side is shorter than 16 pixels.
     """
+    if min(first_hwc.shape[:2]) < LEAST_SIDE:
+        return None
     apart_hw3 = cv2.absdiff(first_hwc, second_hwc)
     apart_hw = np.maximum(np.maximum(apart_hw3[..., 0], apart_hw3[..., 1]), apart_hw3[..., 2])
     free_hw = _free(apart_hw, min(float(first_hwc.std()), float(second_hwc.std())))

@@ -6,6 +6,7 @@ import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.interpolation.contract import Rendered
+from comfyui_inbetween.core.interpolation.cuts import CutRule
 from comfyui_inbetween.core.timing.easing import apply_hold
 from comfyui_inbetween.core.timing.moments import Instant, locate, moments_by_multiplier, moments_by_rate
 from comfyui_inbetween.samplers.interpolation.frame_interpolation import (
@@ -32,8 +33,6 @@ class CrossFade:
 
 
 class CrossFadePair:
-    is_cut = False
-
     def __init__(self, owner, first_HWC, second_HWC):
         self.owner, self.first_HWC, self.second_HWC = owner, first_HWC, second_HWC
 
@@ -168,5 +167,22 @@ def test_report_names_cuts_and_the_most_faded_pairs():
         "Warning: no motion found, so areas are cross-faded, between 3 and 4 (50% of the area); 2 and 3 (20% of the "
         "area)."
     )
+    faded = InterpolationReport("flow", 5, 9, pairs, "cross-fade").text().splitlines()[1]
+    assert faded == "Warning: cut, so the frames are cross-faded, between 1 and 2."
     many = {source: PairReport(is_cut=True, blended=0.0) for source in range(20)}
     assert InterpolationReport("flow", 21, 41, many).text().endswith("; 5 and 6; and 14 more.")
+
+
+def test_a_listed_cut_is_held_and_the_engine_is_not_asked():
+    interpolator, cuts = CrossFade(), CutRule(listed=frozenset({1}))
+    values, report = run(ramp(4), moments_by_multiplier(4, 4), interpolator, cuts=cuts)
+    assert values == [0, 0.25, 0.5, 0.75, 1, 1, 1, 2, 2, 2.25, 2.5, 2.75, 3]
+    assert len(interpolator.prepared) == 2
+    assert [source for source, pair in report.pairs.items() if pair.is_cut] == [1]
+
+
+def test_a_listed_cut_is_cross_faded_without_a_word_about_lost_motion():
+    cuts = CutRule(listed=frozenset({0}), at_cut="cross-fade")
+    values, report = run(ramp(2), moments_by_multiplier(2, 4), cuts=cuts)
+    assert values == [0, 0.25, 0.5, 0.75, 1]
+    assert report.pairs[0].blended == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-INPUTS = Path(__file__).resolve().parent.parent / "assets" / "input"
+INPUTS = Path(__file__).resolve().parent.parent.parent / "assets" / "input"
 Random = np.random.Generator
 Draw = Callable[[Random, int, int], np.ndarray]  # a picture of shape (height, width, 3), float32 in [0, 1]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from _cut_scenes import Draw, Random
+from drawn_scenes import Draw, Random
 
 HEIGHT, WIDTH = 216, 384
 MARGIN = 128  # pixels drawn around a frame, for pans
@@ -33,24 +33,35 @@ def draw_pairs(draws: list[Draw], count: int, seed: int) -> Iterator[FramePair]:
         seed: the same seed draws the same pairs.
     """
     for number in range(count):
-        random = np.random.default_rng([seed, number])
-        is_cut = number % 2 == 0
-        turn = number // 2
+        turn, is_cut = number // 2, number % 2 == 0
         dress = list(DRESSES)[turn % len(DRESSES)]
-        changes = CUTS if is_cut else CHANGES
-        change = list(changes)[(turn + turn // len(DRESSES)) % len(changes)]
+        changes = list(CUTS if is_cut else CHANGES)
+        change = changes[(turn + turn // len(DRESSES)) % len(changes)]
         if dress == "portrait" and change in FAR:
             change = "pan"  # nothing of the scene would be left in a frame so narrow
         if change == "from black" and dress in ("sky", "fog"):
             change = "fade"  # these two are light of their own, which would not be black
-        chosen = random.permutation(len(draws))
-        scene = _canvas(draws[chosen[0]], random)
-        other = _canvas(draws[chosen[-1]], random) if is_cut or change in OTHER_NEEDED else scene
-        frames = DRESSES[dress](random, changes[change](random, scene, other))
-        if random.random() < 0.5 and dress != "night":
-            frames = tuple(np.round(frame * 255) / 255 for frame in frames)
-        first, second = (np.ascontiguousarray(frame, np.float32).clip(0, 1) for frame in frames)
-        yield FramePair(first, second, is_cut, change, dress)
+        yield draw_pair(draws, change, dress, [seed, number])
+
+
+def draw_pair(draws: list[Draw], change: str, dress: str, seed: int | list[int]) -> FramePair:
+    """Draw one pair.
+
+    Args:
+        draws: as for `draw_pairs`.
+        change: a key of `CUTS` or `CHANGES`.
+        dress: a key of `DRESSES`.
+        seed: the same seed draws the same pair.
+    """
+    random, is_cut = np.random.default_rng(seed), change in CUTS
+    chosen = random.permutation(len(draws))
+    scene = _canvas(draws[chosen[0]], random)
+    other = _canvas(draws[chosen[-1]], random) if is_cut or change in OTHER_NEEDED else scene
+    frames = DRESSES[dress](random, (CUTS | CHANGES)[change](random, scene, other))
+    if random.random() < 0.5 and dress != "night":
+        frames = np.round(frames[0] * 255) / 255, np.round(frames[1] * 255) / 255
+    first, second = (np.ascontiguousarray(frame, np.float32).clip(0, 1) for frame in frames)
+    return FramePair(first, second, is_cut, change, dress)
 
 
 def _canvas(draw: Draw, random: Random) -> np.ndarray:
