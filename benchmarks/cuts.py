@@ -57,7 +57,13 @@ def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     if options.fit:
-        fit([pair for draw in FITTED.values() for pair in draw_pairs([draw], options.pairs, options.seed)])
+        fit(
+            [
+                pair
+                for number, draw in enumerate(FITTED.values())
+                for pair in draw_pairs([draw], options.pairs, 100 * options.seed + number)
+            ]
+        )
         return
     families = {f"{name} (fitted)": [draw] for name, draw in FITTED.items()} | {
         name: [draw] for name, draw in HELD_OUT.items()
@@ -66,8 +72,8 @@ def main() -> None:
     if options.pictures:
         families[options.pictures.name] = photographs(sorted(options.pictures.iterdir()))
     scores = {
-        name: score(list(draw_pairs(draws, options.pairs, options.seed)), options.threshold)
-        for name, draws in families.items()
+        name: score(list(draw_pairs(draws, options.pairs, 100 * options.seed + number)), options.threshold)
+        for number, (name, draws) in enumerate(families.items())
     }
     held_out = total([each for name, each in scores.items() if "(fitted)" not in name])
     rows = [[name, *each.cells] for name, each in scores.items()]

@@ -24,6 +24,7 @@ EQUAL, EQUAL_CONTRAST, EQUAL_LEAST = (
     0.2 / 255,
 )  # differences that are none: at most, of contrast, least
 CHANGED = 0.01  # share of the frame that must differ
+EQUAL_SHARE = 0.3  # share of the fine detail that is equal in both frames from which the scene stands still
 LEAST_SIDE = 16  # pixels; smaller frames are too small to judge
 
 DETAIL = 7.0  # pixels; detail is what is finer than a blur of this sigma
@@ -32,10 +33,12 @@ WINDOW = 4.0  # sigma of the window over which detail is correlated, in pixels
 OVERLAP = 0.35  # share of the smaller frame that must overlap the other after a shift
 
 # Detail that is in the same place in both frames lies on top of the scene, if it is the smaller part of all detail.
-HELD_CORRELATION, HELD_SHARE = 0.8, 0.4
+# If it is most of the detail, the scene itself hardly moves.
+HELD_CORRELATION, HELD_SHARE, UNMOVED_SHARE = 0.8, 0.3, 0.6
 
 # A frame without detail beside one with detail: a cut from or to a blank picture, or a step of a fade.
 BLANK = 0.08
+BLACK, BLACK_SHARE = 0.06, 0.35  # brightness of black with grain or writing, and its detail in that of the other frame
 BLANK_STEP, BLANK_WIDTH = 0.15, 0.03  # mean difference of a cut, and how fast likeness falls around it
 
 MATCHED = 0.7  # correlation from which a pixel counts as found in the other frame
@@ -76,7 +79,10 @@ class SceneMeasures:
 
 @dataclass(frozen=True)
 class Blank:
-    """A frame without detail beside one with detail. difference: of the two, mean over what differs, 0 to 1."""
+    """A frame without detail, or black but for grain or writing, beside one with detail.
+
+    difference: mean difference of the two, where they differ, 0 to 1.
+    """
 
     difference: float
 
@@ -123,27 +129,47 @@ def measure(first_hwc: np.ndarray, second_hwc: np.ndarray) -> SceneMeasures | Bl
 
     Returns:
         The measures of the best alignment; or `Blank`, if one frame has no detail; or None, which counts as one scene,
-        if the frames hardly differ, both have no detail, or a side is shorter than 16 pixels.
+        if the frames hardly differ or move, both have no detail, or a side is shorter than 16 pixels.
     """
     if min(first_hwc.shape[:2]) < LEAST_SIDE:
         return None
     apart_hw3 = cv2.absdiff(first_hwc, second_hwc)
     apart_hw = np.maximum(np.maximum(apart_hw3[..., 0], apart_hw3[..., 1]), apart_hw3[..., 2])
-    free_hw = _free(apart_hw, min(float(first_hwc.std()), float(second_hwc.std())))
-    if free_hw.mean() < CHANGED:
+    free_hw, equal_share = _free(first_hwc, second_hwc, apart_hw)
+    if free_hw.mean() < CHANGED or equal_share > EQUAL_SHARE:
         return None
     first, second = _Detail.of(first_hwc, free_hw), _Detail.of(second_hwc, free_hw)
     held_hw = (_correlation(first, second) > HELD_CORRELATION).astype(np.float32)
     weight_hw = first.weight_hw + second.weight_hw
-    if (held_hw * weight_hw).sum() < HELD_SHARE * weight_hw.sum():
+    held_share = float((held_hw * weight_hw).sum() / max(float(weight_hw.sum()), 1e-6))
+    if held_share > UNMOVED_SHARE:
+        return None
+    if held_share < HELD_SHARE:
         keep_hw = cv2.erode(1 - held_hw, np.ones((3, 3), np.uint8))
         first, second, free_hw = first.within(keep_hw), second.within(keep_hw), free_hw * keep_hw
-    least, most = sorted((first.spread, second.spread))
+    least, most = sorted((first.spread(8), second.spread(8)))
     if most < NOISE:
         return None
+    blank = Blank(float((apart_hw * free_hw).sum() / max(float(free_hw.sum()), 1.0)))
     if least < BLANK * most:
-        return Blank(float((apart_hw * free_hw).sum() / max(float(free_hw.sum()), 1.0)))
-    return _best_alignment(first, second)
+        return blank
+    measured = _best_alignment(first, second)
+    if measured.likeness < 0.5 and _is_black(first_hwc, second_hwc, free_hw, first.spread(3), second.spread(3)):
+        return blank
+    return measured
+
+
+def _is_black(
+    first_hwc: np.ndarray, second_hwc: np.ndarray, free_hw: np.ndarray, first_spread: float, second_spread: float
+) -> bool:
+    """Whether one frame is black but for grain or some writing, and the other is not."""
+    darker_hwc, less, more = first_hwc, first_spread, second_spread
+    if first_spread > second_spread:
+        darker_hwc, less, more = second_hwc, second_spread, first_spread
+    if less > BLACK_SHARE * more:
+        return False
+    inside_N3 = darker_hwc[free_hw > 0]
+    return bool(np.quantile(inside_N3.mean(axis=1), 0.75) < BLACK)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +178,7 @@ class _Detail:
 
     detail_hw3: 0 where it is masked.
     weight_hw: 0 where it is masked or flat, to 1 where contrast is high.
-    spread: how much detail there is, in the range of the frame: 1 pixel in 8 has more.
+    raw_hw: how strong detail is, in the range of the frame.
     """
 
     detail_hw3: np.ndarray
@@ -172,12 +198,12 @@ class _Detail:
         fine_hw3 = cv2.GaussianBlur(raw_hw3, (0, 0), 1.5)
         return _Detail(detail_hw3, variance_hw / (variance_hw + floor) * free_hw, np.sqrt(_dot(fine_hw3, fine_hw3)))
 
-    @property
-    def spread(self) -> float:
+    def spread(self, one_in: int) -> float:
+        """How much detail there is, in the range of the frame: what 1 pixel in so many exceeds."""
         values_N = self.raw_hw[self.weight_hw > 0]
         if not len(values_N):
             return 0.0
-        place = len(values_N) - 1 - len(values_N) // 8
+        place = len(values_N) - 1 - len(values_N) // one_in
         return float(np.partition(values_N, place)[place])
 
     def within(self, mask_hw: np.ndarray) -> "_Detail":
@@ -284,13 +310,30 @@ def _correlation(first: _Detail, second: _Detail) -> np.ndarray:
     return shared / np.sqrt(own * other + 5e-4)
 
 
-def _free(apart_hw: np.ndarray, contrast: float) -> np.ndarray:
-    """1 where the frames differ; small equal places within count too, but not the rim of large ones."""
+def _free(first_hw3: np.ndarray, second_hw3: np.ndarray, apart_hw: np.ndarray) -> tuple[np.ndarray, float]:
+    """Where the frames differ, and how much of their fine detail is equal in both, 0 to 1.
+
+    The mask is 0 at large equal places and at equal detail, such as writing, with their rims. Small equal places
+    without detail count as different: some pixels are equal by chance.
+    """
+    contrast = min(float(first_hw3.std()), float(second_hw3.std()))
     equal = min(EQUAL, max(EQUAL_CONTRAST * contrast, EQUAL_LEAST))
-    closed_hw = cv2.morphologyEx(
-        (apart_hw > equal).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8), borderType=cv2.BORDER_REFLECT
-    )
-    return cv2.erode(closed_hw, np.ones((3, 3), np.uint8)).astype(np.float32)
+    small, medium = np.ones((3, 3), np.uint8), np.ones((5, 5), np.uint8)
+    differs_hw = (apart_hw > equal).astype(np.uint8)
+    closed_hw = cv2.morphologyEx(differs_hw, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8), borderType=cv2.BORDER_REFLECT)
+    first_detail_hw, second_detail_hw = (_range(frame_hw3) > 4 * equal for frame_hw3 in (first_hw3, second_hw3))
+    overlay_hw = cv2.erode(1 - differs_hw, small) & first_detail_hw
+    free_hw = (cv2.erode(closed_hw, small) & (1 - cv2.dilate(overlay_hw, medium))).astype(np.float32)
+    equal_detail = 2 * float((first_detail_hw & second_detail_hw & (differs_hw == 0)).sum())
+    all_detail = float(first_detail_hw.sum()) + float(second_detail_hw.sum())
+    return free_hw, equal_detail / max(all_detail, 1.0)
+
+
+def _range(frame_hw3: np.ndarray) -> np.ndarray:
+    """The difference between the brightest and the darkest pixel around each pixel, in any channel."""
+    small = np.ones((3, 3), np.uint8)
+    range_hw3 = cv2.dilate(frame_hw3, small) - cv2.erode(frame_hw3, small)
+    return np.maximum(np.maximum(range_hw3[..., 0], range_hw3[..., 1]), range_hw3[..., 2])
 
 
 def _flow(first_hw: np.ndarray, second_hw: np.ndarray) -> np.ndarray:

@@ -150,7 +150,7 @@ def _exposure(random: Random, scene: np.ndarray, other: np.ndarray) -> Frames:
 
 def _object(random: Random, scene: np.ndarray, other: np.ndarray) -> Frames:
     """Something large passes before a scene that stands still or moves slowly: a person, a car, a door."""
-    size, drift = random.uniform(0.25, 0.5) * WIDTH, random.uniform(-4, 4)
+    size, drift = random.uniform(0.15, 0.5) * WIDTH, random.choice([0, random.uniform(-4, 4)])
     shape = np.zeros((HEIGHT, WIDTH), np.float32)
     middle = np.array([random.uniform(0.25, 0.75) * WIDTH, random.uniform(0.4, 0.6) * HEIGHT])
     cv2.ellipse(shape, tuple(middle.astype(int).tolist()), (int(size / 2), int(size / 3)), 0, 0, 360, 1, -1)

@@ -56,6 +56,16 @@ def test_equal_frames_and_tiny_differences_need_no_flow():
     assert likeness_of(frame, frame) == 1
 
 
+@pytest.mark.parametrize("grain", [0, 0.01])
+def test_something_small_that_turns_into_something_else_on_still_ground_is_no_cut(grain):
+    """All that changes finds no match, but most of the scene is as it was."""
+    first, second = picture(1), picture(1)
+    second[20:70, 50:110] = picture(2)[20:70, 50:110]
+    generator = torch.Generator().manual_seed(0)
+    first, second = (frame + grain * torch.randn(frame.shape, generator=generator) for frame in (first, second))
+    assert not is_cut_between(first, second)
+
+
 def test_the_threshold():
     first, second = picture(), picture(2)
     assert is_cut_between(first, second)
