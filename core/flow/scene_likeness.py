@@ -18,11 +18,8 @@ from torch.nn import functional
 SIDE, LONGEST = 128, 512  # pixels of the shorter side, and at most of the longer one, at which frames are compared
 SMALLEST = 64  # DIS refuses pictures that are too small for its patches; smaller sides are padded to this
 
-EQUAL, EQUAL_CONTRAST, EQUAL_LEAST = (
-    1.5 / 255,
-    0.02,
-    0.2 / 255,
-)  # differences that are none: at most, of contrast, least
+# Pixels are equal if they differ by no more than a share of the frame's contrast, kept within these two bounds.
+EQUAL_CONTRAST, EQUAL_LEAST, EQUAL_MOST = 0.02, 0.2 / 255, 1.5 / 255
 CHANGED = 0.01  # share of the frame that must differ
 EQUAL_SHARE = 0.3  # share of the fine detail that is equal in both frames from which the scene stands still
 LEAST_SIDE = 16  # pixels; smaller frames are too small to judge
@@ -37,9 +34,9 @@ OVERLAP = 0.35  # share of the smaller frame that must overlap the other after a
 HELD_CORRELATION, HELD_SHARE, UNMOVED_SHARE = 0.8, 0.3, 0.6
 
 # A frame without detail beside one with detail: a cut from or to a blank picture, or a step of a fade.
-BLANK = 0.08
-BLACK, BLACK_SHARE = 0.06, 0.35  # brightness of black with grain or writing, and its detail in that of the other frame
-BLANK_STEP, BLANK_WIDTH = 0.15, 0.03  # mean difference of a cut, and how fast likeness falls around it
+BLANK = 0.08  # share of the other frame's detail below which a frame has none
+BLACK, BLACK_SHARE = 0.06, 0.35  # brightness of black, and share of the other frame's detail and brightness it may have
+BLANK_STEP, BLANK_WIDTH = 0.18, 0.03  # mean difference of a cut, and how fast likeness falls around it
 
 MATCHED = 0.7  # correlation from which a pixel counts as found in the other frame
 ROUGHNESS = 0.15  # change of the flow from pixel to pixel; on rougher flow a match counts less than half
@@ -162,14 +159,12 @@ def measure(first_hwc: np.ndarray, second_hwc: np.ndarray) -> SceneMeasures | Bl
 def _is_black(
     first_hwc: np.ndarray, second_hwc: np.ndarray, free_hw: np.ndarray, first_spread: float, second_spread: float
 ) -> bool:
-    """Whether one frame is black but for grain or some writing, and the other is not."""
-    darker_hwc, less, more = first_hwc, first_spread, second_spread
+    """Whether one frame is black but for grain or some writing, and the other is brighter and has more detail."""
+    first_N, second_N = (frame_hwc.mean(axis=2)[free_hw > 0] for frame_hwc in (first_hwc, second_hwc))
     if first_spread > second_spread:
-        darker_hwc, less, more = second_hwc, second_spread, first_spread
-    if less > BLACK_SHARE * more:
-        return False
-    inside_N3 = darker_hwc[free_hw > 0]
-    return bool(np.quantile(inside_N3.mean(axis=1), 0.75) < BLACK)
+        first_N, second_N, first_spread, second_spread = second_N, first_N, second_spread, first_spread
+    has_less = first_spread < BLACK_SHARE * second_spread and first_N.mean() < BLACK_SHARE * second_N.mean()
+    return bool(has_less and np.quantile(first_N, 0.75) < BLACK)
 
 
 @dataclass(frozen=True, eq=False)
@@ -317,7 +312,7 @@ def _free(first_hw3: np.ndarray, second_hw3: np.ndarray, apart_hw: np.ndarray) -
     without detail count as different: some pixels are equal by chance.
     """
     contrast = min(float(first_hw3.std()), float(second_hw3.std()))
-    equal = min(EQUAL, max(EQUAL_CONTRAST * contrast, EQUAL_LEAST))
+    equal = min(max(EQUAL_CONTRAST * contrast, EQUAL_LEAST), EQUAL_MOST)
     small, medium = np.ones((3, 3), np.uint8), np.ones((5, 5), np.uint8)
     differs_hw = (apart_hw > equal).astype(np.uint8)
     closed_hw = cv2.morphologyEx(differs_hw, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8), borderType=cv2.BORDER_REFLECT)

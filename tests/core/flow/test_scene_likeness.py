@@ -10,7 +10,6 @@ from comfyui_inbetween.core.flow.consistency import is_cut_between, is_same_scen
 from comfyui_inbetween.core.flow.scene_likeness import Blank, coarse_picture, likeness_of, measure
 from drawn_pairs import CHANGES, CUTS, DRESSES, draw_pair
 from drawn_scenes import HELD_OUT, line_art, octaves, power_law, streets
-from example_values import moving_clip
 
 
 def cut_in(pair):
@@ -70,7 +69,9 @@ def test_the_threshold():
     first, second = picture(), picture(2)
     assert is_cut_between(first, second)
     assert not is_cut_between(first, second, 0)
-    assert is_cut_between(*moving_clip(2, 90, 160), threshold=1)
+    pan = draw_pair([power_law], "wide pan", "plain", 3)
+    frames = torch.from_numpy(pan.first_HWC), torch.from_numpy(pan.second_HWC)
+    assert [is_cut_between(*frames, threshold) for threshold in (0.5, 1)] == [False, True]
 
 
 def test_a_fade_from_black_is_no_cut_and_a_jump_from_black_is_one():
