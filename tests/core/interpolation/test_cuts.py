@@ -80,6 +80,14 @@ def test_without_motion_of_its_own_a_frame_is_held():
     assert torch.equal(unrelated.render([0.4]).frames_THWC[0], clip[1])  # no flow leads from one to the other
 
 
+def test_light_above_one_is_kept():
+    clip, _, _ = two_shots()
+    bright = clip + (clip > 0.8) * 3
+    for at_cut in ("hold", "cross-fade", "carry on"):
+        made = CutRule(0, frozenset({1}), at_cut).pair(bright, 1, CPU).render([0.2]).frames_THWC
+        assert 2 < made.max() <= bright.max()
+
+
 def test_small_frames_have_no_motion_to_carry_on():
     with pytest.raises(InbetweenError, match="16x16"):
         CutRule(listed=frozenset({0}), at_cut="carry on").pair(torch.rand(2, 8, 8, 3), 0, CPU)
