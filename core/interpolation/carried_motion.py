@@ -27,7 +27,7 @@ class CarriedFrame:
 
     @torch.no_grad()
     def moved(self, share: float) -> Tensor:
-        """The frame after a share of the gap, of shape (H, W, 3), with its edge pixels repeated, within its own range."""
+        """The frame after a share of the gap, of shape (H, W, 3), in its own range; its edge pixels are repeated."""
         if self.motion_12HW is None:
             return self.frame_HWC
         back_12HW = -share * self.motion_12HW
