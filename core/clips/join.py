@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InbetweenError, TooFewFramesError
+from ..flow.consistency import is_same_scene
 from ..pictures.colour import (
     IDENTITY,
     ColourTransfer,
@@ -20,7 +21,6 @@ from ..pictures.colour import (
     mean_colour,
 )
 from ..pictures.images import check_frames, size_text
-from ..pictures.scene_similarity import layout_correlation
 from ..progress import ProgressCallback, no_progress
 from ..reports import frame_list, report_text
 from ..timing.frame_counts import exact
@@ -34,7 +34,6 @@ MATCH_COLOUR_MODES: tuple[MatchColour, ...] = get_args(MatchColour)
 MOST_CLIPS = 50  # sockets of the node Join Clips
 SAME_RATE = 1e-4  # files round rates: 23.976 counts as 24000/1001, but 24 does not
 UNLIKE = 0.04  # mean difference above which shared frames are not two versions of the same frames
-SAME_SCENE = 0.5  # layout correlation from which two pictures show the same scene
 
 
 @dataclass(frozen=True)
@@ -225,7 +224,7 @@ def _match(
     Returns:
         The correction, notes on it, and the mean difference that remains between the shared frames.
     """
-    same_scene = layout_correlation(met_THWC[-1], clip_THWC[-1].to(met_THWC)) >= SAME_SCENE
+    same_scene = is_same_scene(met_THWC[-1], clip_THWC[-1])
     drift = colour_transfer(colour_statistics(clip_THWC), colour_statistics(met_THWC)) if same_scene else IDENTITY
     notes = ""
     if match_colour != "off" and not same_scene:

@@ -37,11 +37,6 @@ class _FittedPair:
     low: float
     high: float
 
-    @property
-    def is_cut(self) -> bool:
-        """As the pair says."""
-        return self.inner.is_cut
-
     def render(self, times: Sequence[float]) -> Rendered:
         """The frames with the values of those given; see `FramePair.render`."""
         rendered = self.inner.render(times)

@@ -42,11 +42,6 @@ class Rendered:
 class FramePair(Protocol):
     """Two frames, with everything prepared that does not depend on the time of an in-between."""
 
-    @property
-    def is_cut(self) -> bool:
-        """Whether the frames have nothing in common, so that the nearer one is shown instead of an in-between."""
-        ...
-
     def render(self, times: Sequence[float]) -> Rendered:
         """Render the in-betweens at these times as one batch; each in (0, 1), from the first frame to the second."""
         ...

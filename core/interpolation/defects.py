@@ -12,6 +12,7 @@ from torch import Tensor
 from ..clips.copies import find_copies
 from ..errors import InbetweenError
 from ..flow.clip_motion import at_measured_size, measure_motion
+from ..flow.consistency import is_cut_between
 from ..pictures.images import check_frames, luma
 from ..progress import ProgressCallback, no_progress
 from .flow_interpolator import FlowInterpolator
@@ -86,7 +87,7 @@ def _ghost(frames_THWC: Tensor, on_frames: ProgressCallback) -> list[float]:
         moved_HW = luma(interpolator.prepare(window[0], window[2]).render([0.5]).frames_THWC[0])
         before_HW, here_HW, after_HW = (luma(each_HWC) for each_HWC in window)
         moving_HW = (before_HW - after_HW).abs() > MOVING
-        if moving_HW.float().mean() > MOVING_SHARE:
+        if moving_HW.float().mean() > MOVING_SHARE and not is_cut_between(window[0], window[2]):
             # Is the frame nearer to a cross-fade than to a true in-between? Divide by how far apart those two are.
             faded_HW = (before_HW + after_HW) / 2
             apart = float((moved_HW - faded_HW).abs()[moving_HW].mean())

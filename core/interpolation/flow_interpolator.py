@@ -92,7 +92,7 @@ class FlowInterpolator:
         contrast = frames.contrast()
         first = _source_frame(frames.first_13HW, contrast * errors_11HW[0], forward_12HW, sign=1)
         second = _source_frame(frames.second_13HW, contrast * errors_11HW[1], backward_12HW, sign=-1)
-        return FlowPair(first, second, frames, contrast, consistency.is_cut)
+        return FlowPair(first, second, frames, contrast)
 
     def _image(self, frame_HWC: Tensor) -> Tensor:
         return frame_HWC.to(self.device, torch.float32).nan_to_num(0, 1, 0).permute(2, 0, 1)[None].contiguous()
@@ -110,16 +110,12 @@ class FlowPair:
     second: _SourceFrame
     frames: SameLight
     contrast: float
-    is_cut: bool
 
     @torch.no_grad()
     def render(self, times: Sequence[float]) -> Rendered:
         """Render the in-betweens at these times; see `FramePair.render`."""
         first, second = self.first, self.second
         time_T111 = torch.tensor(list(times), device=first.frame_13HW.device, dtype=torch.float32)[:, None, None, None]
-        if self.is_cut:
-            nearer_T3HW = torch.where(time_T111 <= 0.5, *self.frames.given_13HW)
-            return Rendered(_as_frames(nearer_T3HW), (0.0,) * len(times))
         sums0_T4HW = _splatted(first, time_T111)
         sums1_T4HW = _splatted(second, time_T111 - 1)
         sums_T3HW = torch.lerp(sums0_T4HW[:, :3], sums1_T4HW[:, :3], time_T111)

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from ..flow.consistency import Consistency
+from ..flow.consistency import Consistency, is_cut_between
 from ..flow.optical_flow import flow_both_ways, flow_length
 from ..keyframes.keyframe_set import Keyframe, KeyframeSet
 from ..pictures.resize import resized, shrink_scale
@@ -57,7 +57,7 @@ class KeyframeGap:
     step: the same motion per frame, as a share of the diagonal.
     residual: mean difference that remains after following the motion, 0 to 1.
     unmatched: share of the picture whose motion forward and back does not return to its start.
-    is_cut: the pictures have nothing in common.
+    is_cut: the pictures show different scenes.
     """
 
     first: int
@@ -131,7 +131,7 @@ def _gap(first: Keyframe, last: Keyframe) -> KeyframeGap:
         moved / (height**2 + width**2) ** 0.5 / (last.frame - first.frame),
         consistency.residual,
         consistency.unmatched,
-        consistency.is_cut,
+        is_cut_between(first.image_HWC, last.image_HWC),
     )
 
 

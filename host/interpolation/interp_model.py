@@ -12,6 +12,7 @@ from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
 from ...core.interpolation.contract import PUBLISHED, Engine
+from ...core.interpolation.cuts import FOUND_CUTS
 from .rife_film import HostEngine
 
 
@@ -41,7 +42,12 @@ class InterpModel(torch.nn.Module):
         """Render the in-betweens of two frames at these times; in [0, 1], shape (T, 3, H, W)."""
         interpolator = self.engine.start(PUBLISHED, *first_13HW.shape[2:])
         first_HWC, second_HWC = first_13HW[0].movedim(0, 2), second_13HW[0].movedim(0, 2)
-        return interpolator.prepare(first_HWC, second_HWC).render(times).frames_THWC.movedim(3, 1)
+        sources = first_HWC, second_HWC
+        if FOUND_CUTS.is_cut(sources, 0):
+            pair = FOUND_CUTS.pair(sources, 0, interpolator.device)
+        else:
+            pair = interpolator.prepare(first_HWC, second_HWC)
+        return pair.render(times).frames_THWC.movedim(3, 1)
 
     def forward(self, first_T3HW: Tensor, second_T3HW: Tensor, timestep: Tensor, cache: dict) -> Tensor:
         """The same for one pair repeated, with each time as an image; the host calls it if memory ran out before."""

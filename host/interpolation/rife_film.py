@@ -15,10 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...core.errors import InbetweenError
-from ...core.flow.consistency import is_cut_between
 from ...core.interpolation.any_range import AnyRange
 from ...core.interpolation.contract import FramePair, Rendered, Settings
-from ...core.interpolation.cuts import CutPair
 from ...networks.model_kinds import has_tensor
 from ..runtime import load_whole
 
@@ -121,12 +119,7 @@ class HostInterpolator:
 
     @torch.no_grad()
     def prepare(self, first_HWC: Tensor, second_HWC: Tensor) -> FramePair:
-        """Check for a cut and compute the features of both frames; see `Interpolator.prepare`."""
-        if is_cut_between(first_HWC, second_HWC, self.device):
-            first_HWC, second_HWC = (
-                frame_HWC.to(self.device, torch.float32).clamp(0, 1) for frame_HWC in (first_HWC, second_HWC)
-            )
-            return CutPair(first_HWC, second_HWC)
+        """Compute the features of both frames; see `Interpolator.prepare`."""
         first_13HW, second_13HW = self._padded(first_HWC), self._padded(second_HWC)
         features = {"img0": self._features(first_HWC, first_13HW), "img1": self._features(second_HWC, second_13HW)}
         self._latest = (second_HWC, features["img1"])
@@ -157,7 +150,6 @@ class HostPair:
     features: dict[str, Any]
     height: int
     width: int
-    is_cut: bool = False
 
     @torch.no_grad()
     def render(self, times: Sequence[float]) -> Rendered:

@@ -7,6 +7,7 @@ import comfy.model_management as model_management
 from torch import Tensor
 
 from ...core.interpolation.contract import PUBLISHED, Engine, Interpolator, Settings
+from ...core.interpolation.cuts import FOUND_CUTS, CutRule
 from ...core.interpolation.frame_choice import choose_frames
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.timing.moments import Instant
@@ -24,6 +25,7 @@ def interpolate(
     engine: Engine,
     settings: Settings = PUBLISHED,
     recursive: bool = False,
+    cuts: CutRule = FOUND_CUTS,
 ) -> tuple[Tensor, InterpolationReport]:
     """Render the frames at `instants` into the host's image memory, with its progress bar and interruption.
 
@@ -33,6 +35,7 @@ def interpolate(
         engine: from `engines.load_interpolator`.
         settings: by name; the engine takes those it knows.
         recursive: halve each gap repeatedly instead of rendering each frame directly at its time.
+        cuts: where the cuts are, and what is shown there.
 
     Returns:
         Frames of shape (len(instants), H, W, 3) in [0, 1], and a report on the gaps between the sources.
@@ -46,7 +49,7 @@ def interpolate(
     progress = Progress(len(instants))
     interpolator = engine.start(settings, height, width)
     batch = _frames_at_once(interpolator, height * width)
-    report = interpolate_frames(sources, instants, interpolator, result_THWC, progress, batch, recursive)
+    report = interpolate_frames(sources, instants, interpolator, result_THWC, progress, batch, recursive, cuts)
     return result_THWC, report
 
 

@@ -4,8 +4,10 @@ from typing import Any
 
 from comfy_api.latest import Input, io
 
+from ...core.flow.consistency import CUT_THRESHOLD
 from ...core.interpolation.contract import Engine
 from ...core.interpolation.copy_plan import COPY_CHOICES, KEEP, CopyChoice
+from ...core.interpolation.cuts import AT_CUT, AtCut, cut_rule
 from ...core.interpolation.frame_plan import AS_KEYFRAMED, BEZIER, LINEAR, plan_frames
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.timing.easing import CURVES, EASE_OVER
@@ -14,6 +16,7 @@ from ...host.interpolation.run import interpolate
 from ...host.runtime import Progress, show_report
 from ..checked_node import InbetweenNode
 from ..types import Interpolator, Keyframes
+from .cut_settings import cut_inputs
 from .render_settings import settings_inputs
 
 DIRECT, RECURSIVE = "direct", "recursive"
@@ -159,6 +162,7 @@ class InbetweenInterpolate(InbetweenNode):
                     "frames. spread leaves them out and spaces the others evenly; use it for doubled frames. undo 3:2 "
                     "pulldown restores film at 4/5 of the frame rate.",
                 ),
+                *cut_inputs(),
             ],
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="All frames, including those of the input."),
@@ -186,12 +190,16 @@ class InbetweenInterpolate(InbetweenNode):
         method: str = DIRECT,
         fps: float = 24.0,
         copies: CopyChoice = KEEP,
+        cut_threshold: float = CUT_THRESHOLD,
+        cuts: str = "",
+        at_cut: AtCut = AT_CUT[0],
         **settings: Any,
     ) -> io.NodeOutput:
         chosen = {**timing, **(easing or {}), "hold": hold, "fps": fps, "copies": copies}
         plan = plan_frames(frames, **chosen, progress=Progress, check_room=check_room_for_images)
         recursive = method == RECURSIVE
-        result_THWC, report = interpolate(plan.sources, plan.instants, interpolator, settings, recursive)
+        rule = cut_rule(plan.keyframes or plan.numbers or range(len(plan.sources)), cut_threshold, cuts, at_cut)
+        result_THWC, report = interpolate(plan.sources, plan.instants, interpolator, settings, recursive, rule)
         text = plan.described(report.text(plan.keyframes, plan.numbers))
         show_report(text)
         return io.NodeOutput(result_THWC, text, plan.fps)

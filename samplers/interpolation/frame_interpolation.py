@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...core.errors import InbetweenError
 from ...core.interpolation.contract import FramePair, Interpolator
+from ...core.interpolation.cuts import FOUND_CUTS, AtCut, CutRule
 from ...core.progress import ProgressCallback, no_progress
 from ...core.reports import missing_keyframes, report_text, span
 from ...core.timing.moments import Instant
@@ -18,12 +19,18 @@ from .halving import check_halvable, half_way, halved, is_halved, untrained_time
 MOST_LISTED = 6  # pairs that the report lists; more are only counted
 NOTEWORTHY = 0.05  # share of the area that must be cross-faded for a pair to be listed
 
+SHOWN_AT_CUT: dict[AtCut, str] = {
+    "hold": "the nearer frame is held",
+    "cross-fade": "the frames are cross-faded",
+    "carry on": "each shot carries its motion on",
+}
+
 
 @dataclass(frozen=True)
 class PairReport:
     """What happened between two sources.
 
-    is_cut: they have nothing in common, so the nearer one is held.
+    is_cut: they show different scenes, so there is no in-between.
     is_still: they are the same picture, which is held.
     blended: mean share of the area, 0 to 1, that is visibly cross-faded because no motion could be trusted.
     untrained: number of in-betweens at times for which the engine was not trained.
@@ -48,6 +55,7 @@ class InterpolationReport:
     source_count: int
     frame_count: int
     pairs: dict[int, PairReport]
+    at_cut: AtCut = "hold"
 
     def text(self, keyframes: Sequence[int] | None = None, numbers: Sequence[int] | None = None) -> str:
         """The frame counts, then warnings: cuts, still pairs, cross-faded areas (largest first), untrained times.
@@ -91,7 +99,7 @@ class InterpolationReport:
         if cuts:
             unless = "" if of_keyframes else "if this is not a change of scene, "
             warnings.append(
-                f"cut {between(cuts)}, so the nearer frame is held; {unless}{more_keyframes(cuts)}generate these "
+                f"cut {between(cuts)}, so {SHOWN_AT_CUT[self.at_cut]}; {unless}{more_keyframes(cuts)}generate these "
                 "frames with a video model (Engine Advice names one)."
             )
         if still:
@@ -123,6 +131,7 @@ def interpolate_frames(
     on_frames: ProgressCallback = no_progress,
     batch: int = 1,
     recursive: bool = False,
+    cuts: CutRule = FOUND_CUTS,
 ) -> InterpolationReport:
     """Fill `result_THWC` with the frames at `instants`; source frames are copied exactly.
 
@@ -135,6 +144,7 @@ def interpolate_frames(
         batch: most frames to render at once; halved for the rest of the run if the device runs out of memory.
         recursive: render the middle frame first, then the middle of each half, and so on, instead of each frame at its
             time. Engines with `by_halving` always do so in gaps where halving reaches every frame.
+        cuts: where cuts are, and what is shown there.
 
     Returns:
         What was rendered, and where a fall-back was used.
@@ -169,8 +179,10 @@ def interpolate_frames(
             pairs[source] = PairReport(is_still=True, frames=made)
             continue
         first_HWC, second_HWC = sources[source], sources[source + 1]
-        pair = interpolator.prepare(first_HWC, second_HWC)
-        is_cut, blended = pair.is_cut, []
+        is_cut, blended = cuts.is_cut(sources, source), []
+        pair = (
+            cuts.pair(sources, source, interpolator.device) if is_cut else interpolator.prepare(first_HWC, second_HWC)
+        )
         untrained = 0 if is_cut or recursive else len(untrained_times(interpolator, frames_at))
         if not is_cut and (recursive or is_halved(interpolator, frames_at)):
             pictures = halved(interpolator, first_HWC, half_way(pair), second_HWC, list(frames_at))
@@ -181,7 +193,7 @@ def interpolate_frames(
             show(frames, picture_HWC)
             blended.append(share)
         pairs[source] = PairReport(is_cut, False, sum(blended) / len(blended), untrained, made)
-    return InterpolationReport(interpolator.name, len(sources), len(instants), pairs)
+    return InterpolationReport(interpolator.name, len(sources), len(instants), pairs, cuts.at_cut)
 
 
 class _Batches:

@@ -7,6 +7,7 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
+from ...core.flow.consistency import is_cut_between
 from ...core.interpolation.contract import FramePair, Interpolator
 from ...core.limits import check_between
 from ...core.progress import ProgressCallback, no_progress
@@ -92,11 +93,11 @@ def refine_frames(
             on_frames(0)
             before, after = run[0] - 1, run[-1] + 1
             first_HWC, second_HWC = result_THWC[before].clone(), result_THWC[after].clone()
-            pair = interpolator.prepare(first_HWC, second_HWC)
-            if pair.is_cut:
+            if is_cut_between(first_HWC, second_HWC):
                 cut |= set(run)
                 on_frames(len(run))
                 continue
+            pair = interpolator.prepare(first_HWC, second_HWC)
             time_of = {frame: Fraction(frame - before, after - before) for frame in run}
             untrained_in_run = untrained_times(interpolator, time_of.values())
             untrained |= {frame for frame, time in time_of.items() if time in untrained_in_run}

@@ -89,6 +89,10 @@ def _interpolate() -> Iterator[Arguments]:
         ("undo 3:2 pulldown", [0, 1, 2, 3, 3, 4, 5, 6, 7, 7, 8, 9, 10, 11, 11, 12]),
     ):
         yield {**common, **halves, "frames": moving_clip(13)[shown], "copies": choice}
+    shots = torch.cat([moving_clip(2), 1 - moving_clip(2).transpose(1, 2).repeat(1, 1, 2, 1)[:, :48, :64]])
+    for at_cut in ("hold", "cross-fade", "carry on"):
+        cuts = {"cut_threshold": 0.3, "cuts": "2", "at_cut": at_cut}
+        yield {**common, "frames": shots, "timing": {"timing": "multiplier", "multiplier": 3}, "easing": linear, **cuts}
     small = moving_clip(2, 32, 40)
     twice = {"frames": small, "timing": {"timing": "multiplier", "multiplier": 4}, "easing": linear}
     pervfi = pervfi_engine("v00")

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from ....core.errors import InbetweenError
-from ....core.flow.consistency import Consistency
 from ....core.flow.optical_flow import check_size
 from ....core.interpolation.contract import Rendered
 from .front_end import FUSION_HALO, Pair, splatted_colours
@@ -82,8 +81,6 @@ class PerVFIInterpolator:
             frame_HWC.to(self.device, torch.float32).clamp(0, 1).movedim(2, 0)[None]
             for frame_HWC in (first_HWC, second_HWC)
         )
-        if Consistency.of(first_13HW, second_13HW, forward_12HW, backward_12HW).is_cut:
-            return PerVFIPair(self, first_13HW, second_13HW, None)
         first = self._features(first_HWC, first_13HW)
         second = self._features(second_HWC, second_13HW)
         self._latest = (second_HWC, second)
@@ -122,24 +119,16 @@ class PerVFIInterpolator:
 
 @dataclass(frozen=True)
 class PerVFIPair:
-    """Two frames, and what the network computed for them; that is None at a cut."""
+    """Two frames, and what the network computed for them."""
 
     owner: PerVFIInterpolator
     first_13HW: Tensor
     second_13HW: Tensor
-    pair: Pair | None
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether the frames have nothing in common, so that the nearer one is shown."""
-        return self.pair is None
+    pair: Pair
 
     @torch.no_grad()
     def render(self, times: Sequence[float]) -> Rendered:
         """Render the in-betweens at these times; see `FramePair.render`."""
-        if self.pair is None:
-            held = [self.first_13HW if time <= 0.5 else self.second_13HW for time in times]
-            return Rendered(torch.cat(held).movedim(1, 3), (0.0,) * len(times))
         height, width = self.first_13HW.shape[2:]
         while True:
             tile_count = self.owner.count_tiles(height, width)

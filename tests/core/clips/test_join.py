@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from comfyui_inbetween.core.clips.join import common_rate, join_clips, joined_length
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.pictures.colour import colour_statistics, oklab_from_srgb, srgb_from_oklab
+from drawn_pairs import draw_pair
+from drawn_scenes import octaves
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -257,3 +259,29 @@ def test_lights_above_one_are_corrected_with_the_rest():
     joined = join_clips([whole[:8], second], match_colour="carry on").frames_THWC
     assert joined[8:].max() > 2.35
     assert joined[8:, :8].max() <= 1
+
+
+@pytest.mark.parametrize("dress", ["plain", "letterbox", "pillarbox", "HUD", "vignette", "night"])
+@pytest.mark.parametrize("match_colour", ["fade out", "carry on"])
+def test_a_shot_after_a_cut_keeps_its_colours(dress, match_colour):
+    """Whatever lies on both shots. A pan within one shot is still matched."""
+    cut = draw_pair([octaves], "other light", dress, 1)
+    first, second = (torch.from_numpy(frame)[None].repeat(2, 1, 1, 1) for frame in (cut.first_HWC, cut.second_HWC))
+    joined = join_clips([first, second], 0, match_colour=match_colour)
+    assert torch.equal(joined.frames_THWC[2:], second)
+    assert "two different pictures meet here, so colours are not matched" in joined.report
+
+
+@pytest.mark.parametrize("dress", ["plain", "letterbox"])
+def test_one_scene_behind_bars_is_still_matched(dress):
+    pair = draw_pair([octaves], "pan", dress, 1)
+    first, second = torch.from_numpy(pair.first_HWC)[None], 0.85 * torch.from_numpy(pair.second_HWC)[None]
+    joined = join_clips([first, second], 0, match_colour="carry on")
+    assert "not matched" not in joined.report
+    assert (joined.frames_THWC[1].mean() - first.mean()).abs() < 0.3 * (second.mean() - first.mean()).abs()
+
+
+def test_a_dim_picture_after_black_keeps_its_colours():
+    dim = 0.1 * scene(2)
+    joined = join_clips([torch.zeros_like(dim), dim], 0)
+    assert torch.equal(joined.frames_THWC[2:], dim)

@@ -112,24 +112,10 @@ def test_where_the_frames_disagree_the_nearer_one_prevails():
     assert spot < 0.5 * 0.1  # a time-weighted average would show a tenth of it
 
 
-def test_a_cut_holds_the_nearer_frame():
-    first, second = texture(1, blur=6), 1 - texture(2, blur=6)
-    pair = FlowInterpolator().prepare(first, second)
-    assert pair.is_cut
-    made = pair.render([0.2, 0.5, 0.7]).frames_THWC
-    assert torch.equal(made, torch.stack([first, first, second]))
-
-
-def test_noise_has_no_motion():
-    noise = torch.rand(2, HEIGHT, WIDTH, 3, generator=torch.Generator().manual_seed(0))
-    assert FlowInterpolator().prepare(noise[0], noise[1]).is_cut
-
-
 @pytest.mark.parametrize("gain", [0.4, 0.7])
-def test_a_change_of_light_is_no_cut(gain):
+def test_a_change_of_light_is_cross_faded(gain):
     frame = texture(3, blur=6)
     pair = FlowInterpolator().prepare(frame, gain * frame)
-    assert not pair.is_cut
     made = pair.render([0.5]).frames_THWC[0]
     assert error(made, (1 + gain) / 2 * frame) < 0.02
 

@@ -8,6 +8,8 @@ import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.keyframes.keyframe_set import Keyframe, KeyframeSet
 from comfyui_inbetween.core.views.advice import Graph, KeyframeGap, advise, measure_gaps
+from drawn_pairs import draw_pair
+from drawn_scenes import octaves
 from project_paths import WORKFLOWS
 from torch.nn import functional
 
@@ -141,3 +143,13 @@ def test_it_names_those_graphs_and_no_others():
         if name
     }
     assert named == {graph.value for graph in Graph}
+
+
+@pytest.mark.parametrize("dress", ["letterbox", "HUD", "night"])
+def test_a_cut_is_seen_whatever_lies_on_both_pictures(dress):
+    for change, is_cut in (("hard", True), ("pan", False)):
+        pair = draw_pair([octaves], change, dress, 1)
+        first, second = (torch.from_numpy(frame) for frame in (pair.first_HWC, pair.second_HWC))
+        (found,) = measure_gaps(KeyframeSet(9, (Keyframe(0, first), Keyframe(8, second))))
+        assert found.is_cut == is_cut
+        assert ("the two show different scenes" in found.line()) == is_cut

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from drawn_pairs import draw_pair
+from drawn_scenes import octaves
 from example_engines import pervfi_engine
 from example_values import moving_clip
 
@@ -51,3 +53,12 @@ def test_when_memory_is_short_it_goes_on_with_fewer_at_once(run, monkeypatch):
     monkeypatch.setattr(interpolator.PerVFIPair, "_render", scarce)
     theirs, ours = run(pervfi_engine(), moving_clip(2, 32, 48), 4)
     torch.testing.assert_close(theirs, ours, rtol=0, atol=2e-5)
+
+
+def test_at_a_cut_the_nearer_frame_is_held_here_too(run):
+    """The contract has no inputs for cuts, so they are found."""
+    pair = draw_pair([octaves], "hard", "letterbox", 1)
+    clip = torch.stack([torch.from_numpy(frame[::3, ::3].copy()) for frame in (pair.first_HWC, pair.second_HWC)])
+    theirs, ours = run(engines()["weight-free"], clip, 4)
+    assert torch.equal(theirs, clip[[0, 0, 0, 1, 1]])
+    assert torch.equal(ours, theirs)

@@ -1,4 +1,4 @@
-"""PerVFI over a sequence: padding, noise, primary frame, cuts, memory."""
+"""PerVFI over a sequence: padding, noise, primary frame, memory."""
 
 import gc
 
@@ -103,16 +103,6 @@ def test_a_frame_strays_from_both_it_was_made_of(networks):
     true, wrong = (photometric_distance(clip[number].movedim(2, 0), pair, 0.5) for number in (1, 0))
     assert true < wrong
     assert true < photometric_distance(torch.full((3, 48, 64), 0.5), pair, 0.5)
-
-
-def test_at_a_cut_the_nearer_frame_is_held(networks):
-    generator = torch.Generator().manual_seed(0)
-    coarse = torch.rand(2, 3, 6, 8, generator=generator)
-    first, second = torch.nn.functional.interpolate(coarse, (96, 128), mode="bicubic").clamp(0, 1).movedim(1, 3)
-    pair = engine(networks).prepare(first, second)
-    assert pair.is_cut
-    made = pair.render([0.25, 0.5, 0.75])
-    assert torch.equal(made.frames_THWC, torch.stack([first, first, second]))
 
 
 def test_each_frame_is_encoded_once(networks, monkeypatch):

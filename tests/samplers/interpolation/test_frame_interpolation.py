@@ -7,6 +7,7 @@ import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.interpolation.contract import Rendered
+from comfyui_inbetween.core.interpolation.cuts import CutRule
 from comfyui_inbetween.core.interpolation.frame_plan import plan_frames
 from comfyui_inbetween.core.keyframes.keyframe_set import Keyframe, KeyframeSet
 from comfyui_inbetween.core.timing.easing import apply_hold
@@ -37,8 +38,6 @@ class CrossFade:
 
 
 class CrossFadePair:
-    is_cut = False
-
     def __init__(self, owner, first_HWC, second_HWC):
         self.owner, self.first_HWC, self.second_HWC = owner, first_HWC, second_HWC
 
@@ -231,3 +230,18 @@ def test_the_frames_named_are_those_that_were_made(frames, timing):
     assert {source: pair.frames for source, pair in pairs.items()} == {
         source: (made[0], made[-1]) for source, made in between.items()
     }
+
+
+def test_a_listed_cut_is_held_and_the_engine_is_not_asked():
+    interpolator, cuts = CrossFade(), CutRule(listed=frozenset({1}))
+    values, report = run(ramp(4), moments_by_multiplier(4, 4), interpolator, cuts=cuts)
+    assert values == [0, 0.25, 0.5, 0.75, 1, 1, 1, 2, 2, 2.25, 2.5, 2.75, 3]
+    assert len(interpolator.prepared) == 2
+    assert [source for source, pair in report.pairs.items() if pair.is_cut] == [1]
+
+
+def test_a_listed_cut_is_cross_faded_without_a_word_about_lost_motion():
+    cuts = CutRule(listed=frozenset({0}), at_cut="cross-fade")
+    values, report = run(ramp(2), moments_by_multiplier(2, 4), cuts=cuts)
+    assert values == [0, 0.25, 0.5, 0.75, 1]
+    assert report.pairs[0].blended == 0

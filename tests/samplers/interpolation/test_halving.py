@@ -6,6 +6,7 @@ import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.interpolation.contract import Rendered
+from comfyui_inbetween.core.interpolation.cuts import CutRule
 from comfyui_inbetween.core.timing.moments import locate, moments_by_multiplier
 from comfyui_inbetween.samplers.interpolation.frame_interpolation import interpolate_frames
 from comfyui_inbetween.samplers.interpolation.halving import check_halvable
@@ -16,8 +17,8 @@ class Doubling:
 
     name, device, bytes_per_pixel = "harmonic", torch.device("cpu"), 12
 
-    def __init__(self, cut=False, by_halving=False):
-        self.asked, self.cut, self.by_halving = [], cut, by_halving
+    def __init__(self, by_halving=False):
+        self.asked, self.by_halving = [], by_halving
 
     def prepare(self, first_HWC, second_HWC):
         return Pair(self, first_HWC, second_HWC)
@@ -25,7 +26,7 @@ class Doubling:
 
 class Pair:
     def __init__(self, owner, first_HWC, second_HWC):
-        self.owner, self.first_HWC, self.second_HWC, self.is_cut = owner, first_HWC, second_HWC, owner.cut
+        self.owner, self.first_HWC, self.second_HWC = owner, first_HWC, second_HWC
 
     def render(self, times):
         self.owner.asked.append(list(times))
@@ -78,9 +79,10 @@ def test_progress_counts_every_frame():
 
 
 def test_a_cut_is_not_halved():
-    interpolator = Doubling(cut=True)
-    _, report = run(4, interpolator=interpolator, batch=8)
-    assert interpolator.asked == [[0.25, 0.5, 0.75]]
+    interpolator = Doubling()
+    values, report = run(4, interpolator=interpolator, batch=8, cuts=CutRule(listed=frozenset({0})))
+    assert values == [1, 1, 1, 2, 2]
+    assert interpolator.asked == []
     assert report.pairs[0].is_cut
 
 
@@ -132,7 +134,8 @@ def test_the_frames_of_a_gap_are_all_made_one_way():
 
 
 def test_a_cut_needs_no_training():
-    _, report = run(3, interpolator=Doubling(cut=True, by_halving=True), recursive=False)
+    cuts = CutRule(listed=frozenset({0}))
+    _, report = run(3, interpolator=Doubling(by_halving=True), recursive=False, cuts=cuts)
     assert report.pairs[0].untrained == 0
     assert "trained" not in report.text()
 

@@ -6,24 +6,26 @@ from comfyui_inbetween.core.interpolation.contract import Rendered
 from comfyui_inbetween.core.interpolation.flow_interpolator import FlowInterpolator
 from comfyui_inbetween.core.interpolation.frame_choice import every_other
 from comfyui_inbetween.samplers.interpolation.refinement import Refinement, refine_frames
+from drawn_pairs import draw_pair
+from drawn_scenes import octaves
 
 
 class Between:
-    """The weighted mean of the two frames; a cut where they differ by more than `cut`."""
+    """The weighted mean of the two frames."""
 
     name, device, bytes_per_pixel = "mean", torch.device("cpu"), 12
 
-    def __init__(self, cut=1e9, by_halving=False):
-        self.cut, self.by_halving, self.prepared, self.rendered = cut, by_halving, [], []
+    def __init__(self, by_halving=False):
+        self.by_halving, self.prepared, self.rendered = by_halving, [], []
 
     def prepare(self, first_HWC, second_HWC):
         self.prepared.append((first_HWC[0, 0, 0].item(), second_HWC[0, 0, 0].item()))
-        return Pair(self, first_HWC, second_HWC, (first_HWC - second_HWC).abs().max() > self.cut)
+        return Pair(self, first_HWC, second_HWC)
 
 
 class Pair:
-    def __init__(self, owner, first_HWC, second_HWC, is_cut):
-        self.owner, self.first_HWC, self.second_HWC, self.is_cut = owner, first_HWC, second_HWC, bool(is_cut)
+    def __init__(self, owner, first_HWC, second_HWC):
+        self.owner, self.first_HWC, self.second_HWC = owner, first_HWC, second_HWC
 
     def render(self, times):
         self.owner.rendered.append(list(times))
@@ -70,9 +72,15 @@ def test_keyframes_stay_and_serve_as_neighbours():
     assert report.kept == (2,)
 
 
-def test_across_a_cut_nothing_is_made():
-    values, report = refined([0, 1, 100, 101], [[1, 2]], interpolator=Between(cut=50))
-    assert values == [0, 1, 100, 101]
+@pytest.mark.parametrize("dress", ["plain", "letterbox", "HUD", "night"])
+def test_across_a_cut_nothing_is_made(dress):
+    cut = draw_pair([octaves], "hard", dress, 1)
+    first, second = (torch.from_numpy(frame) for frame in (cut.first_HWC, cut.second_HWC))
+    frames = torch.stack([first, first, second, second])
+    result, interpolator = torch.empty_like(frames), Between()
+    report = refine_frames(frames, [[1, 2]], interpolator, 1.0, (), result)
+    assert torch.equal(result, frames)
+    assert interpolator.prepared == []
     assert report.cut == (1, 2)
     assert report.changed == {}
 
