@@ -87,8 +87,8 @@ def test_join_names_variable_rate_instead_of_a_strange_one(video, join):
         join(video(ALTERNATING, "a.mp4"), video(EVEN, "b.mp4"))
     assert str(refusal.value) == (
         "clips 1 and 2 have different frame rates; clip 1 has a variable frame rate (frames last 33 to 67 ms, "
-        "20.29 fps on average), but joined frames all last equally long, so its motion becomes uneven; first convert it to "
-        "a constant rate, as with ffmpeg -i old.mp4 -vf fps=30 new.mp4."
+        "20.29 fps on average), but joined frames all last equally long, so its motion becomes uneven; first "
+        "convert it to a constant rate, as with ffmpeg -i old.mp4 -vf fps=30 new.mp4."
     )
 
 

@@ -16,8 +16,6 @@ class Mean:
         self.frames = first_HWC, second_HWC
         return self
 
-    is_cut = False
-
     def render(self, times):
         made = [torch.lerp(*self.frames, time).clamp(0, 1) for time in times]
         return Rendered(torch.stack(made), (0.25,) * len(times))
@@ -36,7 +34,7 @@ def test_values_beyond_the_range_come_back():
     interpolator = AnyRange(Mean())
     assert (interpolator.name, interpolator.bytes_per_pixel, interpolator.by_halving) == ("mean", 12, True)
     pair = interpolator.prepare(frame, frame)
-    assert pair.is_cut is False
+    assert pair is not interpolator.inner
     rendered = pair.render([0.25, 0.5])
     torch.testing.assert_close(rendered.frames_THWC, frame.expand(2, -1, -1, -1), rtol=1e-4, atol=1e-5)
     assert rendered.blended == (0.25, 0.25)
