@@ -53,7 +53,7 @@ def finish_frames(
     If the engine hit the keyframe, nothing changes.
 
     Args:
-        frames_THWC: generated frames in [0, 1]; not modified.
+        frames_THWC: generated frames; values beyond [0, 1] are kept; not modified.
         keyframes: the keyframes that the frames were generated from.
         put_back: "off" leaves the frames, "replace" sets each keyframe exactly, "replace and blend" also corrects its
             neighbours.

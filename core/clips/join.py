@@ -133,7 +133,7 @@ def join_clips(
     so.
 
     Args:
-        clips_THWC: two or more clips of one size in [0, 1]; not modified.
+        clips_THWC: two or more clips of one size; values beyond [0, 1] are kept; not modified.
         overlap: how many frames neighbouring clips share; 0 puts the clips end to end.
         seam: "cut" takes the shared frames from the earlier clip. "cross-fade" blends into the later clip, which has a
             share of (j + 1) / (k + 1) in frame j of k shared frames, counted from 0.

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..clips.copies import find_copies, repeats_text
 from ..errors import TooFewFramesError
 from ..pictures.colour import colour_step, mean_colour
+from ..pictures.contrast import ToneRange
 from ..pictures.images import check_frames, luma
 from ..pictures.resize import shrink_scale
 from ..progress import ProgressCallback, no_progress
@@ -27,7 +28,7 @@ USUAL_QUANTILE = 0.7  # of the moving frames in the window; held frames, as in a
 STEADY = 4  # frames on each side that show how far things move in one step
 UNEVEN = 0.25  # largest spread of steady motion, as a share of it
 LEAST_MOTION = 0.005  # share of the clip's diagonal
-LEAST_FLICKER = 0.01  # share of the range of luma
+LEAST_FLICKER = 0.01  # share of the range of luma; less in a dark or flat clip, by its contrast
 LEAST_COLOUR = 0.01  # OKLab; half of what is visible between two pictures, because a jump within a clip shows sooner
 
 
@@ -111,7 +112,7 @@ def measure_motion(frames_THWC: Tensor, on_frames: ProgressCallback = no_progres
         on_frames(1)
     flicker.append(0.0)  # the last frame has only one neighbour
     diagonal = float(np.hypot(*frames_THWC.shape[1:3]))
-    flicker_jumps = find_jumps(flicker, LEAST_FLICKER)
+    flicker_jumps = find_jumps(flicker, LEAST_FLICKER / _contrast(frames_THWC))
     motion_jumps, colour_jumps = (
         # The step back from a single bad frame is not a jump of its own.
         tuple(frame for frame in find_jumps(values, least) if frame - 1 not in flicker_jumps)
@@ -172,6 +173,12 @@ def at_measured_size(frame_HWC: Tensor) -> Tensor:
     size = tuple(max(SMALLEST_SIDE, round(side * scale)) for side in (width, height))
     resized_HWC = cv2.resize(frame_HWC.float().cpu().numpy(), size, interpolation=cv2.INTER_AREA)
     return torch.from_numpy(resized_HWC)
+
+
+def _contrast(frames_THWC: Tensor) -> float:
+    """The contrast of a clip by a few of its frames, 1 or more."""
+    step = max(1, len(frames_THWC) // 8)
+    return max(1.0, ToneRange.of(*(luma(frame_HWC) for frame_HWC in frames_THWC[::step])).contrast)
 
 
 def _difference(frame_HWC: Tensor, other_HWC: Tensor, flow_2HW: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ LEAST_CHANGE = 0.01  # share of the contrast; frames that differ by less are tak
 # neighbourhood, all but a share. That share is above 0.96 where light changes, and 0.1 to 0.8 in steady clips.
 STEADY_GAIN = 0.06
 STEADY_SHARE = 0.6
-MOST_GAIN = 12.0
+MOST_GAIN = 100.0
 MOST_GAMMA = 3.0
 AGREEING = 2.5  # pixels that miss the fit by more than this many usual misses do not belong to it
 EXACT = 0.1  # share of the contrast; pixels that miss the fit by less belong to it anyway

@@ -13,13 +13,14 @@ from ..clips.copies import find_copies
 from ..errors import InbetweenError
 from ..flow.clip_motion import at_measured_size, measure_motion
 from ..flow.consistency import is_cut_between
+from ..pictures.contrast import ToneRange
 from ..pictures.images import check_frames, luma
 from ..progress import ProgressCallback, no_progress
 from .flow_interpolator import FlowInterpolator
 
 SCORES = ("flicker", "blur", "ghost", "missing")
 
-MOVING = 0.02  # difference in luma between both neighbours above which a pixel is moving
+MOVING = 0.02  # difference in luma between both neighbours above which a pixel is moving; less in dark and flat frames
 MOVING_SHARE = 0.002  # share of moving pixels up to which nothing moves
 FLAT = 1e-4  # mean Laplacian up to which a picture has no detail
 
@@ -86,13 +87,14 @@ def _ghost(frames_THWC: Tensor, on_frames: ProgressCallback) -> list[float]:
         window.append(at_measured_size(frames_THWC[frame + 1]))
         moved_HW = luma(interpolator.prepare(window[0], window[2]).render([0.5]).frames_THWC[0])
         before_HW, here_HW, after_HW = (luma(each_HWC) for each_HWC in window)
-        moving_HW = (before_HW - after_HW).abs() > MOVING
+        contrast = max(1.0, ToneRange.of(before_HW, after_HW).contrast)
+        moving_HW = (before_HW - after_HW).abs() > MOVING / contrast
         if moving_HW.float().mean() > MOVING_SHARE and not is_cut_between(window[0], window[2]):
             # Is the frame nearer to a cross-fade than to a true in-between? Divide by how far apart those two are.
             faded_HW = (before_HW + after_HW) / 2
             apart = float((moved_HW - faded_HW).abs()[moving_HW].mean())
             nearer = float((here_HW - moved_HW).abs()[moving_HW].mean() - (here_HW - faded_HW).abs()[moving_HW].mean())
-            ghost[frame] = min(1.0, max(0.0, nearer / max(apart, 1e-3)))
+            ghost[frame] = min(1.0, max(0.0, nearer / max(apart, 1e-3 / contrast)))
         window.pop(0)
         on_frames(1)
     on_frames(2)  # the first and the last frame

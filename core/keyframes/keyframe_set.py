@@ -19,7 +19,7 @@ class Keyframe:
     """An image that must appear at one frame.
 
     frame: 0-based frame number.
-    image_HWC: RGB in [0, 1].
+    image_HWC: RGB; values beyond [0, 1] are kept.
     strength: 0..1, how closely the engine follows the image, if it can vary that.
     """
 

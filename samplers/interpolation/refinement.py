@@ -70,7 +70,7 @@ def refine_frames(
     """Rebuild frames from the nearest frames on both sides that are not chosen, pass by pass.
 
     Args:
-        frames_THWC: a clip in [0, 1].
+        frames_THWC: a clip; values beyond [0, 1] are kept.
         passes: the frames of each pass, never the first or the last; each pass works on the result of the one before.
         interpolator: renders a frame from two others.
         strength: 0 leaves frames unchanged, 1 replaces them.

@@ -161,3 +161,11 @@ def test_what_stands_out():
 def test_wrong_input_is_one_line(clip, message):
     with pytest.raises(InbetweenError, match=message):
         measure_motion(clip)
+
+
+def test_the_dark_is_measured_as_the_light():
+    bright = pan(range(0, 3 * FRAMES, 3))
+    bright[5] *= 1.3
+    dark = 0.04 * bright
+    assert 5 in measure_motion(dark).flicker_jumps
+    assert measure_motion(dark).motion == pytest.approx(measure_motion(bright).motion, abs=0.4)

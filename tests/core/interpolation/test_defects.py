@@ -96,3 +96,11 @@ def test_the_worst_are_counted_and_those_without_fault_left_out():
 def test_what_cannot_be_scored(frames, score, message):
     with pytest.raises(InbetweenError, match=message):
         score_frames(frames, score)
+
+
+@pytest.mark.parametrize("gain", [0.1, 0.02])
+def test_a_ghost_in_the_dark_counts_as_in_the_light(gain):
+    clip = spoiled(textured_clip(), 4, "ghost")
+    dark = score_frames(gain * clip, "ghost")
+    assert dark[4] == pytest.approx(score_frames(clip, "ghost")[4], abs=0.1)
+    assert worst_frames(dark, 1) == [4]

@@ -165,3 +165,13 @@ def test_values_below_zero_are_kept():
 def test_frames_in_range_stay_in_range(light):
     made, _, _ = between(light, 17)
     assert 0 <= made.min() <= made.max() <= 1
+
+
+@pytest.mark.parametrize("left", [0.05, 0.01])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_fade_to_almost_black_is_followed_both_ways(left, backwards):
+    first, truth, second = (moving(18, time) * (1 - (1 - left) * time) for time in (0.0, 0.5, 1.0))
+    if backwards:
+        first, second = second, first
+    made = FlowInterpolator().prepare(first, second).render([0.5]).frames_THWC[0]
+    assert psnr(made[8:-8, 8:-8], truth[8:-8, 8:-8]) > 47
