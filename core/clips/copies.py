@@ -21,6 +21,7 @@ from ..pictures.resize import shrink_scale
 from ..progress import ProgressCallback, no_progress
 
 MEASURED_SIDE, SMALLEST_SIDE = 256, 16  # longer side at which frames are compared, and the least of the shorter one
+BRIGHTEST = 1e6  # values farther from 0 count as this, so that their products stay finite
 SMOOTHING = 1.0  # sigma in measured pixels: noise and compression shrink, motion hardly does
 WINDOW, STRIDE = 16, 8  # windows in which the change is measured, so that small moving things count
 TOP_SHARE, LEAST_TOP = 0.02, 4  # the windows that change most stand for the pair of frames
@@ -216,7 +217,8 @@ def _measured(frame_HWC: Tensor) -> np.ndarray:
     height, width = frame_HWC.shape[:2]
     scale = shrink_scale(height, width, MEASURED_SIDE)
     size = tuple(max(SMALLEST_SIDE, round(side * scale)) for side in (width, height))
-    small_HWC = cv2.resize(frame_HWC.float().cpu().numpy(), size, interpolation=cv2.INTER_AREA)
+    values_HWC = frame_HWC.float().clamp(-BRIGHTEST, BRIGHTEST).cpu().numpy()
+    small_HWC = cv2.resize(values_HWC, size, interpolation=cv2.INTER_AREA)
     return cv2.GaussianBlur(small_HWC, (0, 0), SMOOTHING)
 
 

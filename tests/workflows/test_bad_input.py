@@ -326,7 +326,8 @@ def test_more_frames_than_memory(server):
     prompt = graph(keyframes("a", "b", frame_count=100_000, width=4096, height=4096))
     with pytest.raises(
         RunFailed,
-        match=r"100000 frames of 4096x4096 need .* GiB of memory, more than is free; request fewer or smaller",
+        match=r"100000 frames of 4096x4096 need .* GiB of memory, but only .* GiB are free: at most \d+ of this "
+        r"size fit, .*ask for fewer or smaller frames",
     ):
         server.run(prompt)
 

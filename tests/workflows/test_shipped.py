@@ -189,7 +189,7 @@ def test_motion_is_shown(server, outputs):
     assert flow_HWC.mean() > 0.8  # and white where nothing moves
     advice, report = sorted((text for node in outputs.values() for text in node.get("text", [])), reverse=True)
     assert advice.startswith("Use PerVFI (graph pervfi_interpolate), or add a keyframe near frame")
-    assert report.startswith("36 frames; ")
+    assert report.startswith("36 frames. Mean from frame to frame: ")
     assert report.endswith("No jumps found.")
 
 
