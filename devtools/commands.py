@@ -74,7 +74,7 @@ def test(workplace: Workplace, arguments: Sequence[str], quick: bool) -> int:
     Args:
         workplace: host and environment.
         arguments: arguments for pytest.
-        quick: whether to skip tests that run models in the host, or need the server or the page.
+        quick: whether to skip tests that run models or long sweeps, or need the server or the page.
     """
     layout, environment = workplace.layout, workplace.environment
     pytest = environment.script("pytest")

@@ -21,11 +21,13 @@ def kind_of(item: pytest.Item) -> str:
     """
     The last of KINDS one of whose fixtures a test uses, itself or through others.
 
-    A test that starts the host in a process of its own has the mark `server` instead.
+    A test that starts the host in a process of its own has the mark `server`. Tests that run networks, or sweep over
+    many drawn clips, have the mark `models`: together they take longer than all the quick ones.
     """
     used = set(getattr(item, "fixturenames", ()))
-    if item.get_closest_marker("server"):
-        used |= FIXTURES["server"]
+    for kind in ("models", "server"):
+        if item.get_closest_marker(kind):
+            used |= FIXTURES[kind]
     return next((kind for kind in reversed(KINDS) if used & FIXTURES.get(kind, set())), KINDS[0])
 
 

@@ -1,6 +1,7 @@
 """Drawn clips with known motion, and what cameras, grain and codecs do to them."""
 
 import io
+from functools import cache
 
 import av
 import cv2
@@ -10,6 +11,7 @@ import torch
 HEIGHT, WIDTH = 108, 192
 
 
+@cache  # many clips show the same ground
 def texture(height: int, width: int, seed: int) -> np.ndarray:
     """A picture of shape (H, W, 3) in [0, 1] with detail of all sizes."""
     random = np.random.default_rng(seed)

@@ -10,6 +10,8 @@ from comfyui_inbetween.core.clips.copies import find_copies, numbers_text, repea
 from comfyui_inbetween.core.errors import InbetweenError
 from moving_pictures import compressed, disc, film_in_video, noisy, pan, with_copies
 
+pytestmark = pytest.mark.models  # sweeps over many drawn clips
+
 STEADY = np.arange(20)
 STATES = {
     "exact": lambda clip: clip,

@@ -11,6 +11,8 @@ from comfyui_inbetween.core.flow.scene_likeness import Blank, coarse_picture, li
 from drawn_pairs import CHANGES, CUTS, DRESSES, draw_pair
 from drawn_scenes import HELD_OUT, line_art, octaves, power_law, streets
 
+pytestmark = pytest.mark.models  # sweeps over many drawn clips
+
 
 def cut_in(pair):
     return is_cut_between(torch.from_numpy(pair.first_HWC), torch.from_numpy(pair.second_HWC))

@@ -7,6 +7,8 @@ import torch
 from comfyui_inbetween.core.interpolation.flow_interpolator import FlowInterpolator
 from comfyui_inbetween.core.interpolation.same_light import SameLight
 
+pytestmark = pytest.mark.models  # sweeps over many drawn clips
+
 HEIGHT, WIDTH, PAN = 136, 200, 6
 
 

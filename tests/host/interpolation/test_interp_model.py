@@ -7,6 +7,8 @@ from drawn_scenes import octaves
 from example_engines import pervfi_engine
 from example_values import moving_clip
 
+pytestmark = pytest.mark.models
+
 
 @pytest.fixture
 def run(host):

@@ -15,6 +15,8 @@ from PIL import Image
 from project_paths import SAMPLE_INPUTS
 from rife_film_weights import small_film, small_rife, write_film
 
+pytestmark = pytest.mark.models
+
 REAL_RIFE = "INBETWEEN_RIFE"  # environment variable: a published RIFE file, for tests that are left out without it
 
 

@@ -10,6 +10,8 @@ from comfyui_inbetween.networks.sound.bbf import start_untrained
 from golden.audio.cases import LATENT_FRAMES, features, stored_outputs
 from golden.audio.weights import LAYOUTS
 
+pytestmark = pytest.mark.models
+
 WHOLE = 5e-5
 SEEN = 0.05
 

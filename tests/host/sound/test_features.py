@@ -10,6 +10,8 @@ from comfyui_inbetween.core.sound.timing import feature_count, span_of_clip
 from comfyui_inbetween.core.sound.waveforms import Sound
 from comfyui_inbetween.networks.sound import config as configs
 
+pytestmark = pytest.mark.models
+
 LEVEL = "zero mean, unit variance"
 CONFIGS = {
     name: getattr(configs, name)

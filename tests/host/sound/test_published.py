@@ -7,6 +7,8 @@ import torch
 from golden.audio.cases import EVERY, FEATURE_COUNTS, attention_inputs, features, stored_outputs
 from golden.audio.weights import LAYOUTS
 
+pytestmark = pytest.mark.models
+
 PUBLISHED = LAYOUTS[:4]
 WHOLE = 5e-5  # of a whole model: the host embeds the timestep in float32
 PART = 2e-5  # of projectors and one attention

@@ -8,6 +8,8 @@ from raft_weights import in_original_layout, seeded_raft
 from random_weights import randomise
 from torchvision.models.optical_flow import raft_small
 
+pytestmark = pytest.mark.models
+
 
 @pytest.fixture(scope="module")
 def weights():

@@ -23,6 +23,8 @@ from comfyui_inbetween.networks.interpolation.pervfi.tiles import tiles_of
 from golden.pervfi.cases import CASES, inputs_of, splat_inputs, stored_outputs
 from golden.pervfi.weights import VARIANTS, published_shapes, seeded_weights
 
+pytestmark = pytest.mark.models
+
 TOLERANCE = 5e-5
 ENCODED = "v00 three quarters, batch of 2"
 

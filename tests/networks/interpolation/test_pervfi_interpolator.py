@@ -15,6 +15,8 @@ from comfyui_inbetween.samplers.interpolation.frame_interpolation import interpo
 from example_values import moving_clip
 from golden.pervfi.weights import seeded_weights
 
+pytestmark = pytest.mark.models
+
 
 @pytest.fixture(scope="module")
 def networks():
