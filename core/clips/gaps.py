@@ -133,5 +133,5 @@ def frames_around(gap: MissingFrames, context_frames: int, rule: str) -> KnownFr
         return KnownFrames(before + more, after)
     raise InbetweenError(
         f"a gap of {gap.frames} frames needs {more} more frames from a neighbouring clip to reach a length of {rule}, "
-        f"and both clips are too short; use a gap of {gap.frames + more} frames, or longer clips."
+        f"but both clips are too short; use a gap of {gap.frames + more} frames, or longer clips."
     )

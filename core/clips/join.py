@@ -62,7 +62,7 @@ def common_rate(rates: Sequence[Fraction | None], otherwise: float, uneven: Sequ
                 raise InbetweenError(f"clips {first} and {other} have different frame rates; {warnings[0]}")
             raise InbetweenError(
                 f"clip {other} has {float(other_rate):.6g} fps but clip {first} has {float(rate):.6g}; convert them "
-                "to one rate with Interpolate Frames, timing frame rate."
+                "to one rate with Interpolate Frames (timing: frame rate)."
             )
     return float(known[0][1] if known else exact(otherwise, "fps"))
 

@@ -172,11 +172,11 @@ def part_of(keyframes: KeyframeSet, frames: range) -> KeyframeSet:
 
 
 def with_context(keyframes: KeyframeSet, before_THWC: Tensor, context_frames: int) -> KeyframeSet:
-    """Start a segment earlier, with frames of the segment before it, so that it continues the motion.
+    """Start a segment earlier, with frames of the previous segment, so that it continues the motion.
 
     Args:
         keyframes: keyframes of the segment; its first frame is the last frame of the clip before.
-        before_THWC: the clip that was generated for the segment before.
+        before_THWC: the clip that was generated for the previous segment.
         context_frames: how many of that clip's last frames the segment starts with; 1 is its own first keyframe alone.
 
     Returns:
@@ -199,7 +199,7 @@ def with_context(keyframes: KeyframeSet, before_THWC: Tensor, context_frames: in
     if before_THWC.shape[1:3] != (keyframes.height, keyframes.width):
         raise InbetweenError(
             f"the clip before is {size_text(before_THWC)} but the keyframes are {keyframes.width}x{keyframes.height}; "
-            "connect the clip generated for the segment before."
+            "connect the clip generated for the previous segment."
         )
     first = len(before_THWC) - context_frames
     context = [Keyframe(number, before_THWC[first + number].clone()) for number in range(earlier)]
@@ -208,7 +208,7 @@ def with_context(keyframes: KeyframeSet, before_THWC: Tensor, context_frames: in
 
 
 def keyframes_with_context(segments: Sequence[Segment], context_frames: int) -> Iterator[KeyframeSet]:
-    """The keyframes of each segment when it starts with frames of the segment before, which do not exist yet.
+    """The keyframes of each segment when it starts with frames of the previous segment, which do not exist yet.
 
     Use this to check all segments before generating the first one. The first keyframe stands in for the missing frames.
 
@@ -250,7 +250,7 @@ def one_segment(
     report = f"Segment {number} of {len(ranges)}: frames {frames[0]} to {frames[-1]} ({len(frames)} frames)"
     if before_THWC is not None and context_frames > 1:
         part = with_context(part, before_THWC, context_frames)
-        report += f", after {context_frames - 1} frames of the segment before"
+        report += f", after {context_frames - 1} frames of the previous segment"
     return part, f"{report}."
 
 

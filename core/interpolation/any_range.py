@@ -1,4 +1,4 @@
-"""Frames with values beyond 0 to 1 for engines whose networks know only 0 to 1."""
+"""Lets engines whose networks expect values of 0 to 1 work on frames with other values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

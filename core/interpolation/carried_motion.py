@@ -1,4 +1,4 @@
-"""A frame moved on along its own motion, as far as the frame on its other side tells it."""
+"""A frame moved on along its own motion, as measured between it and its neighbour in the same shot."""
 
 from dataclasses import dataclass
 

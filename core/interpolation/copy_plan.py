@@ -1,4 +1,4 @@
-"""What becomes of the copies in a clip: its own frames, and when each of them shows."""
+"""What to do with copies in a clip: which frames are kept, and when each is shown."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence

@@ -90,12 +90,12 @@ def listed_frames(text: str, frame_count: int) -> list[int]:
         low, high = int(written[1]), int(written[2] or written[1])
         low, high = (number + frame_count if number < 0 else number for number in (low, high))
         if high < low:
-            raise InbetweenError(f'frames: "{word[:20]}" runs backward; write the smaller number first.')
+            raise InbetweenError(f'frames: "{word[:20]}" runs backward; write the earlier frame first.')
         for frame in (low, high):
             if not 1 <= frame <= frame_count - 2:
                 raise InbetweenError(
-                    f"frames: {word[:20]} cannot be rebuilt; of {frame_count} frames choose 1 to {frame_count - 2}, "
-                    "which have a frame on each side."
+                    f"frames: {word[:20]} cannot be rebuilt; choose from frames 1 to {frame_count - 2}, which have a "
+                    "neighbour on each side."
                 )
         chosen |= set(range(low, high + 1))
     if not chosen:

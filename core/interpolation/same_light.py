@@ -1,4 +1,4 @@
-"""Two frames brought into one light and one contrast, for an engine that compares their colours."""
+"""Two frames matched in light and contrast, for an engine that compares their colours."""
 
 from dataclasses import dataclass
 

@@ -50,7 +50,7 @@ _IN_MODEL = {
 class DirectionSettings:
     """How the two directions are evaluated and fused.
 
-    first_cfg, last_cfg: guidance at the first and the last frame of each direction, in its own time.
+    first_cfg, last_cfg: guidance at the first and the last frame of each direction, in its own frame order.
     """
 
     method: Method = "generative inbetweening"
@@ -215,7 +215,7 @@ class DualDirectionGuider(comfy.samplers.CFGGuider):  # type: ignore[misc] # the
         timestep: Tensor,
         options: dict[str, Any],
     ) -> Tensor:
-        """Apply guidance to one direction in its own time, with any guidance functions that other nodes added."""
+        """Apply guidance to one direction in its own frame order, with the guidance functions of other nodes."""
         conds = [self.conds[positive], None if _is_one(scale, options) else self.conds[negative]]
         given: dict[str, Any] = {
             "conds": conds,

@@ -205,7 +205,9 @@ def read_lora(path: Path, name: str | None = None) -> LoraFile:
     if not layers:
         raise InbetweenError(f"{name} contains no LoRA (no lora_A, lora_down or similar); choose {WANTED_LORA}.")
     if any("lora_magnitude_vector" in published for published in file.shapes):
-        raise InbetweenError(f"{name} is a DoRA in PEFT's format, which ComfyUI does not read; convert it first.")
+        raise InbetweenError(
+            f"{name} is a DoRA in PEFT's format, which ComfyUI does not read; convert it to a file for ComfyUI first."
+        )
     from_images = any(layer.endswith(("k_img", "v_img")) for layer in layers)
     return LoraFile(file, name, SEMFI_MODEL if from_images else "", _stored_scale(file, name))
 

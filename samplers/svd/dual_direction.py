@@ -2,7 +2,7 @@
 Generative Inbetweening: denoise a clip forward from its first frame and backward from its last frame at the same time.
 
 The formulas are those of arXiv 2408.15239, as in its published code (jeanne-wang/svd_keyframe_interpolation at commit
-61fd2bf). Tensors of the backward direction run in their own time: their frame 0 is the last frame of the clip.
+61fd2bf). Tensors of the backward direction are in its own frame order: their frame 0 is the last frame of the clip.
 """
 
 from typing import Literal, get_args

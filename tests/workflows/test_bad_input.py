@@ -200,7 +200,7 @@ AS_A_CLIP = {"frames": ["a", 0]}
         ),
         (
             refined({"which": "list", "frames": "0"}),
-            "frames: 0 cannot be rebuilt; of 4 frames choose 1 to 2, which have a frame on each side.",
+            "frames: 0 cannot be rebuilt; choose from frames 1 to 2, which have a neighbour on each side.",
         ),
         (
             refined({"which": "every other", "passes": 1}, "two"),
@@ -252,7 +252,8 @@ AS_A_CLIP = {"frames": ["a", 0]}
         (joined("a", "a", overlap=3), "overlap is 3 but clip 1 has only 2 frames; use 0 to 2."),
         (
             joined("at 24", "a", "at 30"),
-            "clip 3 has 30 fps but clip 1 has 24; convert them to one rate with Interpolate Frames, timing frame rate.",
+            "clip 3 has 30 fps but clip 1 has 24; convert them to one rate with Interpolate Frames (timing: frame "
+            "rate).",
         ),
         (
             graph(keyframes("a", "b"), finish_keys=keyframes("a", "b", multiple_of=32)),

@@ -77,7 +77,7 @@ def test_a_difference_of_colour_alone_is_added_as_it_is():
 def test_another_picture_is_warned_of():
     generated, keyframes = pan(6)[1], pan(7)[2]
     report = finish_frames(generated, keyframes, "replace and blend", 1).report
-    assert "Warning: the generated frame shows something else than the keyframe" in report
+    assert "Warning: the generated frame shows something other than the keyframe" in report
     assert "Warning" not in finish_frames(generated, keyframes, "replace").report
 
 

@@ -200,7 +200,7 @@ def test_one_segment_and_which_it_is():
     assert one_segment(keyframes(0, 8, 20), 1, longest=81)[0].frames == (0, 8, 20)
     carried, report = one_segment(keyframes(0, 8, 20), 2, None, torch.zeros(9, 2, 2, 3), 5)
     assert carried.frame_count == 17
-    assert report.endswith("(13 frames), after 4 frames of the segment before.")
+    assert report.endswith("(13 frames), after 4 frames of the previous segment.")
 
 
 @pytest.mark.parametrize("number", [-1, 0, 3])

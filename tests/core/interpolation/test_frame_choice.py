@@ -96,7 +96,7 @@ def test_lists_are_read(text, frames):
         ("1_0", 'cannot read "1_0"'),
         ("9" * 5000, 'cannot read "99999999999999999999"'),
         ("5-3", '"5-3" runs backward'),
-        ("0", "0 cannot be rebuilt; of 10 frames choose 1 to 8, which have a frame on each side"),
+        ("0", "0 cannot be rebuilt; choose from frames 1 to 8, which have a neighbour on each side"),
         ("9", "9 cannot be rebuilt"),
         ("-1", "-1 cannot be rebuilt"),
         ("4-12", "4-12 cannot be rebuilt"),
