@@ -166,9 +166,10 @@ def test_packages_are_those_of_the_tree():
     ask = "from setuptools._distutils.core import run_setup; print(*run_setup('setup.py', stop_after='init').packages)"
     done = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    bare = [room for room in rooms_in_tree() if not (ROOT / room.replace(".", "/") / "__init__.py").is_file()]
+    assert not bare, f"add an __init__.py with a one-line docstring to {', '.join(bare)}"
     listed = done.stdout.split()
     assert sorted(listed) == sorted(["comfyui_inbetween", *(f"comfyui_inbetween.{room}" for room in rooms_in_tree())])
-    assert all((ROOT / room.replace(".", "/") / "__init__.py").is_file() for room in rooms_in_tree())
 
 
 def test_the_import_name_is_installed():

@@ -66,8 +66,8 @@ class Correction:
         if self.unlike <= SEEN_TWICE:
             return moved
         return moved + (
-            "; Warning: the generated frame shows something other than the keyframe, so the frames around it show both; set "
-            'put_back to "replace", or generate again with stronger conditioning'
+            "; Warning: the generated frame shows something other than the keyframe, so the frames around it show "
+            'both; set put_back to "replace", or generate again with stronger conditioning'
         )
 
     def applied(self, frame_HWC: Tensor, share: float) -> Tensor:

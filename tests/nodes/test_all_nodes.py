@@ -76,19 +76,25 @@ def test_names_survive_the_page_s_translation(schema):
     assert [text for text in texts if SPECIAL_IN_MESSAGES.search(text)] == []
 
 
-def test_help_page_is_in_step_with_the_schema(schema):
+@pytest.fixture
+def page(schema) -> str:
+    """The help page of the node."""
+    file = DOCS / schema.node_id / "en.md"
+    assert file.is_file(), f"write a help page, web/docs/{schema.node_id}/en.md"
+    return file.read_text(encoding="utf-8")
+
+
+def test_help_page_is_in_step_with_the_schema(schema, page):
     from schema_inputs import names_of_inputs, options_of_inputs
 
-    page = (DOCS / schema.node_id / "en.md").read_text(encoding="utf-8")
     described = described_names(page, "Inputs")
     assert names_of_inputs(schema.inputs) - described == set()
     assert described - names_of_inputs(schema.inputs) - options_of_inputs(schema.inputs) == set()
     assert described_names(page, "Outputs") == {output.display_name for output in schema.outputs}
 
 
-def test_help_page_shows_a_picture(schema):
-    page = DOCS / schema.node_id / "en.md"
-    links = image_links(page.read_text(encoding="utf-8"))
+def test_help_page_shows_a_picture(page):
+    links = image_links(page)
     assert links
     for text, address in links:
         assert text, f"{address} has no alternative text"
@@ -96,9 +102,8 @@ def test_help_page_shows_a_picture(schema):
         assert (DOCS / address).is_file(), f"there is no {address} in web/docs"
 
 
-def test_help_page_is_complete(schema):
+def test_help_page_is_complete(schema, page):
     """Limits, a workflow in which the node stands, and where the method is from, if it is from somewhere."""
-    page = (DOCS / schema.node_id / "en.md").read_text(encoding="utf-8")
     headings = re.findall(r"^## (.*)$", page, re.MULTILINE)
     assert [heading for heading in headings if "limits" in heading.lower()]
     assert headings[-1] == "Workflow"
@@ -109,7 +114,7 @@ def test_help_page_is_complete(schema):
         if schema.node_id in {node["type"] for node in nodes_of(read_workflow(file))}
     }
     assert named
-    assert named <= standing
+    assert named <= standing, f"not in workflows/, or without this node: {', '.join(sorted(named - standing))}"
     if SOURCE.search(page):
         assert {"Paper", "Papers", "Source", "Method"} & set(headings)
 
@@ -139,7 +144,7 @@ def test_schemas_have_not_changed_by_accident(all_nodes):
 
 def test_it_stands_in_a_shipped_workflow(schema):
     used = {node["type"] for file in shipped_workflows() for node in nodes_of(read_workflow(file))}
-    assert schema.node_id in used
+    assert schema.node_id in used, f"add a graph with {schema.node_id} to workflows/"
 
 
 def test_no_room_below_names_a_node(all_nodes):
