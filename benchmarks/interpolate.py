@@ -106,7 +106,7 @@ def print_quality(compared: list[Comparison]) -> None:
         mean_psnr = {method: _mean([each.psnr[method] for each in compared]) for method in METHODS}
         mean_ssim = {method: _mean([each.ssim[method] for each in compared]) for method in METHODS}
         rows.append(["**mean**", "", "", *_scores(mean_psnr, mean_ssim)])
-    _print_table(["clip", "size", "frames made", *METHODS], rows)
+    _print_table(["clip", "size", "new frames", *METHODS], rows)
 
 
 def print_time(compared: list[Comparison]) -> None:

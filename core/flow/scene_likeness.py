@@ -4,7 +4,7 @@ Both frames are compared at a coarse size, without what is equal in both (bars, 
 around each pixel, so brightness, fog, and vignettes do not count. One frame is aligned with the other by the shift that
 correlates best (normalised cross-correlation over all shifts with masks, after Padfield, "Masked Object Registration in
 the Fourier Domain", IEEE TIP 2012) and then by optical flow. Four measures of the aligned pair decide, with weights
-fitted on drawn scenes (`benchmarks/cuts.py`).
+fitted on synthetic scenes (`benchmarks/cuts.py`).
 """
 
 from dataclasses import dataclass

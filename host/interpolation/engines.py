@@ -16,7 +16,8 @@ from .pervfi import PERVFI, PerVFIKind
 from .rife_film import FILM, PAGE, RIFE
 from .weight_free import WeightFreeKind
 
-ENGINES: tuple[EngineKind, ...] = (WeightFreeKind(), PerVFIKind(), FILM, RIFE)  # the first that detects a file loads it
+# The first that detects a file loads it.
+ENGINES: tuple[EngineKind, ...] = (WeightFreeKind(), PerVFIKind(), FILM, RIFE)
 WEIGHT_FREE = FlowInterpolator.name
 FILES = ModelFolder(PERVFI.folders, f"{PERVFI.wanted}, or RIFE or FILM from {PAGE}")
 WANTED = f"{pervfi.WANTED}, or a RIFE or FILM file"
