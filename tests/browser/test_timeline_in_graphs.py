@@ -44,9 +44,14 @@ def test_a_saved_graph_opens_as_it_was(timeline, page):
 def test_the_page_is_loaded_again(browser, server, renderer):
     page = browser.another_page(renderer, server)  # which tab opens again depends on all tabs that were ever open
     page.load(three_keyframes())
-    Timeline(page).drag(1, 11)
+    timeline = Timeline(page)
+    timeline.wait_for_pictures()  # the node grows when they arrive, and this page has loaded none before
+    timeline.wait_until_still()
+    timeline.drag(1, 11)
     page.reload()
     again = Timeline(page)
+    again.wait_for_pictures()
+    again.wait_until_still()
     assert again.text == "0, 11, -1"
     assert again.frames == [0, 11, 24]
     again.drag(1, 7)
