@@ -9,15 +9,19 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ..flow.optical_flow import SMALLEST_SIDE, flow_both_ways, flow_length
 from ..flow.warping import backward_warp
+from ..pictures.colour import colour_statistics, colour_transfer
 
-# Things are moved only if that explains the keyframe much better: what is left of the difference after moving, as a
-# share of the difference before. Differences below NO_DIFFERENCE are invisible; above SEEN_TWICE, the frames around the
+# Differences are compared in blocks of BLOCK pixels, after smoothing over SMOOTHED pixels so that grain does not count.
+# Blocks that differ by less than NO_DIFFERENCE look the same. Things are moved only if at most EXPLAINED of the
+# difference in all other blocks is left then. If the mean of all blocks is above SEEN_TWICE, the frames around the
 # keyframe show two pictures at once.
+BLOCK, SMOOTHED = 16, 5
+NO_DIFFERENCE = 0.01
 EXPLAINED = 0.7
-NO_DIFFERENCE = 0.004
 SEEN_TWICE = 0.03
 
 
@@ -45,17 +49,20 @@ class Correction:
         Args:
             generated_HWC, key_HWC: RGB of one size, type, and device, in [0, 1].
         """
-        alike_HWC = _in_colours_of(generated_HWC, key_HWC)
-        before = _mean_difference(key_HWC, alike_HWC)
-        still = Correction(generated_HWC, key_HWC, None, key_HWC - generated_HWC, before)
-        if before < NO_DIFFERENCE or min(key_HWC.shape[:2]) < SMALLEST_SIDE:
+        # In the colours of the keyframe, so that only shapes differ.
+        colours = colour_transfer(colour_statistics([generated_HWC]), colour_statistics([key_HWC]))
+        alike_HWC = colours.apply(generated_HWC)
+        before_hw = _block_differences(key_HWC, alike_HWC)
+        differs_hw = before_hw > NO_DIFFERENCE
+        still = Correction(generated_HWC, key_HWC, None, key_HWC - generated_HWC, float(before_hw.mean()))
+        if not differs_hw.any() or min(key_HWC.shape[:2]) < SMALLEST_SIDE:
             return still
         moved_12HW = flow_both_ways(key_HWC, alike_HWC)[0][None]
-        after = _mean_difference(key_HWC, _warped(alike_HWC, moved_12HW))
-        if after > EXPLAINED * before:
+        after_hw = _block_differences(key_HWC, _warped(alike_HWC, moved_12HW))
+        if after_hw[differs_hw].sum() > EXPLAINED * before_hw[differs_hw].sum():
             return still
         rest_HWC = key_HWC - _warped(generated_HWC, moved_12HW)
-        return Correction(generated_HWC, key_HWC, moved_12HW, rest_HWC, after)
+        return Correction(generated_HWC, key_HWC, moved_12HW, rest_HWC, float(after_hw.mean()))
 
     @property
     def note(self) -> str:
@@ -88,16 +95,10 @@ class Correction:
         return corrected_HWC.clamp(low_HWC.clamp(max=0), high_HWC.clamp(min=1))
 
 
-def _in_colours_of(frame_HWC: Tensor, other_HWC: Tensor) -> Tensor:
-    """The frame with the mean and the contrast of another one in each channel, so that only shapes differ."""
-    own_HWC, wanted_HWC = frame_HWC.float(), other_HWC.float()
-    own_3, wanted_3 = own_HWC.mean(dim=(0, 1)), wanted_HWC.mean(dim=(0, 1))
-    gain_3 = wanted_HWC.std(dim=(0, 1)) / own_HWC.std(dim=(0, 1)).clamp(min=1e-4)
-    return (own_HWC - own_3) * gain_3 + wanted_3
-
-
-def _mean_difference(first_HWC: Tensor, second_HWC: Tensor) -> float:
-    return float((first_HWC - second_HWC).abs().mean(dtype=torch.float32))
+def _block_differences(first_HWC: Tensor, second_HWC: Tensor) -> Tensor:
+    difference_1CHW = (first_HWC.float() - second_HWC.float()).movedim(2, 0)[None]
+    smooth_1CHW = functional.avg_pool2d(difference_1CHW, SMOOTHED, 1, SMOOTHED // 2, count_include_pad=False)
+    return functional.avg_pool2d(smooth_1CHW.abs().mean(dim=1), BLOCK, ceil_mode=True)[0]
 
 
 def _warped(frame_HWC: Tensor, flow_12HW: Tensor, mode: str = "bicubic") -> Tensor:

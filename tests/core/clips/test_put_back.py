@@ -66,6 +66,27 @@ def test_brightness_fades_while_things_move():
         assert psnr(finished[frame], 0.9 * view(picture, STEP * frame, 2)) > 42
 
 
+@pytest.mark.parametrize("grain", [0.0, 0.02])
+def test_a_small_thing_moves_alone(grain):
+    """However little of the picture it covers, and under grain of the engine's."""
+    still, thing = view(ground(9), 0, 0), ground(10)
+    centre = torch.tensor([HEIGHT / 2, WIDTH / 2])
+
+    def picture(x, noise=0.0):
+        rows, columns = torch.meshgrid(torch.arange(HEIGHT), torch.arange(WIDTH), indexing="ij")
+        cover_HW1 = (12 - torch.hypot(rows - centre[0], columns - centre[1] - x)).clamp(0, 1)[..., None]
+        shown = torch.lerp(still, view(thing, -x, 0), cover_HW1)
+        return (shown + noise * torch.randn(shown.shape, generator=torch.Generator().manual_seed(1))).clamp(0, 1)
+
+    generated = torch.stack([picture(4, grain)] * 7)
+    keyframes = KeyframeSet(7, (Keyframe(2, picture(0)), Keyframe(6, generated[6].clone())))
+    finished = finish_frames(generated, keyframes, "replace and blend", 1).frames_THWC
+    added = (generated[1] + 0.5 * (picture(0) - generated[2])).clamp(0, 1)
+    box = (slice(32, 64), slice(44, 84))
+    half_way = picture(2)
+    assert (finished[1][box] - half_way[box]).square().mean() < 0.5 * (added[box] - half_way[box]).square().mean()
+
+
 def test_a_difference_of_colour_alone_is_added_as_it_is():
     _, generated, keyframes = pan(5, 0, gain=0.8)
     finished = finish_frames(generated, keyframes, "replace and blend", 1)
