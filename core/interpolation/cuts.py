@@ -11,7 +11,6 @@ from torch import Tensor
 from ..errors import InbetweenError
 from ..flow.consistency import CUT_THRESHOLD, is_cut_between
 from ..flow.optical_flow import check_size
-from ..keyframes.keyframe_set import KeyframeSet
 from ..limits import check_between, check_choice, shown
 from .carried_motion import CarriedFrame, carried_frame
 from .contract import FramePair, Rendered
@@ -78,11 +77,6 @@ class CutRule:
 
 
 FOUND_CUTS = CutRule()  # cuts are found, and the nearer frame is held
-
-
-def numbers_of(frames: KeyframeSet | Tensor) -> Sequence[int]:
-    """The frame number of each source of a sequence: that of each keyframe, or 0, 1, 2, ... for a clip."""
-    return frames.frames if isinstance(frames, KeyframeSet) else range(len(frames))
 
 
 def cut_rule(

@@ -44,6 +44,11 @@ class FramePlan:
     numbers: Sequence[int] | None = None
     note: str = ""
 
+    @property
+    def positions(self) -> Sequence[int]:
+        """The frame number of each source: that of the keyframe, or that in the clip."""
+        return self.keyframes or self.numbers or range(len(self.sources))
+
     def described(self, report: str) -> str:
         """A report with the note on its second line; as a warning if the copies are in the result."""
         first, *others = report.splitlines()

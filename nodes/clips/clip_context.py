@@ -11,7 +11,7 @@ from ...core.clips.gaps import BETWEEN, BETWEEN_SECONDS, WITHIN, WITHIN_SECONDS
 from ...core.timing.frame_counts import FRAME_RULES, exact
 from ...host.runtime import show_report
 from ..checked_node import InbetweenNode
-from ..sound.inputs import fps_input
+from ..timing.inputs import fps_input
 from ..types import Keyframes
 from ..validation import verdict
 
@@ -43,7 +43,7 @@ class InbetweenClipContext(InbetweenNode):
                     tooltip="Whether the gap lies between two clips or inside one, and whether you give it in frames "
                     "or seconds.",
                 ),
-                fps_input("Frames per second of the clips."),
+                fps_input("Frames per second of the clips.", default=25.0),
                 io.DynamicCombo.Input(
                     "sound",
                     # The page cannot start with an option that has sockets but no widget.

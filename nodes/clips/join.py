@@ -21,6 +21,7 @@ from ...host.list_items import list_note
 from ...host.runtime import Progress, show_report
 from ...host.video_times import uneven_times_of
 from ..checked_node import InbetweenNode
+from ..timing.inputs import fps_input
 from ..validation import verdict
 
 
@@ -80,14 +81,7 @@ class InbetweenJoin(InbetweenNode):
                     "own colours; carry on keeps the correction to the end, for this clip and all later ones. off "
                     "changes no colours.",
                 ),
-                io.Float.Input(
-                    "fps",
-                    default=24.0,
-                    min=0.01,
-                    max=1000.0,
-                    step=0.001,
-                    tooltip="Frame rate if no clip is a video. A video brings its own.",
-                ),
+                fps_input("Frame rate if no clip is a video. A video brings its own."),
             ],
             outputs=[
                 io.Image.Output(

@@ -15,6 +15,7 @@ from ...host.frame_memory import check_room_for_images
 from ...host.interpolation.run import interpolate
 from ...host.runtime import Progress, show_report
 from ..checked_node import InbetweenNode
+from ..timing.inputs import fps_input
 from ..types import Interpolator, Keyframes
 from .cut_settings import cut_inputs
 from .render_settings import settings_inputs
@@ -37,21 +38,11 @@ class InbetweenInterpolate(InbetweenNode):
         count = io.Int.Input(
             "frame_count", default=49, min=2, max=100000, tooltip="Exact number of frames in the result, evenly spaced."
         )
-        source_fps = io.Float.Input(
-            "source_fps",
-            default=24.0,
-            min=0.01,
-            max=1000.0,
-            step=0.001,
-            tooltip="Frame rate of the input clip.",
-        )
-        target_fps = io.Float.Input(
-            "target_fps",
+        source_fps = fps_input("Frame rate of the input clip.", name="source_fps")
+        target_fps = fps_input(
+            "Frame rate of the result. Any ratio works. The result lasts as long as the clip.",
+            name="target_fps",
             default=60.0,
-            min=0.01,
-            max=1000.0,
-            step=0.001,
-            tooltip="Frame rate of the result. Any ratio works. The result lasts as long as the clip.",
         )
         times = io.String.Input(
             "times",
@@ -142,15 +133,10 @@ class InbetweenInterpolate(InbetweenNode):
                     "were trained on the middle frame only (t = 0.5). FILM halves even with direct wherever it can.",
                 ),
                 *settings_inputs(),
-                io.Float.Input(
-                    "fps",
-                    default=24.0,
-                    min=0.01,
-                    max=1000.0,
-                    step=0.001,
-                    optional=True,
-                    tooltip="Frame rate of the input, from which the fps output is calculated. Changes no frames. "
+                fps_input(
+                    "Frame rate of the input, from which the fps output is calculated. Changes no frames. "
                     "Not used with frame rate, which has source_fps.",
+                    optional=True,
                 ),
                 io.Combo.Input(
                     "copies",
@@ -198,7 +184,7 @@ class InbetweenInterpolate(InbetweenNode):
         chosen = {**timing, **(easing or {}), "hold": hold, "fps": fps, "copies": copies}
         plan = plan_frames(frames, **chosen, progress=Progress, check_room=check_room_for_images)
         recursive = method == RECURSIVE
-        rule = cut_rule(plan.keyframes or plan.numbers or range(len(plan.sources)), cut_threshold, cuts, at_cut)
+        rule = cut_rule(plan.positions, cut_threshold, cuts, at_cut)
         result_THWC, report = interpolate(plan.sources, plan.instants, interpolator, settings, recursive, rule)
         text = plan.described(report.text(plan.keyframes, plan.numbers))
         show_report(text)

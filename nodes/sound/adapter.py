@@ -11,9 +11,10 @@ from ...host.runtime import show_report
 from ...host.sound.adapter import GUIDANCE_FORMS, AudioSettings, GuidanceForm, apply_audio
 from ...host.sound.features import LEVELS, AudioSource
 from ..checked_node import InbetweenNode
+from ..timing.inputs import fps_input
 from ..types import Keyframes, ModelPatch
 from ..validation import verdict
-from .inputs import fps_input, offset_input, start_input
+from .inputs import offset_input, start_input
 
 FROM_AUDIO, FROM_ENCODED = "audio", "encoded audio"
 
@@ -81,7 +82,9 @@ class InbetweenAudioAdapter(InbetweenNode):
                     tooltip="audio: the node cuts it, sets its level and encodes it as in the adapter's training. "
                     "encoded audio: use the output of AudioEncoderEncode.",
                 ),
-                fps_input("Frames per second of the clip. FantasyTalking was trained at 23, the others at 25."),
+                fps_input(
+                    "Frames per second of the clip. FantasyTalking was trained at 23, the others at 25.", default=25.0
+                ),
                 start_input(),
                 offset_input(),
                 io.Float.Input(

@@ -3,11 +3,6 @@
 from comfy_api.latest import io
 
 
-def fps_input(tooltip: str) -> io.Float.Input:
-    """Frames per second of the clip."""
-    return io.Float.Input("fps", default=25.0, min=0.01, max=1000.0, step=0.001, tooltip=tooltip)
-
-
 def start_input() -> io.Float.Input:
     """The time in the audio at which the clip starts."""
     return io.Float.Input(

@@ -9,6 +9,7 @@ from ...core.timing.frame_counts import FRAME_RULES, ROUNDINGS, Rounding, audio_
 from ...host.runtime import show_report
 from ..checked_node import InbetweenNode
 from ..validation import verdict
+from .inputs import fps_input
 
 
 class InbetweenFrameCount(InbetweenNode):
@@ -32,14 +33,7 @@ class InbetweenFrameCount(InbetweenNode):
                     options=[io.DynamicCombo.Option("seconds", [seconds]), io.DynamicCombo.Option("audio", [audio])],
                     tooltip="Take the length from a number of seconds or from audio.",
                 ),
-                io.Float.Input(
-                    "fps",
-                    default=24.0,
-                    min=0.01,
-                    max=1000.0,
-                    step=0.001,
-                    tooltip="Frames per second at which the result will be played.",
-                ),
+                fps_input("Frames per second at which the result will be played."),
                 io.Combo.Input(
                     "frame_rule",
                     options=list(FRAME_RULES),

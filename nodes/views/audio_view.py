@@ -10,7 +10,8 @@ from ...core.timing.frame_counts import exact
 from ...host.runtime import show_report
 from ...host.sound.adapter import view_audio
 from ..checked_node import InbetweenNode
-from ..sound.inputs import fps_input, offset_input, start_input
+from ..sound.inputs import offset_input, start_input
+from ..timing.inputs import fps_input
 from ..types import Keyframes, ModelPatch
 from ..validation import verdict
 
@@ -51,7 +52,7 @@ class InbetweenAudioView(InbetweenNode):
                     ],
                     tooltip="Where the length of the clip comes from.",
                 ),
-                fps_input("Frames per second of the clip."),
+                fps_input("Frames per second of the clip.", default=25.0),
                 start_input(),
                 offset_input(),
                 ModelPatch.Input(

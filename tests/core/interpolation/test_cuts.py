@@ -3,7 +3,8 @@
 import pytest
 import torch
 from comfyui_inbetween.core.errors import InbetweenError
-from comfyui_inbetween.core.interpolation.cuts import CutPair, CutRule, cut_rule, numbers_of, parse_cuts
+from comfyui_inbetween.core.interpolation.cuts import CutPair, CutRule, cut_rule, parse_cuts
+from comfyui_inbetween.core.interpolation.frame_plan import plan_frames
 from drawn_scenes import octaves, power_law
 from example_values import keyframes, moving_clip
 from numpy.random import default_rng
@@ -117,9 +118,9 @@ def test_what_is_wrong_in_a_list_is_named(text, says):
 
 
 def test_a_rule_from_what_a_user_wrote():
-    rule = cut_rule(numbers_of(keyframes(9)), 0.3, "8", "cross-fade")
+    rule = cut_rule(plan_frames(keyframes(9)).positions, 0.3, "8", "cross-fade")
     assert (rule.threshold, rule.listed, rule.at_cut) == (0.3, {1}, "cross-fade")
-    assert list(numbers_of(moving_clip(3))) == [0, 1, 2]
+    assert list(plan_frames(moving_clip(3), "multiplier").positions) == [0, 1, 2]
     with pytest.raises(InbetweenError, match=r"cut_threshold is 1\.5; give 0 to 1"):
         cut_rule(range(3), 1.5)
     with pytest.raises(InbetweenError, match="at_cut"):
