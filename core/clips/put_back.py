@@ -69,7 +69,7 @@ class Correction:
         """For a report: how far things are moved, and a warning if they are seen twice all the same; or ""."""
         moved = ""
         if self.moved_12HW is not None:
-            moved = f"; things moved by {float(flow_length(self.moved_12HW).mean()):.1f} pixels on average"
+            moved = f"; content moved by {float(flow_length(self.moved_12HW).mean()):.1f} pixels on average to fit"
         if self.unlike <= SEEN_TWICE:
             return moved
         return moved + (

@@ -55,7 +55,7 @@ def test_neighbours_move_half_way_to_where_the_keyframe_is(seed, missed):
     for frame in (1, 3):
         assert psnr(finished.frames_THWC[frame], view(picture, STEP * frame, missed / 2)) > 50
     assert torch.equal(finished.frames_THWC[2], keyframes.keyframes[0].image_HWC)
-    moved = re.search(r"; things moved by ([\d.]+) pixels on average\.$", finished.report.splitlines()[1])
+    moved = re.search(r"; content moved by ([\d.]+) pixels on average to fit\.$", finished.report.splitlines()[1])
     assert float(moved[1]) == pytest.approx(missed, abs=0.2)
 
 
