@@ -7,19 +7,21 @@ the colours keeps the picture sharp, and a hole in a smooth motion field is easi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..flow.consistency import Consistency
 from ..flow.optical_flow import check_size, flow_both_ways
 from ..flow.splatting import SplatGeometry
 from ..flow.warping import backward_warp, distance_outside
+from ..pictures.filling import pull_push_filled
 from ..pictures.value_range import local_bounds
 from .contract import Rendered, Settings
 from .same_light import SameLight
+from .still_layer import Hidden, StillLayer, lift
+from .still_signs import find_still_signs
 
 # If several pixels land in one place, the motion of each counts with a weight of exp(-ERROR_LOSS * d). d is its
 # photometric error, the colour difference between the pixel and what its flow points at.
@@ -32,6 +34,7 @@ STILL = 0.01  # pixels; with less motion the frames are cross-faded without warp
 # small weight, in case the other does not cover it either.
 COVERED = 0.3
 UNCOVERED_WEIGHT = 0.1
+UNKNOWN_WEIGHT = 0.02  # what is painted in behind a sign
 
 # Where the warped frames differ by DISAGREEMENT or more, their weights 1 - t and t are raised to the power
 # 1 + ASYMMETRY, so that the nearer frame prevails. An average is best where the frames agree, but ghosts elsewhere.
@@ -78,17 +81,32 @@ class FlowInterpolator:
         return self
 
     @torch.no_grad()
-    def prepare(self, first_HWC: Tensor, second_HWC: Tensor) -> "FlowPair":
-        """Estimate the motion between two frames; see `Interpolator.prepare`."""
+    def prepare(self, first_HWC: Tensor, second_HWC: Tensor, left_11HW: Tensor | None = None) -> "FlowPair":
+        """Estimate the motion between two frames; see `Interpolator.prepare`.
+
+        Signs that stand still are laid over the in-betweens of what is behind them.
+
+        Args:
+            left_11HW: 1 where the picture is not to be moved, and values in between; None to move all but signs.
+        """
         check_size(*first_HWC.shape[:2])
         first_13HW, second_13HW = (self._image(frame_HWC) for frame_HWC in (first_HWC, second_HWC))
         frames = SameLight.of(first_13HW, second_13HW)
+        flows_12HW = self._flows(frames)
+        hidden = Hidden.of(find_still_signs(first_13HW, second_13HW, flows_12HW[0]), left_11HW)
+        if hidden is None:
+            return self._pair(frames, *flows_12HW)
+        painted = SameLight.of(*hidden.painted(first_13HW, second_13HW))
+        layer = lift(first_13HW, second_13HW, hidden, painted, self._flows(painted))
+        pair = self._pair(SameLight.by(painted.light, *layer.behind_13HW), *layer.flows_12HW)
+        return replace(pair, layer=layer)
+
+    def _flows(self, frames: SameLight) -> tuple[Tensor, Tensor]:
         flows_2HW = flow_both_ways(*(shown_13HW[0].movedim(0, 2) for shown_13HW in frames.shown_13HW))
-        forward_12HW, backward_12HW = (flow_2HW[None].to(self.device) for flow_2HW in flows_2HW)
-        consistency = Consistency.of(first_13HW, second_13HW, forward_12HW, backward_12HW)
-        errors_11HW = consistency.first_error_11HW, consistency.second_error_11HW
-        if not frames.are_given:
-            errors_11HW = frames.errors(forward_12HW, backward_12HW)
+        return flows_2HW[0][None].to(self.device), flows_2HW[1][None].to(self.device)
+
+    def _pair(self, frames: SameLight, forward_12HW: Tensor, backward_12HW: Tensor) -> "FlowPair":
+        errors_11HW = frames.errors(forward_12HW, backward_12HW)
         contrast = frames.contrast()
         first = _source_frame(frames.first_13HW, contrast * errors_11HW[0], forward_12HW, sign=1)
         second = _source_frame(frames.second_13HW, contrast * errors_11HW[1], backward_12HW, sign=-1)
@@ -104,12 +122,14 @@ class FlowPair:
 
     first, second: in one light, see `frames`.
     contrast: differences of colour count this many times.
+    layer: signs to lay over the in-betweens, if both frames are what is behind signs.
     """
 
     first: _SourceFrame
     second: _SourceFrame
     frames: SameLight
     contrast: float
+    layer: StillLayer | None = None
 
     @torch.no_grad()
     def render(self, times: Sequence[float]) -> Rendered:
@@ -119,12 +139,15 @@ class FlowPair:
         sums0_T4HW = _splatted(first, time_T111)
         sums1_T4HW = _splatted(second, time_T111 - 1)
         sums_T3HW = torch.lerp(sums0_T4HW[:, :3], sums1_T4HW[:, :3], time_T111)
-        motion_T2HW = _pull_push_filled(sums_T3HW[:, :2], sums_T3HW[:, 2:])
+        motion_T2HW = pull_push_filled(sums_T3HW[:, :2], sums_T3HW[:, 2:])
         warped0_T3HW = _fetched(first.frame_13HW, -time_T111 * motion_T2HW)
         warped1_T3HW = _fetched(second.frame_13HW, (1 - time_T111) * motion_T2HW)
         warped0_T3HW, warped1_T3HW = self.frames.unclipped(warped0_T3HW, warped1_T3HW)
         coverage0_T1HW = _coverage(sums0_T4HW, -time_T111 * motion_T2HW)
         coverage1_T1HW = _coverage(sums1_T4HW, (1 - time_T111) * motion_T2HW)
+        if self.layer is not None:
+            coverage0_T1HW = coverage0_T1HW * _known(self.layer.known_11HW[0], -time_T111 * motion_T2HW)
+            coverage1_T1HW = coverage1_T1HW * _known(self.layer.known_11HW[1], (1 - time_T111) * motion_T2HW)
         moved_T3HW = _blended(warped0_T3HW, warped1_T3HW, coverage0_T1HW, coverage1_T1HW, time_T111, self.contrast)
         faded_T3HW = torch.lerp(*self.frames.given_13HW, time_T111)
         distrust_T1HW, blended_T = _distrust(
@@ -133,7 +156,10 @@ class FlowPair:
         moved_T3HW = self.frames.relit(moved_T3HW, time_T111)
         still_T1HW = motion_T2HW.abs().amax(dim=1, keepdim=True) < STILL
         result_T3HW = torch.lerp(moved_T3HW, faded_T3HW, torch.where(still_T1HW, 1.0, distrust_T1HW))
-        return Rendered(_as_frames(result_T3HW.clamp(*self.frames.limits)), tuple(blended_T.tolist()))
+        result_T3HW = result_T3HW.clamp(*self.frames.limits)
+        if self.layer is not None:
+            result_T3HW = self.layer.over(result_T3HW, time_T111)
+        return Rendered(_as_frames(result_T3HW), tuple(blended_T.tolist()))
 
 
 def _source_frame(own_13HW: Tensor, error_11HW: Tensor, flow_12HW: Tensor, sign: int) -> _SourceFrame:
@@ -171,16 +197,10 @@ def _coverage(sums_T4HW: Tensor, warp_T2HW: Tensor) -> Tensor:
     return (arrived_T1HW / COVERED).clamp(UNCOVERED_WEIGHT, 1) * inside_T1HW.clamp(min=UNCOVERED_WEIGHT)
 
 
-def _pull_push_filled(sums_TCHW: Tensor, weight_T1HW: Tensor) -> Tensor:
-    """Divide by the weight, and fill places without weight from ever wider surroundings (pull-push)."""
-    mean_TCHW = sums_TCHW / (weight_T1HW + 1e-9)
-    if min(sums_TCHW.shape[2:]) < 4:
-        return mean_TCHW
-    coarse_TCHW = _pull_push_filled(
-        functional.avg_pool2d(sums_TCHW, 2, ceil_mode=True), functional.avg_pool2d(weight_T1HW, 2, ceil_mode=True)
-    )
-    around_TCHW = functional.interpolate(coarse_TCHW, sums_TCHW.shape[2:], mode="bilinear", align_corners=False)
-    return torch.lerp(around_TCHW, mean_TCHW, weight_T1HW / (weight_T1HW + 0.02))
+def _known(known_11HW: Tensor, warp_T2HW: Tensor) -> Tensor:
+    """The share of each fetched pixel that was seen, rather than painted in; never 0, as it may be the best there is."""
+    known_T1HW = backward_warp(known_11HW.expand(warp_T2HW.shape[0], -1, -1, -1), warp_T2HW)
+    return known_T1HW.clamp(min=UNKNOWN_WEIGHT)
 
 
 def _blended(

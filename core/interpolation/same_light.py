@@ -35,10 +35,14 @@ class SameLight:
     @classmethod
     def of(cls, first_13HW: Tensor, second_13HW: Tensor) -> "SameLight":
         """Find the change of light between two frames, float32, and undo it in the second."""
-        given = shown = (first_13HW, second_13HW)
         light = find_light_change(first_13HW, second_13HW)
+        return cls.by(None if light is None else light.at_size(*first_13HW.shape[2:]), first_13HW, second_13HW)
+
+    @classmethod
+    def by(cls, light: LightChange | None, first_13HW: Tensor, second_13HW: Tensor) -> "SameLight":
+        """Undo a change of light, with values for each pixel unless it is uniform, in the second of two frames."""
+        given = shown = (first_13HW, second_13HW)
         if light is not None:
-            light = light.at_size(*first_13HW.shape[2:])
             second_13HW = light.undone(second_13HW)
             shown = light.clipped_alike(*given)
         limits = extremes(*given)
@@ -66,6 +70,14 @@ class SameLight:
         if self.limits != (0, 1):
             frames_T3HW = expanded(frames_T3HW)
         return frames_T3HW if self.light is None else self.light.put_back(frames_T3HW, time_T111)
+
+    def light_of_first(self, second_13HW: Tensor) -> Tensor:
+        """A picture in the light of the second frame, brought into that of the first."""
+        return second_13HW if self.light is None else self.light.undone(second_13HW)
+
+    def light_of_second(self, first_13HW: Tensor) -> Tensor:
+        """A picture in the light of the first frame, brought into that of the second."""
+        return first_13HW if self.light is None else self.light.put_back(first_13HW, 1.0)
 
     @property
     def are_given(self) -> bool:
