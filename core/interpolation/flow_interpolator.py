@@ -198,7 +198,7 @@ def _coverage(sums_T4HW: Tensor, warp_T2HW: Tensor) -> Tensor:
 
 
 def _known(known_11HW: Tensor, warp_T2HW: Tensor) -> Tensor:
-    """The share of each fetched pixel that was seen, rather than painted in; never 0, as it may be the best there is."""
+    """The share of each fetched pixel that was seen, not painted in; never 0, as it may be the best there is."""
     known_T1HW = backward_warp(known_11HW.expand(warp_T2HW.shape[0], -1, -1, -1), warp_T2HW)
     return known_T1HW.clamp(min=UNKNOWN_WEIGHT)
 

@@ -16,16 +16,19 @@ CHANGED = 0.03
 # least MOVING of it what is behind changes. A flat area that something moves across is not a sign: it stands out on one
 # side in one frame and on the other side in the other.
 SMALLEST = 10
-LARGEST = 0.3
+LARGEST = 0.6
 LEAST = 100  # pixels that all signs have together; fewer stand still by chance
 CONTRAST = 0.06
 EDGED = 0.65
 MOVING = 0.5
 RING_INSIDE, RING_OUTSIDE = 2, 4
+
+# Smaller pieces, such as the dot of an i, belong to a sign if they are within BESIDE pixels of one.
+BESIDE = 12
 NEAR = 7  # pixels: the colour of a sign at its edge is the mean over a square of this size
 
-# What is behind moves by MOTION pixels or more, on average over a square of AROUND pixels; slower motion is followed well
-# with a sign in front of it.
+# What is behind moves by MOTION pixels or more, on average over a square of AROUND pixels. Slower motion is followed
+# well with a sign in front of it.
 MOTION = 1.0
 AROUND = 25
 
@@ -44,14 +47,17 @@ def find_still_signs(first_13HW: Tensor, second_13HW: Tensor, flow_12HW: Tensor)
     """
     difference_HW = (first_13HW - second_13HW).abs().amax(dim=1)[0].cpu().numpy()
     still_HW = _without_specks((difference_HW <= STILL).astype(np.uint8))
-    count, label_HW, statistics, _ = cv2.connectedComponentsWithStats(still_HW, connectivity=8)
+    _, label_HW, statistics, _ = cv2.connectedComponentsWithStats(still_HW, connectivity=8)
     area = statistics[:, cv2.CC_STAT_AREA]
     fits = (area >= SMALLEST) & (area <= LARGEST * still_HW.size)
     fits[0] = False
+    small = area < SMALLEST
+    small[0] = False
     if not fits.any():
         return None
-    outline = _Outline.of(still_HW, label_HW, fits)
-    fits &= outline.mean(difference_HW[outline.ring] > CHANGED) >= MOVING
+    outline = _Outline.of(still_HW, label_HW, fits | small)
+    is_moving = outline.mean(difference_HW[outline.ring] > CHANGED) >= MOVING
+    fits, small = fits & is_moving, small & is_moving
     if not fits.any():
         return None
     fits &= outline.mean(_speed_around(flow_12HW, 1 - still_HW)[outline.ring]) >= MOTION
@@ -63,7 +69,10 @@ def find_still_signs(first_13HW: Tensor, second_13HW: Tensor, flow_12HW: Tensor)
     fits &= outline.mean(stands_out) >= EDGED
     if area[fits].sum() < LEAST:
         return None
-    return torch.from_numpy(fits[label_HW]).to(first_13HW.device)[None, None]
+    sign_HW = fits[label_HW]
+    beside_HW = cv2.dilate(sign_HW.astype(np.uint8), np.ones((2 * BESIDE + 1,) * 2, np.uint8)) > 0
+    sign_HW |= small[label_HW] & beside_HW
+    return torch.from_numpy(sign_HW).to(first_13HW.device)[None, None]
 
 
 class _Outline:

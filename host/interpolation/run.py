@@ -9,6 +9,7 @@ from torch import Tensor
 from ...core.interpolation.contract import PUBLISHED, Engine, Interpolator, Settings
 from ...core.interpolation.cuts import FOUND_CUTS, CutRule
 from ...core.interpolation.frame_choice import choose_frames
+from ...core.interpolation.left_alone import LeavingAlone, united_mask
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.timing.moments import Instant
 from ...samplers.interpolation.frame_interpolation import InterpolationReport, interpolate_frames
@@ -26,6 +27,7 @@ def interpolate(
     settings: Settings = PUBLISHED,
     recursive: bool = False,
     cuts: CutRule = FOUND_CUTS,
+    still_mask: Tensor | None = None,
 ) -> tuple[Tensor, InterpolationReport]:
     """Render the frames at `instants` into the host's image memory, with its progress bar and interruption.
 
@@ -36,18 +38,22 @@ def interpolate(
         settings: by name; the engine takes those it knows.
         recursive: halve each gap repeatedly instead of rendering each frame directly at its time.
         cuts: where the cuts are, and what is shown there.
+        still_mask: a MASK, 1 where the picture is not moved; see `united_mask`.
 
     Returns:
         Frames of shape (len(instants), H, W, 3) in [0, 1], and a report on the gaps between the sources.
 
     Raises:
-        InbetweenError: the result does not fit into free memory, a setting is out of its range, or a time cannot be
-            reached.
+        InbetweenError: the result does not fit into free memory, a setting is out of its range, a time cannot be
+            reached, or the mask is not one.
     """
     height, width = sources[0].shape[:2]
+    left_11HW = None if still_mask is None else united_mask(still_mask, height, width)
     result_THWC = empty_frames(len(instants), height, width)
     progress = Progress(len(instants))
     interpolator = engine.start(settings, height, width)
+    if left_11HW is not None:
+        interpolator = LeavingAlone(interpolator, left_11HW)
     batch = _frames_at_once(interpolator, height * width)
     report = interpolate_frames(sources, instants, interpolator, result_THWC, progress, batch, recursive, cuts)
     return result_THWC, report
@@ -60,6 +66,7 @@ def refine(
     settings: Settings = PUBLISHED,
     strength: float = 1.0,
     keyframes: KeyframeSet | None = None,
+    still_mask: Tensor | None = None,
 ) -> tuple[Tensor, Refinement]:
     """Render chosen frames again, in the host's image memory; see `refine_frames`.
 
@@ -70,6 +77,7 @@ def refine(
         settings: by name; the engine takes those it knows.
         strength: 0 keeps the frames unchanged, 1 replaces them.
         keyframes: frames that are never changed.
+        still_mask: a MASK, 1 where all frames stay as they are; see `united_mask`.
 
     Raises:
         InbetweenError: the choice of frames is not valid, the result does not fit into free memory, or a setting is out
@@ -79,10 +87,15 @@ def refine(
     passes = choose_frames(frames_THWC, keyframes, **which, progress=Progress)
     kept = () if keyframes is None else keyframes.frames
     count, height, width = frames_THWC.shape[:3]
+    left_11HW = None if still_mask is None else united_mask(still_mask, height, width)
     result_THWC = empty_frames(count, height, width)
     progress = Progress(max(1, sum(frame not in kept for chosen in passes for frame in chosen)))
     interpolator = engine.start(settings, height, width)
-    return result_THWC, refine_frames(frames_THWC, passes, interpolator, strength, kept, result_THWC, progress)
+    weight: float | Tensor = strength
+    if left_11HW is not None:
+        interpolator = LeavingAlone(interpolator, left_11HW)
+        weight = strength * (1 - left_11HW[0].movedim(0, 2))
+    return result_THWC, refine_frames(frames_THWC, passes, interpolator, weight, kept, result_THWC, progress)
 
 
 def _frames_at_once(interpolator: Interpolator, pixels: int) -> int:

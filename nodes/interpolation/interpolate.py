@@ -18,7 +18,7 @@ from ..checked_node import InbetweenNode
 from ..timing.inputs import fps_input
 from ..types import Interpolator, Keyframes
 from .cut_settings import cut_inputs
-from .render_settings import settings_inputs
+from .render_settings import settings_inputs, still_mask_input
 
 DIRECT, RECURSIVE = "direct", "recursive"
 
@@ -149,6 +149,7 @@ class InbetweenInterpolate(InbetweenNode):
                     "pulldown restores film at 4/5 of the frame rate.",
                 ),
                 *cut_inputs(),
+                still_mask_input(),
             ],
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="All frames, including those of the input."),
@@ -179,13 +180,16 @@ class InbetweenInterpolate(InbetweenNode):
         cut_threshold: float = CUT_THRESHOLD,
         cuts: str = "",
         at_cut: AtCut = AT_CUT[0],
+        still_mask: Input.Mask | None = None,
         **settings: Any,
     ) -> io.NodeOutput:
         chosen = {**timing, **(easing or {}), "hold": hold, "fps": fps, "copies": copies}
         plan = plan_frames(frames, **chosen, progress=Progress, check_room=check_room_for_images)
         recursive = method == RECURSIVE
         rule = cut_rule(plan.positions, cut_threshold, cuts, at_cut)
-        result_THWC, report = interpolate(plan.sources, plan.instants, interpolator, settings, recursive, rule)
+        result_THWC, report = interpolate(
+            plan.sources, plan.instants, interpolator, settings, recursive, rule, still_mask
+        )
         text = plan.described(report.text(plan.keyframes, plan.numbers))
         show_report(text)
         return io.NodeOutput(result_THWC, text, plan.fps)

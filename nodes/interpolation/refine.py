@@ -11,7 +11,7 @@ from ...host.interpolation.run import refine
 from ...host.runtime import show_report
 from ..checked_node import InbetweenNode
 from ..types import Interpolator, Keyframes
-from .render_settings import settings_inputs
+from .render_settings import settings_inputs, still_mask_input
 
 
 class InbetweenRefine(InbetweenNode):
@@ -77,6 +77,7 @@ class InbetweenRefine(InbetweenNode):
                 ),
                 Keyframes.Input("keyframes", optional=True, tooltip="Frames with a keyframe are never changed."),
                 *settings_inputs(),
+                still_mask_input(),
             ],
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="The clip, with the same number of frames."),
@@ -94,8 +95,9 @@ class InbetweenRefine(InbetweenNode):
         which: dict[str, Any],
         strength: float,
         keyframes: KeyframeSet | None = None,
+        still_mask: Input.Mask | None = None,
         **settings: Any,
     ) -> io.NodeOutput:
-        result_THWC, report = refine(images, which, interpolator, settings, strength, keyframes)
+        result_THWC, report = refine(images, which, interpolator, settings, strength, keyframes, still_mask)
         show_report(report.text())
         return io.NodeOutput(result_THWC, report.text())

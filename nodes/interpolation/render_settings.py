@@ -1,4 +1,4 @@
-"""Inputs shared by the nodes that take an interpolator: the engine settings. Only PerVFI has any."""
+"""Inputs shared by the nodes that take an interpolator: the settings of PerVFI, and what is not to be moved."""
 
 from comfy_api.latest import io
 
@@ -39,3 +39,13 @@ def settings_inputs() -> list[io.Input]:
             "versions, in twice the time, and keeps the one that agrees better with both neighbours.",
         ),
     ]
+
+
+def still_mask_input() -> io.Input:
+    """A mask of what is not to be moved, for any engine."""
+    return io.Mask.Input(
+        "still_mask",
+        optional=True,
+        tooltip="White areas are left as they are: nothing moves there. Paint over a logo, a display or a frame that "
+        "stands still in front of moving things and is not detected.",
+    )

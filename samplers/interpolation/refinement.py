@@ -62,7 +62,7 @@ def refine_frames(
     frames_THWC: Tensor,
     passes: Sequence[Sequence[int]],
     interpolator: Interpolator,
-    strength: float,
+    strength: float | Tensor,
     keyframes: Sequence[int],
     result_THWC: Tensor,
     on_frames: ProgressCallback = no_progress,
@@ -73,7 +73,7 @@ def refine_frames(
         frames_THWC: a clip; values beyond [0, 1] are kept.
         passes: the frames of each pass, never the first or the last; each pass works on the result of the one before.
         interpolator: renders a frame from two others.
-        strength: 0 leaves frames unchanged, 1 replaces them.
+        strength: 0 leaves frames unchanged, 1 replaces them; or for each pixel, of shape (H, W, 1).
         keyframes: frames that must stay exactly the same.
         result_THWC: the output, with the same number of frames; any device, any floating type.
         on_frames: called with 0 before each run of consecutive frames and with n after n more frames; may raise to stop
@@ -85,7 +85,10 @@ def refine_frames(
     Raises:
         InbetweenError: strength is not 0 to 1.
     """
-    check_between(strength, "strength", 0, 1)
+    if isinstance(strength, Tensor):
+        strength = strength.to(result_THWC)
+    else:
+        check_between(strength, "strength", 0, 1)
     result_THWC.copy_(frames_THWC)
     fixed, changed, cut, untrained = set(keyframes), set(), set(), set()
     for chosen in passes:
