@@ -22,6 +22,7 @@ from .contract import Rendered, Settings
 from .same_light import SameLight
 from .still_layer import Hidden, StillLayer, lift
 from .still_signs import find_still_signs
+from .translucent_sign import TranslucentSign, find_translucent_sign
 
 # If several pixels land in one place, the motion of each counts with a weight of exp(-ERROR_LOSS * d). d is its
 # photometric error, the colour difference between the pixel and what its flow points at.
@@ -92,18 +93,25 @@ class FlowInterpolator:
         check_size(*first_HWC.shape[:2])
         first_13HW, second_13HW = (self._image(frame_HWC) for frame_HWC in (first_HWC, second_HWC))
         frames = SameLight.of(first_13HW, second_13HW)
-        flows_12HW = self._flows(frames)
-        hidden = Hidden.of(find_still_signs(first_13HW, second_13HW, flows_12HW[0]), left_11HW)
-        if hidden is None:
-            return self._pair(frames, *flows_12HW)
-        painted = SameLight.of(*hidden.painted(first_13HW, second_13HW))
-        layer = lift(first_13HW, second_13HW, hidden, painted, self._flows(painted))
-        pair = self._pair(SameLight.by(painted.light, *layer.behind_13HW), *layer.flows_12HW)
-        return replace(pair, layer=layer)
+        flows_12HW = self._flows(*frames.shown_13HW)
+        layers: list[StillLayer | TranslucentSign] = []
+        known_11HW = None
+        if frames.are_given and (sign := find_translucent_sign(first_13HW, second_13HW, flows_12HW, self._flows)):
+            layers.append(sign)
+            first_13HW, second_13HW = sign.taken_off(first_13HW), sign.taken_off(second_13HW)
+            frames = SameLight.by(None, first_13HW, second_13HW)
+            flows_12HW = self._flows(first_13HW, second_13HW)
+        if hidden := Hidden.of(find_still_signs(first_13HW, second_13HW, flows_12HW[0]), left_11HW):
+            painted = SameLight.of(*hidden.painted(first_13HW, second_13HW))
+            layer = lift(first_13HW, second_13HW, hidden, painted, self._flows(*painted.shown_13HW))
+            layers.append(layer)
+            frames = SameLight.by(painted.light, *layer.behind_13HW)
+            flows_12HW, known_11HW = layer.flows_12HW, layer.known_11HW
+        return replace(self._pair(frames, *flows_12HW), layers=tuple(layers), known_11HW=known_11HW)
 
-    def _flows(self, frames: SameLight) -> tuple[Tensor, Tensor]:
-        flows_2HW = flow_both_ways(*(shown_13HW[0].movedim(0, 2) for shown_13HW in frames.shown_13HW))
-        return flows_2HW[0][None].to(self.device), flows_2HW[1][None].to(self.device)
+    def _flows(self, first_13HW: Tensor, second_13HW: Tensor) -> tuple[Tensor, Tensor]:
+        forward_2HW, backward_2HW = flow_both_ways(first_13HW[0].movedim(0, 2), second_13HW[0].movedim(0, 2))
+        return forward_2HW[None].to(self.device), backward_2HW[None].to(self.device)
 
     def _pair(self, frames: SameLight, forward_12HW: Tensor, backward_12HW: Tensor) -> "FlowPair":
         errors_11HW = frames.errors(forward_12HW, backward_12HW)
@@ -122,14 +130,16 @@ class FlowPair:
 
     first, second: in one light, see `frames`.
     contrast: differences of colour count this many times.
-    layer: signs to lay over the in-betweens, if both frames are what is behind signs.
+    layers: signs that were taken off both frames one after another, to be laid over the in-betweens.
+    known_11HW: for each frame, 1 where it was seen and 0 where it was painted in behind a sign; None if all was seen.
     """
 
     first: _SourceFrame
     second: _SourceFrame
     frames: SameLight
     contrast: float
-    layer: StillLayer | None = None
+    layers: tuple[StillLayer | TranslucentSign, ...] = ()
+    known_11HW: tuple[Tensor, Tensor] | None = None
 
     @torch.no_grad()
     def render(self, times: Sequence[float]) -> Rendered:
@@ -145,9 +155,9 @@ class FlowPair:
         warped0_T3HW, warped1_T3HW = self.frames.unclipped(warped0_T3HW, warped1_T3HW)
         coverage0_T1HW = _coverage(sums0_T4HW, -time_T111 * motion_T2HW)
         coverage1_T1HW = _coverage(sums1_T4HW, (1 - time_T111) * motion_T2HW)
-        if self.layer is not None:
-            coverage0_T1HW = coverage0_T1HW * _known(self.layer.known_11HW[0], -time_T111 * motion_T2HW)
-            coverage1_T1HW = coverage1_T1HW * _known(self.layer.known_11HW[1], (1 - time_T111) * motion_T2HW)
+        if self.known_11HW is not None:
+            coverage0_T1HW = coverage0_T1HW * _known(self.known_11HW[0], -time_T111 * motion_T2HW)
+            coverage1_T1HW = coverage1_T1HW * _known(self.known_11HW[1], (1 - time_T111) * motion_T2HW)
         moved_T3HW = _blended(warped0_T3HW, warped1_T3HW, coverage0_T1HW, coverage1_T1HW, time_T111, self.contrast)
         faded_T3HW = torch.lerp(*self.frames.given_13HW, time_T111)
         distrust_T1HW, blended_T = _distrust(
@@ -157,8 +167,8 @@ class FlowPair:
         still_T1HW = motion_T2HW.abs().amax(dim=1, keepdim=True) < STILL
         result_T3HW = torch.lerp(moved_T3HW, faded_T3HW, torch.where(still_T1HW, 1.0, distrust_T1HW))
         result_T3HW = result_T3HW.clamp(*self.frames.limits)
-        if self.layer is not None:
-            result_T3HW = self.layer.over(result_T3HW, time_T111)
+        for layer in reversed(self.layers):
+            result_T3HW = layer.over(result_T3HW, time_T111)
         return Rendered(_as_frames(result_T3HW), tuple(blended_T.tolist()))
 
 

@@ -148,7 +148,7 @@ def test_nothing_is_lifted_where_nothing_moves_behind():
 
 def test_pictures_without_signs_have_no_layer():
     first, second = (as_tensor(scene(2, 12, time)) for time in (0, 1))
-    assert FlowInterpolator().prepare(first, second).layer is None
+    assert FlowInterpolator().prepare(first, second).layers == ()
 
 
 class CrossFade:
