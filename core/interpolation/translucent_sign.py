@@ -30,7 +30,7 @@ FITTED = 0.8  # share of them that the colour of the sign is fitted to, in three
 
 # The fit has to explain this share of the variance: first along the motion that was found with the sign in front, for a
 # guess, then along the motion that is found without it.
-ROUGHLY, CLOSELY = 0.75, 0.98
+ROUGHLY, CLOSELY = 0.65, 0.98
 FAINTEST, DENSEST = 0.12, 0.9  # opacity of the sign
 BEYOND = 0.06  # its colour may be this far outside of 0 to 1
 LARGEST = 0.2  # share of the frame that it may cover
