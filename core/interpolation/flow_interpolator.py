@@ -17,9 +17,12 @@ from ..flow.consistency import Consistency
 from ..flow.optical_flow import check_size, flow_both_ways
 from ..flow.splatting import SplatGeometry
 from ..flow.warping import backward_warp, distance_outside
+from ..pictures.alpha import has_alpha
+from ..pictures.fill import pull_push_filled
 from ..pictures.value_range import local_bounds
 from .contract import Rendered, Settings
 from .same_light import SameLight
+from .same_light_alpha import SameLightWithAlpha
 
 # If several pixels land in one place, the motion of each counts with a weight of exp(-ERROR_LOSS * d). d is its
 # photometric error, the colour difference between the pixel and what its flow points at.
@@ -68,6 +71,7 @@ class FlowInterpolator:
     name = "optical flow (no model)"
     bytes_per_pixel = 200  # measured: 37 planes of float32, 10 more where light changes, and some room
     by_halving = False
+    carries_alpha = True  # along the same motion as the colours
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         """Choose where the frames are warped; the flow itself is always estimated on the CPU."""
@@ -82,12 +86,14 @@ class FlowInterpolator:
         """Estimate the motion between two frames; see `Interpolator.prepare`."""
         check_size(*first_HWC.shape[:2])
         first_13HW, second_13HW = (self._image(frame_HWC) for frame_HWC in (first_HWC, second_HWC))
-        frames = SameLight.of(first_13HW, second_13HW)
-        flows_2HW = flow_both_ways(*(shown_13HW[0].movedim(0, 2) for shown_13HW in frames.shown_13HW))
+        kind = SameLightWithAlpha if has_alpha(first_HWC) else SameLight
+        frames = kind.of(first_13HW, second_13HW)
+        flows_2HW = frames.flows(flow_both_ways)
         forward_12HW, backward_12HW = (flow_2HW[None].to(self.device) for flow_2HW in flows_2HW)
-        consistency = Consistency.of(first_13HW, second_13HW, forward_12HW, backward_12HW)
-        errors_11HW = consistency.first_error_11HW, consistency.second_error_11HW
-        if not frames.are_given:
+        if frames.are_given:
+            consistency = Consistency.of(first_13HW, second_13HW, forward_12HW, backward_12HW)
+            errors_11HW = consistency.first_error_11HW, consistency.second_error_11HW
+        else:
             errors_11HW = frames.errors(forward_12HW, backward_12HW)
         contrast = frames.contrast()
         first = _source_frame(frames.first_13HW, contrast * errors_11HW[0], forward_12HW, sign=1)
@@ -119,7 +125,7 @@ class FlowPair:
         sums0_T4HW = _splatted(first, time_T111)
         sums1_T4HW = _splatted(second, time_T111 - 1)
         sums_T3HW = torch.lerp(sums0_T4HW[:, :3], sums1_T4HW[:, :3], time_T111)
-        motion_T2HW = _pull_push_filled(sums_T3HW[:, :2], sums_T3HW[:, 2:])
+        motion_T2HW = pull_push_filled(sums_T3HW[:, :2], sums_T3HW[:, 2:])
         warped0_T3HW = _fetched(first.frame_13HW, -time_T111 * motion_T2HW)
         warped1_T3HW = _fetched(second.frame_13HW, (1 - time_T111) * motion_T2HW)
         warped0_T3HW, warped1_T3HW = self.frames.unclipped(warped0_T3HW, warped1_T3HW)
@@ -128,7 +134,7 @@ class FlowPair:
         moved_T3HW = _blended(warped0_T3HW, warped1_T3HW, coverage0_T1HW, coverage1_T1HW, time_T111, self.contrast)
         faded_T3HW = torch.lerp(*self.frames.given_13HW, time_T111)
         distrust_T1HW, blended_T = _distrust(
-            warped0_T3HW, warped1_T3HW, first.frame_13HW, second.frame_13HW, self.contrast
+            warped0_T3HW, warped1_T3HW, first.frame_13HW, second.frame_13HW, self.contrast, faded_T3HW
         )
         moved_T3HW = self.frames.relit(moved_T3HW, time_T111)
         still_T1HW = motion_T2HW.abs().amax(dim=1, keepdim=True) < STILL
@@ -171,18 +177,6 @@ def _coverage(sums_T4HW: Tensor, warp_T2HW: Tensor) -> Tensor:
     return (arrived_T1HW / COVERED).clamp(UNCOVERED_WEIGHT, 1) * inside_T1HW.clamp(min=UNCOVERED_WEIGHT)
 
 
-def _pull_push_filled(sums_TCHW: Tensor, weight_T1HW: Tensor) -> Tensor:
-    """Divide by the weight, and fill places without weight from ever wider surroundings (pull-push)."""
-    mean_TCHW = sums_TCHW / (weight_T1HW + 1e-9)
-    if min(sums_TCHW.shape[2:]) < 4:
-        return mean_TCHW
-    coarse_TCHW = _pull_push_filled(
-        functional.avg_pool2d(sums_TCHW, 2, ceil_mode=True), functional.avg_pool2d(weight_T1HW, 2, ceil_mode=True)
-    )
-    around_TCHW = functional.interpolate(coarse_TCHW, sums_TCHW.shape[2:], mode="bilinear", align_corners=False)
-    return torch.lerp(around_TCHW, mean_TCHW, weight_T1HW / (weight_T1HW + 0.02))
-
-
 def _blended(
     warped0_T3HW: Tensor,
     warped1_T3HW: Tensor,
@@ -200,11 +194,19 @@ def _blended(
 
 
 def _distrust(
-    warped0_T3HW: Tensor, warped1_T3HW: Tensor, frame0_13HW: Tensor, frame1_13HW: Tensor, contrast: float
+    warped0_T3HW: Tensor,
+    warped1_T3HW: Tensor,
+    frame0_13HW: Tensor,
+    frame1_13HW: Tensor,
+    contrast: float,
+    faded_T3HW: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """How far motion fails to explain each pixel, from 0 (trusted) to 1, and the share of each frame that shows it."""
     after_T1hw = contrast * _block_difference(warped0_T3HW, warped1_T3HW)
     before_11hw = contrast * _block_difference(frame0_13HW, frame1_13HW)
+    if faded_T3HW.shape[1] == 4:  # half-way over nothing, a thing that moves farther than its size is in neither frame
+        apart_T1hw = (_block_difference(each_T3HW, faded_T3HW) for each_T3HW in (warped0_T3HW, warped1_T3HW))
+        before_11hw = before_11hw.maximum(contrast * torch.maximum(*apart_T1hw))
     remainder_T1hw = (after_T1hw + DIFFERENCE_FLOOR) / (before_11hw + DIFFERENCE_FLOOR)
     distrust_T1hw = ((remainder_T1hw - REMAINDER_TRUSTED) / (REMAINDER_REFUSED - REMAINDER_TRUSTED)).clamp(0, 1)
     seen_T111 = torch.full_like(after_T1hw[:, :, :1, :1], SEEN_DIFFERENCE)

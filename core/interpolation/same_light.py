@@ -1,5 +1,6 @@
 """Two frames matched in light and contrast, for an engine that compares their colours."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -66,6 +67,10 @@ class SameLight:
         if self.limits != (0, 1):
             frames_T3HW = expanded(frames_T3HW)
         return frames_T3HW if self.light is None else self.light.put_back(frames_T3HW, time_T111)
+
+    def flows(self, find: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+        """The flow from the first frame to the second and back, by a function of two frames of shape (H, W, 3)."""
+        return find(*(shown_13HW[0].movedim(0, 2) for shown_13HW in self.shown_13HW))
 
     @property
     def are_given(self) -> bool:

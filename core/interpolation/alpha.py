@@ -1,0 +1,78 @@
+"""Lets every engine create frames with alpha."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..pictures.alpha import has_alpha, over_ground, premultiplied, straight
+from ..pictures.value_range import extremes
+from .contract import FramePair, Interpolator, Rendered
+
+
+class AnyAlpha:
+    """An interpolator that takes RGB, and RGB with alpha; RGB is passed on as it is."""
+
+    def __init__(self, inner: Interpolator) -> None:
+        """Wrap an interpolator of RGB; one with `carries_alpha` also takes premultiplied frames of four channels."""
+        self.inner = inner
+        self.name, self.device, self.by_halving = inner.name, inner.device, inner.by_halving
+        self.bytes_per_pixel = inner.bytes_per_pixel
+
+    def prepare(self, first_HWC: Tensor, second_HWC: Tensor) -> FramePair:
+        """Prepare two frames, both of three or both of four channels (straight); see `Interpolator.prepare`."""
+        if not has_alpha(first_HWC):
+            return self.inner.prepare(first_HWC, second_HWC)
+        limits = extremes(first_HWC[..., :3], second_HWC[..., :3])
+        if min(float(first_HWC[..., 3].min()), float(second_HWC[..., 3].min())) >= 1:
+            return _OpaquePair(self.inner.prepare(first_HWC[..., :3], second_HWC[..., :3]))
+        first_HWC, second_HWC = (premultiplied(each.to(self.device).float()) for each in (first_HWC, second_HWC))
+        if getattr(self.inner, "carries_alpha", False):
+            return StraightPair(self.inner.prepare(first_HWC, second_HWC), limits)
+        pairs = [
+            self.inner.prepare(over_ground(first_HWC, ground), over_ground(second_HWC, ground)) for ground in (0.0, 1.0)
+        ]
+        return StraightPair(_TwoGrounds(*pairs), limits)
+
+
+@dataclass(frozen=True, eq=False)
+class _OpaquePair:
+    """Two opaque frames: RGB from the engine, and alpha 1."""
+
+    inner: FramePair
+
+    def render(self, times: Sequence[float]) -> Rendered:
+        """The frames with alpha; see `FramePair.render`."""
+        rendered = self.inner.render(times)
+        opaque_THW1 = torch.ones_like(rendered.frames_THWC[..., :1])
+        return Rendered(torch.cat([rendered.frames_THWC, opaque_THW1], dim=-1), rendered.blended)
+
+
+@dataclass(frozen=True, eq=False)
+class StraightPair:
+    """A pair that renders premultiplied frames; limits are those of the colours of both frames."""
+
+    inner: FramePair
+    limits: tuple[float, float]
+
+    def render(self, times: Sequence[float]) -> Rendered:
+        """The frames, straight; see `FramePair.render`."""
+        rendered = self.inner.render(times)
+        return Rendered(straight(rendered.frames_THWC, self.limits), rendered.blended)
+
+
+@dataclass(frozen=True, eq=False)
+class _TwoGrounds:
+    """Two frames in front of black and of white: where these differ in the in-between, nothing hides the ground."""
+
+    on_black: FramePair
+    on_white: FramePair
+
+    def render(self, times: Sequence[float]) -> Rendered:
+        """The frames, premultiplied; see `FramePair.render`."""
+        black, white = self.on_black.render(times), self.on_white.render(times)
+        alpha_THW1 = 1 - (white.frames_THWC - black.frames_THWC).mean(dim=-1, keepdim=True).clamp(0, 1)
+        colours_THW3 = (black.frames_THWC + white.frames_THWC - (1 - alpha_THW1)) / 2
+        blended = tuple(map(max, black.blended, white.blended))
+        return Rendered(torch.cat([colours_THW3, alpha_THW1], dim=-1), blended)
