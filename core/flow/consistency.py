@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..pictures.alpha import seen_pair
 from .optical_flow import flow_length
 from .scene_likeness import coarse_picture, likeness_of
 from .warping import backward_warp
@@ -51,11 +52,12 @@ def is_cut_between(first_HWC: Tensor, second_HWC: Tensor, threshold: float = CUT
     """Whether two frames show different scenes: the one test of cuts for all engines and nodes.
 
     Args:
-        first_HWC, second_HWC: RGB of one size, floating, in [0, 1], on any device.
+        first_HWC, second_HWC: RGB, or RGB with alpha, of one size, floating, in [0, 1], on any device.
         threshold: the likeness below which there is a cut; 0 finds none. See `core.flow.scene_likeness`.
     """
     if threshold <= 0:
         return False
+    first_HWC, second_HWC = seen_pair(first_HWC, second_HWC)
     return likeness_of(coarse_picture(first_HWC), coarse_picture(second_HWC)) < threshold
 
 

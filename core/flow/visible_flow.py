@@ -10,11 +10,24 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..pictures.alpha import contrasting_ground, has_alpha, over_ground, premultiplied
+from .optical_flow import flow_both_ways
+
 Flows = tuple[Tensor, Tensor]  # from the first frame to the second and back, each of shape (2, H, W)
 
 SEARCHED_SIDE = 128  # pixels on the longer side at which the shift is sought
 LEAST_SHIFT = 4  # pixels; shorter shifts are left to the dense flow
 ALIKE = 0.7  # the shift is used if it leaves at most this share of the difference
+
+
+def flows_as_seen(first_HWC: Tensor, second_HWC: Tensor) -> Flows:
+    """As `flow_both_ways`, for two images of which both have alpha, or none."""
+    if not has_alpha(first_HWC):
+        return flow_both_ways(first_HWC, second_HWC)
+    both_14HW = [premultiplied(each_HWC.float()).movedim(2, 0)[None] for each_HWC in (first_HWC, second_HWC)]
+    ground = contrasting_ground(*(each_14HW[0].movedim(0, 2) for each_14HW in both_14HW))
+    shown = [over_ground(each_14HW.movedim(1, 3), ground).movedim(3, 1) for each_14HW in both_14HW]
+    return visible_flows(flow_both_ways, both_14HW[0], both_14HW[1], (shown[0], shown[1]), ground)
 
 
 def visible_flows(
@@ -66,5 +79,7 @@ def _common_shift(first_14HW: Tensor, second_14HW: Tensor) -> tuple[int, int]:
     before, after = (energy - 2 * float(products_hw.flatten()[place]) for place in (0, best))
     if after > ALIKE * before:
         return 0, 0
-    down, across = (place - 2 * side if place >= side else place for place, side in zip((down, across), size))
+    down, across = (
+        place - 2 * side if place >= side else place for place, side in zip((down, across), size, strict=True)
+    )
     return round(across * width / size[1]), round(down * height / size[0])

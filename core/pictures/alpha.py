@@ -13,9 +13,10 @@ from torch import Tensor
 
 from ..errors import InbetweenError
 from .fill import pull_push_filled
-from .images import luma, size_text
+from .images import check_frames, luma, size_text
 
 INVISIBLE, CERTAIN = 1 / 1024, 1 / 64  # alpha up to which a colour is taken from around; from which it is its own
+OPAQUE_SIDE = 64  # pixels of the mask that Load Image gives for a picture without alpha
 GROUNDS = (0.0, 1.0, 0.5)
 MOST_SEARCHED = 8  # frames of a clip that the choice of a ground looks at
 
@@ -30,6 +31,21 @@ def with_alpha(image_HWC: Tensor, alpha_HW: Tensor | None = None) -> Tensor:
     if alpha_HW is None:
         alpha_HW = torch.ones_like(image_HWC[..., 0])
     return torch.cat([image_HWC[..., :3], alpha_HW[..., None].to(image_HWC)], dim=-1)
+
+
+def colours_of(frames_HWC: Tensor) -> Tensor:
+    """Frames without their alpha."""
+    return frames_HWC[..., :3] if has_alpha(frames_HWC) else frames_HWC
+
+
+def alpha_of(frames_HWC: Tensor) -> Tensor | None:
+    """The alpha of frames, or None for RGB."""
+    return frames_HWC[..., 3] if has_alpha(frames_HWC) else None
+
+
+def visibility(image_HWC: Tensor) -> Tensor:
+    """How much of each pixel is seen: alpha of shape (H, W, 1) within 0 to 1, or ones for RGB."""
+    return image_HWC[..., 3:].clamp(0, 1) if has_alpha(image_HWC) else torch.ones_like(image_HWC[..., :1])
 
 
 def premultiplied(frames_HWC: Tensor) -> Tensor:
@@ -100,9 +116,18 @@ def mixed(first_HWC: Tensor, second_HWC: Tensor, share: float) -> Tensor:
     """`torch.lerp` of two frames, in type and on the device of the first, right for frames with alpha, too."""
     if not has_alpha(first_HWC):
         return torch.lerp(first_HWC, second_HWC.to(first_HWC), share)
-    both = (premultiplied(each_HWC.float()) for each_HWC in (first_HWC, second_HWC.to(first_HWC.device)))
+    if share in (0, 1):
+        return second_HWC.to(first_HWC) if share else first_HWC
     limits = min(0.0, float(first_HWC.min())), max(1.0, float(first_HWC.max()), float(second_HWC.max()))
-    return straight(torch.lerp(*both, share)[None], limits)[0].to(first_HWC)
+    mixed_HWC = torch.lerp(
+        premultiplied(first_HWC.float()), premultiplied(second_HWC.to(first_HWC.device).float()), share
+    )
+    return straight(mixed_HWC[None], limits)[0].to(first_HWC)
+
+
+def difference(first_HWC: Tensor, second_HWC: Tensor) -> float:
+    """The mean difference between two frames as they look."""
+    return float((premultiplied(first_HWC) - premultiplied(second_HWC.to(first_HWC))).abs().mean(dtype=torch.float32))
 
 
 class FramesWithAlpha(Sequence[Tensor]):
@@ -153,18 +178,52 @@ class SeenFrames(Sequence[Tensor]):
         return over_ground(premultiplied(self._frames[index]), self._ground)
 
 
+def joined(frames_THWC: Tensor, transparency_THW: Tensor | None, what: str = "frames") -> Tensor:
+    """A clip with the alpha that came apart, in new memory; the clip itself if none came.
+
+    Raises:
+        InbetweenError: the frames or the masks cannot be used; see `check_frames` and `fitting_transparency`.
+    """
+    check_frames(frames_THWC, what, alpha=True)
+    if transparency_THW is None:
+        return frames_THWC
+    masks_THW = fitting_transparency(transparency_THW, frames_THWC[0], len(frames_THWC), what)
+    return with_alpha(frames_THWC, (1 - masks_THW).expand(len(frames_THWC), -1, -1))
+
+
+def parted(frames_THWC: Tensor, channels: int) -> tuple[Tensor, Tensor]:
+    """A clip with as many channels as it came with, and its transparency as a MASK of shape (T, H, W)."""
+    if not has_alpha(frames_THWC):
+        return frames_THWC, opaque_mask(len(frames_THWC))
+    return frames_THWC[..., :channels], 1 - frames_THWC[..., 3]
+
+
+def opaque_mask(count: int) -> Tensor:
+    """The MASK of opaque frames, as Load Image gives it: small, because any size will do."""
+    return torch.zeros(count, OPAQUE_SIDE, OPAQUE_SIDE)
+
+
 def as_seen(frames: Sequence[Tensor] | Tensor) -> Sequence[Tensor] | Tensor:
     """A clip as it looks, for whatever reads RGB; a clip without alpha is returned as it is."""
     return SeenFrames(frames) if has_alpha(frames[0]) else frames
 
 
-def fitting_transparency(transparency_THW: Tensor, image_HWC: Tensor, count: int, what: str = "frames") -> Tensor:
+def seen_batch(frames_THWC: Tensor) -> Tensor:
+    """A clip as it looks, as one batch; a clip without alpha is returned as it is."""
+    if not has_alpha(frames_THWC):
+        return frames_THWC
+    return torch.stack(list(SeenFrames(frames_THWC)))
+
+
+def fitting_transparency(
+    transparency_THW: Tensor, image_HWC: Tensor | None, count: int, what: str = "frames"
+) -> Tensor:
     """Check a MASK against the images that it belongs to.
 
     Args:
         transparency_THW: 1 is invisible, as Load Image gives it. A mask of one value may have any size, because Load
             Image gives one of 64x64 for pictures without alpha.
-        image_HWC: one of the images.
+        image_HWC: one of the images; None if their sizes differ and are not checked.
         count: their number.
         what: what they are called in errors.
 
@@ -184,16 +243,15 @@ def fitting_transparency(transparency_THW: Tensor, image_HWC: Tensor, count: int
         raise InbetweenError("transparency has NaN or infinite values; check the node it comes from.")
     if len(transparency_THW) not in (1, count):
         raise InbetweenError(
-            f"transparency has {len(transparency_THW)} masks but there are {count} {what}; connect one for each, or one "
-            "for all."
+            f"transparency has {len(transparency_THW)} masks but there are {count} {what}; connect one for each, or "
+            "one for all."
         )
-    size = image_HWC.shape[:2]
-    if transparency_THW.shape[1:] != size:
+    if image_HWC is not None and transparency_THW.shape[1:] != (size := image_HWC.shape[:2]):
         values = transparency_THW.flatten(1)
         if bool((values != values[:, :1]).any()):
             raise InbetweenError(
-                f"transparency is {transparency_THW.shape[2]}x{transparency_THW.shape[1]} but the {what} are "
-                f"{size_text(image_HWC)}; connect the mask of the same pictures."
+                f"transparency is {transparency_THW.shape[2]}x{transparency_THW.shape[1]} but the size of {what} "
+                f"is {size_text(image_HWC)}; connect the mask of the same pictures."
             )
         transparency_THW = values[:, :1, None].expand(-1, *size)
     return transparency_THW.clamp(0, 1)
