@@ -1,7 +1,8 @@
 """Optical flow of pictures with alpha: what is seen may move farther than its own size over nothing.
 
-Nothing else moves in such a picture, so the shift that brings both pictures together best is found first, over the
-whole range, and dense flow then finds the rest.
+Nothing but what is seen moves in such a picture, so it can be sought over the whole range: first the shifts that bring
+the most of both pictures together, one after another, then the dense flow that is left after each of them. Each pixel
+takes the flow that explains its surroundings best.
 """
 
 from collections.abc import Callable
@@ -12,12 +13,19 @@ from torch.nn import functional
 
 from ..pictures.alpha import contrasting_ground, has_alpha, over_ground, premultiplied
 from .optical_flow import flow_both_ways
+from .warping import backward_warp
 
 Flows = tuple[Tensor, Tensor]  # from the first frame to the second and back, each of shape (2, H, W)
+Shift = tuple[int, int]  # to the right and down, in pixels
 
-SEARCHED_SIDE = 128  # pixels on the longer side at which the shift is sought
-LEAST_SHIFT = 4  # pixels; shorter shifts are left to the dense flow
-ALIKE = 0.7  # the shift is used if it leaves at most this share of the difference
+SEARCHED_SIDE = 128  # pixels on the longer side at which shifts are sought
+MOST_SHIFTS = 4
+LEAST_SHIFT = 4  # pixels; shifts that differ by less lead to the same dense flow
+ALIKE = 0.8  # a shift is used if it leaves at most this share of the difference
+EXPLAINED = 0.3  # difference, as a share of what is seen, up to which a place is explained by a shift
+UNEXPLAINED = 0.05  # share of what is seen up to which no further shift is sought
+AROUND = 11  # pixels across, over which the differences along two flows are compared
+BETTER = 0.8  # a further flow is taken where it leaves at most this share of the difference
 
 
 def flows_as_seen(first_HWC: Tensor, second_HWC: Tensor) -> Flows:
@@ -41,14 +49,77 @@ def visible_flows(
         shown_13HW: the same frames in front of a grey.
         ground: that grey.
     """
-    across, down = _common_shift(first_14HW, second_14HW)
-    if max(abs(across), abs(down)) < LEAST_SHIFT:
-        return find(*(each_13HW[0].movedim(0, 2) for each_13HW in shown_13HW))
-    # Both on one canvas, the second moved back by the shift; nothing is cut off.
+    best: Flows | None = None
+    errors: list[Tensor] = []
+    for shift in find_shifts(first_14HW, second_14HW):
+        flows = _flows_after(find, shown_13HW, ground, shift)
+        new = [
+            _error(own_14HW, other_14HW, flow_2HW)
+            for own_14HW, other_14HW, flow_2HW in zip(
+                (first_14HW, second_14HW), (second_14HW, first_14HW), flows, strict=True
+            )
+        ]
+        if best is None:
+            best, errors = flows, new
+            continue
+        better = [new_1HW < BETTER * old_1HW for new_1HW, old_1HW in zip(new, errors, strict=True)]
+        best = torch.where(better[0], flows[0], best[0]), torch.where(better[1], flows[1], best[1])
+        errors = [torch.where(*each) for each in zip(better, new, errors, strict=True)]
+    assert best is not None  # there is at least one shift
+    return best
+
+
+def find_shifts(first_14HW: Tensor, second_14HW: Tensor) -> list[Shift]:
+    """The shifts of what is seen from one premultiplied frame to the other, the one that explains most first."""
     height, width = first_14HW.shape[2:]
-    left = max(across, 0), max(-across, 0)
-    top = max(down, 0), max(-down, 0)
-    placed = [
+    scale = min(1.0, SEARCHED_SIDE / max(height, width))
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    small = [functional.interpolate(each, size, mode="area")[0].cpu() for each in (first_14HW, second_14HW)]
+    seen = sum(float(each_4hw.square().sum()) for each_4hw in small)
+    shifts: list[Shift] = []
+    for _ in range(MOST_SHIFTS):
+        energy = sum(float(each_4hw.square().sum()) for each_4hw in small)
+        if energy <= UNEXPLAINED * seen:
+            break
+        # Premultiplied pictures are 0 where nothing is seen, so the least squares shift is where they correlate most.
+        padded = 2 * size[0], 2 * size[1]
+        spectra = [torch.fft.rfft2(each_4hw, s=padded) for each_4hw in small]
+        products_hw = torch.fft.irfft2((spectra[0].conj() * spectra[1]).sum(dim=0), s=padded)
+        place = int(products_hw.argmax())
+        if energy - 2 * float(products_hw.flatten()[place]) > ALIKE * energy:
+            break
+        down, across = (
+            each - 2 * side if each >= side else each
+            for each, side in zip((place // padded[1], place % padded[1]), size, strict=True)
+        )
+        small = [_unexplained(small[0], small[1], across, down), _unexplained(small[1], small[0], -across, -down)]
+        shift = round(across * width / size[1]), round(down * height / size[0])
+        if max(map(abs, shift)) < LEAST_SHIFT:
+            shift = 0, 0
+        if all(max(abs(shift[0] - other[0]), abs(shift[1] - other[1])) >= LEAST_SHIFT for other in shifts):
+            shifts.append(shift)
+    return shifts or [(0, 0)]
+
+
+def _unexplained(own_4hw: Tensor, other_4hw: Tensor, across: int, down: int) -> Tensor:
+    """A small frame without the places that the other frame has, too, at a shift of (across, down)."""
+    height, width = own_4hw.shape[1:]
+    around = functional.pad(other_4hw, (abs(across), abs(across), abs(down), abs(down)))
+    moved_4hw = around[:, abs(down) + down :, abs(across) + across :][:, :height, :width]
+    apart_1hw = (own_4hw - moved_4hw).abs().mean(dim=0, keepdim=True)
+    seen_1hw = own_4hw.mean(dim=0, keepdim=True)
+    apart_1hw, seen_1hw = (functional.avg_pool2d(each, 3, 1, padding=1) for each in (apart_1hw, seen_1hw))
+    return own_4hw * (apart_1hw > EXPLAINED * seen_1hw)
+
+
+def _flows_after(find: Callable[[Tensor, Tensor], Flows], shown_13HW: Flows, ground: float, shift: Shift) -> Flows:
+    """The flows between two frames of which the second is first moved back by a shift."""
+    if shift == (0, 0):
+        return find(*(each_13HW[0].movedim(0, 2) for each_13HW in shown_13HW))
+    across, down = shift
+    height, width = shown_13HW[0].shape[2:]
+    left, top = (max(across, 0), max(-across, 0)), (max(down, 0), max(-down, 0))
+    placed = [  # on one canvas, so that nothing is cut off
         functional.pad(
             shown_13HW[which],
             (left[which], abs(across) - left[which], top[which], abs(down) - top[which]),
@@ -56,30 +127,15 @@ def visible_flows(
         )
         for which in (0, 1)
     ]
-    forward_2HW, backward_2HW = find(*(each_13HW[0].movedim(0, 2) for each_13HW in placed))
-    shift_211 = forward_2HW.new_tensor([across, down])[:, None, None]
-    forward_2HW = forward_2HW[:, top[0] : top[0] + height, left[0] : left[0] + width] + shift_211
-    backward_2HW = backward_2HW[:, top[1] : top[1] + height, left[1] : left[1] + width] - shift_211
+    flows = find(*(each_13HW[0].movedim(0, 2) for each_13HW in placed))
+    shift_211 = flows[0].new_tensor([across, down])[:, None, None]
+    forward_2HW = flows[0][:, top[0] : top[0] + height, left[0] : left[0] + width] + shift_211
+    backward_2HW = flows[1][:, top[1] : top[1] + height, left[1] : left[1] + width] - shift_211
     return forward_2HW.contiguous(), backward_2HW.contiguous()
 
 
-def _common_shift(first_14HW: Tensor, second_14HW: Tensor) -> tuple[int, int]:
-    """How far what is seen moves as a whole, in pixels to the right and down; (0, 0) if no shift explains it well."""
-    height, width = first_14HW.shape[2:]
-    scale = min(1.0, SEARCHED_SIDE / max(height, width))
-    size = max(1, round(height * scale)), max(1, round(width * scale))
-    small = [functional.interpolate(each, size, mode="area")[0].cpu() for each in (first_14HW, second_14HW)]
-    # Premultiplied pictures are 0 where nothing is seen, so the least squares shift is where they correlate most.
-    padded = 2 * size[0], 2 * size[1]
-    spectra = [torch.fft.rfft2(each_4hw, s=padded) for each_4hw in small]
-    products_hw = torch.fft.irfft2((spectra[0].conj() * spectra[1]).sum(dim=0), s=padded)
-    energy = sum(float(each_4hw.square().sum()) for each_4hw in small)
-    best = int(products_hw.argmax())
-    down, across = best // padded[1], best % padded[1]
-    before, after = (energy - 2 * float(products_hw.flatten()[place]) for place in (0, best))
-    if after > ALIKE * before:
-        return 0, 0
-    down, across = (
-        place - 2 * side if place >= side else place for place, side in zip((down, across), size, strict=True)
-    )
-    return round(across * width / size[1]), round(down * height / size[0])
+def _error(own_14HW: Tensor, other_14HW: Tensor, flow_2HW: Tensor) -> Tensor:
+    """Mean difference between the surroundings of each pixel and what they become along a flow, of shape (1, H, W)."""
+    moved_14HW = backward_warp(other_14HW, flow_2HW[None].to(own_14HW), outside="zeros")
+    apart_11HW = (own_14HW - moved_14HW).abs().mean(dim=1, keepdim=True) * own_14HW[:, 3:]
+    return functional.avg_pool2d(apart_11HW, AROUND, 1, AROUND // 2)[0].to(flow_2HW.device)

@@ -57,7 +57,8 @@ class _SourceFrame:
     """One frame, and what to splat from it.
 
     motion_12HW: motion from the first frame to the second, in pixels, at the pixels of this frame.
-    splatted_14HW: the channels to splat: weighted motion (2), its weight, and ones that count the pixels that land.
+    splatted_14HW: the channels to splat: weighted motion (2), its weight, and ones that count the pixels that land, or
+        alpha if the frame has it, so that only what is seen counts.
     """
 
     frame_13HW: Tensor
@@ -136,7 +137,7 @@ class FlowPair:
         distrust_T1HW, blended_T = _distrust(
             warped0_T3HW, warped1_T3HW, first.frame_13HW, second.frame_13HW, self.contrast, faded_T3HW
         )
-        moved_T3HW = self.frames.relit(moved_T3HW, time_T111)
+        moved_T3HW = self.frames.landed(self.frames.relit(moved_T3HW, time_T111), sums0_T4HW, sums1_T4HW)
         still_T1HW = motion_T2HW.abs().amax(dim=1, keepdim=True) < STILL
         result_T3HW = torch.lerp(moved_T3HW, faded_T3HW, torch.where(still_T1HW, 1.0, distrust_T1HW))
         return Rendered(_as_frames(result_T3HW.clamp(*self.frames.limits)), tuple(blended_T.tolist()))
@@ -146,7 +147,8 @@ def _source_frame(own_13HW: Tensor, error_11HW: Tensor, flow_12HW: Tensor, sign:
     around_11HW = functional.avg_pool2d(error_11HW, 3, 1, padding=1, count_include_pad=False)
     weight_11HW = (-ERROR_LOSS * around_11HW).clamp(min=LOWEST_IMPORTANCE).exp()
     motion_12HW = sign * flow_12HW
-    splatted_14HW = torch.cat([motion_12HW * weight_11HW, weight_11HW, torch.ones_like(weight_11HW)], dim=1)
+    landing_11HW = own_13HW[:, 3:] if own_13HW.shape[1] == 4 else torch.ones_like(weight_11HW)
+    splatted_14HW = torch.cat([motion_12HW * weight_11HW, weight_11HW, landing_11HW], dim=1)
     return _SourceFrame(own_13HW, motion_12HW, splatted_14HW)
 
 

@@ -72,6 +72,10 @@ class SameLight:
         """The flow from the first frame to the second and back, by a function of two frames of shape (H, W, 3)."""
         return find(*(shown_13HW[0].movedim(0, 2) for shown_13HW in self.shown_13HW))
 
+    def landed(self, frames_T3HW: Tensor, first_T4HW: Tensor, second_T4HW: Tensor) -> Tensor:
+        """Frames without what cannot be there, from what lands in them (last channel); opaque ones as they are."""
+        return frames_T3HW
+
     @property
     def are_given(self) -> bool:
         """Whether the frames are compared as they were given."""

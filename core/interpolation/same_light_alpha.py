@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ..flow.visible_flow import Flows, visible_flows
 from ..pictures.alpha import INVISIBLE, contrasting_ground, over_ground, spread_colours
@@ -12,6 +13,7 @@ from .same_light import SameLight
 
 UNSEEN_ERROR = 1 / 40  # added to the photometric error each time that alpha falls to 1 / e of what it was
 LEAST_ALPHA = 1e-4
+LANDING, MOST_LANDING = 5, 2.0  # alpha is at most this many times the largest that lands within so many pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +64,15 @@ class SameLightWithAlpha(SameLight):
         )
         first_11HW, second_11HW = (error + each for error, each in zip(errors, unseen, strict=True))
         return first_11HW, second_11HW
+
+    def landed(self, frames_T3HW: Tensor, first_T4HW: Tensor, second_T4HW: Tensor) -> Tensor:
+        """Frames that are empty where nothing that is seen lands, from either frame.
+
+        Between two things the motion is a mixture of theirs, which may fetch a piece of one of them.
+        """
+        landing_T1HW = torch.maximum(first_T4HW[:, 3:], second_T4HW[:, 3:])
+        most_T1HW = MOST_LANDING * functional.max_pool2d(landing_T1HW, LANDING, 1, padding=LANDING // 2)
+        return frames_T3HW * (most_T1HW / frames_T3HW[:, 3:].clamp(min=LEAST_ALPHA)).clamp(0, 1)
 
     def unclipped(self, first_T3HW: Tensor, second_T3HW: Tensor) -> tuple[Tensor, Tensor]:
         """Both frames as they are."""
