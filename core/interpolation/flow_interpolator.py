@@ -129,7 +129,8 @@ class FlowPair:
         motion_T2HW = pull_push_filled(sums_T3HW[:, :2], sums_T3HW[:, 2:])
         warped0_T3HW = _fetched(first.frame_13HW, -time_T111 * motion_T2HW)
         warped1_T3HW = _fetched(second.frame_13HW, (1 - time_T111) * motion_T2HW)
-        warped0_T3HW, warped1_T3HW = self.frames.unclipped(warped0_T3HW, warped1_T3HW)
+        landing_T2HW = torch.cat([sums0_T4HW[:, 3:], sums1_T4HW[:, 3:]], dim=1)
+        warped0_T3HW, warped1_T3HW = self.frames.cleaned(warped0_T3HW, warped1_T3HW, landing_T2HW)
         coverage0_T1HW = _coverage(sums0_T4HW, -time_T111 * motion_T2HW)
         coverage1_T1HW = _coverage(sums1_T4HW, (1 - time_T111) * motion_T2HW)
         moved_T3HW = _blended(warped0_T3HW, warped1_T3HW, coverage0_T1HW, coverage1_T1HW, time_T111, self.contrast)
@@ -137,7 +138,7 @@ class FlowPair:
         distrust_T1HW, blended_T = _distrust(
             warped0_T3HW, warped1_T3HW, first.frame_13HW, second.frame_13HW, self.contrast, faded_T3HW
         )
-        moved_T3HW = self.frames.landed(self.frames.relit(moved_T3HW, time_T111), sums0_T4HW, sums1_T4HW)
+        moved_T3HW = self.frames.relit(moved_T3HW, time_T111)
         still_T1HW = motion_T2HW.abs().amax(dim=1, keepdim=True) < STILL
         result_T3HW = torch.lerp(moved_T3HW, faded_T3HW, torch.where(still_T1HW, 1.0, distrust_T1HW))
         return Rendered(_as_frames(result_T3HW.clamp(*self.frames.limits)), tuple(blended_T.tolist()))

@@ -65,17 +65,17 @@ class SameLightWithAlpha(SameLight):
         first_11HW, second_11HW = (error + each for error, each in zip(errors, unseen, strict=True))
         return first_11HW, second_11HW
 
-    def landed(self, frames_T3HW: Tensor, first_T4HW: Tensor, second_T4HW: Tensor) -> Tensor:
-        """Frames that are empty where nothing that is seen lands, from either frame.
+    def cleaned(self, first_T3HW: Tensor, second_T3HW: Tensor, landing_T2HW: Tensor) -> tuple[Tensor, Tensor]:
+        """Both frames, warped to one time, empty where nothing that is seen lands, from either frame.
 
         Between two things the motion is a mixture of theirs, which may fetch a piece of one of them.
         """
-        landing_T1HW = torch.maximum(first_T4HW[:, 3:], second_T4HW[:, 3:])
+        landing_T1HW = landing_T2HW.amax(dim=1, keepdim=True)
         most_T1HW = MOST_LANDING * functional.max_pool2d(landing_T1HW, LANDING, 1, padding=LANDING // 2)
-        return frames_T3HW * (most_T1HW / frames_T3HW[:, 3:].clamp(min=LEAST_ALPHA)).clamp(0, 1)
-
-    def unclipped(self, first_T3HW: Tensor, second_T3HW: Tensor) -> tuple[Tensor, Tensor]:
-        """Both frames as they are."""
+        first_T3HW, second_T3HW = (
+            each_T4HW * (most_T1HW / each_T4HW[:, 3:].clamp(min=LEAST_ALPHA)).clamp(0, 1)
+            for each_T4HW in (first_T3HW, second_T3HW)
+        )
         return first_T3HW, second_T3HW
 
     def relit(self, frames_T3HW: Tensor, time_T111: Tensor) -> Tensor:
