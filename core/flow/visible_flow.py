@@ -69,6 +69,16 @@ def visible_flows(
     return best
 
 
+def brought_together(first_HWC: Tensor, second_HWC: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Two straight frames on one canvas, the second moved back by the shift that explains most; None without one."""
+    both_14HW = [premultiplied(each_HWC.float()).movedim(2, 0)[None] for each_HWC in (first_HWC, second_HWC)]
+    shift = find_shifts(both_14HW[0], both_14HW[1])[0]
+    if shift == (0, 0):
+        return None
+    placed = _on_one_canvas((first_HWC.movedim(2, 0)[None], second_HWC.movedim(2, 0)[None]), 0, shift)
+    return placed[0][0].movedim(0, 2), placed[1][0].movedim(0, 2)
+
+
 def find_shifts(first_14HW: Tensor, second_14HW: Tensor) -> list[Shift]:
     """The shifts of what is seen from one premultiplied frame to the other, the one that explains most first."""
     height, width = first_14HW.shape[2:]
@@ -118,20 +128,32 @@ def _flows_after(find: Callable[[Tensor, Tensor], Flows], shown_13HW: Flows, gro
         return find(*(each_13HW[0].movedim(0, 2) for each_13HW in shown_13HW))
     across, down = shift
     height, width = shown_13HW[0].shape[2:]
-    left, top = (max(across, 0), max(-across, 0)), (max(down, 0), max(-down, 0))
-    placed = [  # on one canvas, so that nothing is cut off
-        functional.pad(
-            shown_13HW[which],
-            (left[which], abs(across) - left[which], top[which], abs(down) - top[which]),
-            value=ground,
-        )
-        for which in (0, 1)
-    ]
-    flows = find(*(each_13HW[0].movedim(0, 2) for each_13HW in placed))
+    left, top = _places(shift)
+    flows = find(*(each_13HW[0].movedim(0, 2) for each_13HW in _on_one_canvas(shown_13HW, ground, shift)))
     shift_211 = flows[0].new_tensor([across, down])[:, None, None]
     forward_2HW = flows[0][:, top[0] : top[0] + height, left[0] : left[0] + width] + shift_211
     backward_2HW = flows[1][:, top[1] : top[1] + height, left[1] : left[1] + width] - shift_211
     return forward_2HW.contiguous(), backward_2HW.contiguous()
+
+
+def _places(shift: Shift) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Where two frames are on their canvas, so that nothing is cut off: the left edge of each, and the top of each."""
+    across, down = shift
+    return (max(across, 0), max(-across, 0)), (max(down, 0), max(-down, 0))
+
+
+def _on_one_canvas(frames_1CHW: tuple[Tensor, Tensor], ground: float, shift: Shift) -> tuple[Tensor, Tensor]:
+    """Both frames in front of a larger ground, the second moved back by a shift."""
+    (across, down), (left, top) = shift, _places(shift)
+    first_1CHW, second_1CHW = (
+        functional.pad(
+            each_1CHW,
+            (left[which], abs(across) - left[which], top[which], abs(down) - top[which]),
+            value=ground,
+        )
+        for which, each_1CHW in enumerate(frames_1CHW)
+    )
+    return first_1CHW, second_1CHW
 
 
 def _error(own_14HW: Tensor, other_14HW: Tensor, flow_2HW: Tensor) -> Tensor:

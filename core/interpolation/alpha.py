@@ -25,9 +25,10 @@ class AnyAlpha:
         if not has_alpha(first_HWC):
             return self.inner.prepare(first_HWC, second_HWC)
         limits = extremes(first_HWC[..., :3], second_HWC[..., :3])
-        if min(float(first_HWC[..., 3].min()), float(second_HWC[..., 3].min())) >= 1:
-            return _OpaquePair(self.inner.prepare(first_HWC[..., :3], second_HWC[..., :3]))
         first_HWC, second_HWC = (premultiplied(each.to(self.device).float()) for each in (first_HWC, second_HWC))
+        if torch.equal(first_HWC[..., 3], second_HWC[..., 3]):
+            colours = (straight(each_HWC[None], limits)[0, ..., :3] for each_HWC in (first_HWC, second_HWC))
+            return _StillAlpha(self.inner.prepare(*colours), first_HWC[..., 3:])
         if getattr(self.inner, "carries_alpha", False):
             return StraightPair(self.inner.prepare(first_HWC, second_HWC), limits)
         pairs = [
@@ -37,16 +38,19 @@ class AnyAlpha:
 
 
 @dataclass(frozen=True, eq=False)
-class _OpaquePair:
-    """Two opaque frames: RGB from the engine, and alpha 1."""
+class _StillAlpha:
+    """Two frames of one alpha, such as opaque ones: RGB from the engine, in which colours are spread over what is not
+    seen, and this alpha.
+    """
 
     inner: FramePair
+    alpha_HW1: Tensor
 
     def render(self, times: Sequence[float]) -> Rendered:
         """The frames with alpha; see `FramePair.render`."""
         rendered = self.inner.render(times)
-        opaque_THW1 = torch.ones_like(rendered.frames_THWC[..., :1])
-        return Rendered(torch.cat([rendered.frames_THWC, opaque_THW1], dim=-1), rendered.blended)
+        alpha_THW1 = self.alpha_HW1.expand(len(times), -1, -1, -1)
+        return Rendered(torch.cat([rendered.frames_THWC, alpha_THW1], dim=-1), rendered.blended)
 
 
 @dataclass(frozen=True, eq=False)
