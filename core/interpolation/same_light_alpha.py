@@ -11,9 +11,13 @@ from ..flow.visible_flow import Flows, visible_flows
 from ..pictures.alpha import INVISIBLE, contrasting_ground, over_ground, spread_colours
 from .same_light import SameLight
 
-UNSEEN_ERROR = 1 / 40  # added to the photometric error each time that alpha falls to 1 / e of what it was
-LEAST_ALPHA = 1e-4
-LANDING, MOST_LANDING = 5, 2.0  # alpha is at most this many times the largest that lands within so many pixels
+# A pixel's photometric error is raised by UNSEEN_ERROR each time that alpha falls to 1 / e of what it was, and what
+# is seen counts SEEN_WEIGHT times as much as in opaque frames. So what lies around it, unseen, takes its motion.
+UNSEEN_ERROR, SEEN_WEIGHT = 1 / 40, 10.0
+LEAST_ALPHA = 1e-6
+# Alpha is at most this many times what lands in a place, from the frame from which more does. Uneven motion leaves gaps
+# of a few pixels between what lands, which do not count.
+MOST_LANDING, LANDING_GAP = 2.0, 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +63,7 @@ class SameLightWithAlpha(SameLight):
         """As `SameLight.errors`, larger where less is seen, so that the motion of what is seen prevails."""
         errors = super().errors(forward_12HW, backward_12HW)
         unseen = (
-            -UNSEEN_ERROR * each_14HW[:, 3:].clamp(LEAST_ALPHA, 1).log() / self.contrast()
+            -UNSEEN_ERROR * (SEEN_WEIGHT * each_14HW[:, 3:].clamp(LEAST_ALPHA, 1)).log() / self.contrast()
             for each_14HW in self.given_13HW
         )
         first_11HW, second_11HW = (error + each for error, each in zip(errors, unseen, strict=True))
@@ -71,7 +75,9 @@ class SameLightWithAlpha(SameLight):
         Between two things the motion is a mixture of theirs, which may fetch a piece of one of them.
         """
         landing_T1HW = landing_T2HW.amax(dim=1, keepdim=True)
-        most_T1HW = MOST_LANDING * functional.max_pool2d(landing_T1HW, LANDING, 1, padding=LANDING // 2)
+        for sign in (1, -1):  # widened, then narrowed again
+            landing_T1HW = sign * functional.max_pool2d(sign * landing_T1HW, LANDING_GAP, 1, LANDING_GAP // 2)
+        most_T1HW = MOST_LANDING * landing_T1HW
         first_T3HW, second_T3HW = (
             each_T4HW * (most_T1HW / each_T4HW[:, 3:].clamp(min=LEAST_ALPHA)).clamp(0, 1)
             for each_T4HW in (first_T3HW, second_T3HW)

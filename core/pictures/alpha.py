@@ -76,7 +76,11 @@ def straight(frames_THWC: Tensor, limits: tuple[float, float] = (0.0, 1.0)) -> T
 def spread_colours(frames_T4HW: Tensor) -> Tensor:
     """The colours of premultiplied frames, spread over places where nothing is seen: RGB of shape (T, 3, H, W)."""
     alpha_T1HW = frames_T4HW[:, 3:]
-    around_T3HW = pull_push_filled(frames_T4HW[:, :3], alpha_T1HW)
+    # A little of the mean colour everywhere, for places so far away that nothing is around them.
+    little_T4HW = frames_T4HW + 1e-5 * frames_T4HW.mean((2, 3), keepdim=True) / alpha_T1HW.mean(
+        (2, 3), keepdim=True
+    ).clamp(min=1e-6)
+    around_T3HW = pull_push_filled(little_T4HW[:, :3], little_T4HW[:, 3:])
     own_T3HW = frames_T4HW[:, :3] / alpha_T1HW.clamp(min=INVISIBLE)
     return torch.lerp(around_T3HW, own_T3HW, ((alpha_T1HW - INVISIBLE) / (CERTAIN - INVISIBLE)).clamp(0, 1))
 
