@@ -49,9 +49,9 @@ def check_room(count: int, height: int, width: int, pixel_bytes: float, device: 
         raise _too_large(count, height, width, pixel_bytes, free)
 
 
-def check_room_for_images(count: int, height: int, width: int) -> None:
+def check_room_for_images(count: int, height: int, width: int, channels: int = 3) -> None:
     """`check_room` for images where and as the host keeps them."""
-    pixel_bytes = 3 * model_management.dtype_size(model_management.intermediate_dtype())
+    pixel_bytes = channels * model_management.dtype_size(model_management.intermediate_dtype())
     check_room(count, height, width, pixel_bytes, model_management.intermediate_device())
 
 

@@ -26,7 +26,9 @@ REGULAR = 0.6  # share of the combed frames that must have a combed frame one cy
 class WovenFrames(Sequence[Tensor]):
     """A clip in which some frames take every other row from the frame before. Frames are woven when they are read."""
 
-    def __init__(self, frames_THWC: Tensor, woven: frozenset[int] = frozenset(), own_rows: int = 0) -> None:
+    def __init__(
+        self, frames_THWC: Sequence[Tensor] | Tensor, woven: frozenset[int] = frozenset(), own_rows: int = 0
+    ) -> None:
         """
         Args:
             frames_THWC: the clip.
@@ -57,7 +59,7 @@ class WovenFrames(Sequence[Tensor]):
         return _weave(self.frames_THWC[frame], self.frames_THWC[frame - 1], self.own_rows)
 
 
-def match_fields(frames_THWC: Tensor, on_frames: ProgressCallback = no_progress) -> WovenFrames:
+def match_fields(frames_THWC: Sequence[Tensor] | Tensor, on_frames: ProgressCallback = no_progress) -> WovenFrames:
     """Find the frames that 3:2 pull-down combed, and weave each from its own field and one of the frame before.
 
     Only two frames are in memory at a time.

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..pictures.alpha import has_alpha, seen_pair, visibility
 from .optical_flow import flow_length
 from .scene_likeness import coarse_picture, likeness_of
+from .visible_flow import brought_together
 from .warping import backward_warp
 
 CUT_THRESHOLD = 0.5  # likeness below which two frames show different scenes
@@ -51,12 +53,29 @@ def is_cut_between(first_HWC: Tensor, second_HWC: Tensor, threshold: float = CUT
     """Whether two frames show different scenes: the one test of cuts for all engines and nodes.
 
     Args:
-        first_HWC, second_HWC: RGB of one size, floating, in [0, 1], on any device.
+        first_HWC, second_HWC: RGB, or RGB with alpha, of one size, floating, in [0, 1], on any device.
         threshold: the likeness below which there is a cut; 0 finds none. See `core.flow.scene_likeness`.
     """
     if threshold <= 0:
         return False
+    if has_alpha(first_HWC):
+        return _is_cut_of_seen(first_HWC, second_HWC, threshold)
     return likeness_of(coarse_picture(first_HWC), coarse_picture(second_HWC)) < threshold
+
+
+def _is_cut_of_seen(first_HWC: Tensor, second_HWC: Tensor, threshold: float) -> bool:
+    """`is_cut_between` for frames with alpha.
+
+    A thing that appears or goes away is no cut. Over nothing, things move farther than a scene does, so frames are also
+    compared after the shift that brings them together.
+    """
+    if not (visibility(first_HWC).any() and visibility(second_HWC).any()):
+        return False
+    seen = seen_pair(first_HWC, second_HWC)
+    if not is_cut_between(*seen, threshold):
+        return False
+    together = brought_together(first_HWC, second_HWC)
+    return together is None or is_cut_between(*seen_pair(*together), threshold)
 
 
 def is_same_scene(first_HWC: Tensor, second_HWC: Tensor) -> bool:

@@ -6,8 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..flow.optical_flow import flow_both_ways, flow_length
+from ..flow.optical_flow import flow_length
+from ..flow.visible_flow import flows_as_seen
 from ..flow.warping import backward_warp
+from ..pictures.alpha import premultiplied, straight, visibility
+from ..pictures.value_range import extremes
 
 FOLLOWED = 0.5  # share of the frame whose motion must be known; with less, the frame is held
 STEPS = 4  # of the fixed-point iteration that inverts the motion
@@ -18,7 +21,7 @@ SURROUNDINGS = 31  # pixels across, over which motion is filled and smoothed
 class CarriedFrame:
     """A frame and how it moves.
 
-    frame_HWC: float32.
+    frame_HWC: float32, RGB, or RGB with alpha.
     motion_12HW: motion of its pixels over one gap, in pixels; None if it is not known, and the frame is held.
     """
 
@@ -27,14 +30,16 @@ class CarriedFrame:
 
     @torch.no_grad()
     def moved(self, share: float) -> Tensor:
-        """The frame after a share of the gap, of shape (H, W, 3), in its own range; its edge pixels are repeated."""
+        """The frame after a share of the gap, of its own shape, in its own range; its edge pixels are repeated."""
         if self.motion_12HW is None:
             return self.frame_HWC
         back_12HW = -share * self.motion_12HW
         for _ in range(STEPS):  # a pixel comes from where the motion of that place leads to it
             back_12HW = -share * backward_warp(self.motion_12HW, back_12HW)
-        moved_13HW = backward_warp(self.frame_HWC.movedim(2, 0)[None], back_12HW, "bicubic")
-        return moved_13HW[0].movedim(0, 2).clamp(self.frame_HWC.min(), self.frame_HWC.max())
+        frame_HWC = premultiplied(self.frame_HWC)
+        moved_1CHW = backward_warp(frame_HWC.movedim(2, 0)[None], back_12HW, "bicubic")
+        moved_1HWC = moved_1CHW.movedim(1, 3).clamp(frame_HWC.min(), frame_HWC.max())
+        return straight(moved_1HWC, extremes(self.frame_HWC[..., :3]))[0]
 
 
 @torch.no_grad()
@@ -48,11 +53,12 @@ def carried_frame(frame_HWC: Tensor, other_HWC: Tensor | None, ratio: float = 1.
     """
     if other_HWC is None:
         return CarriedFrame(frame_HWC, None)
-    to_other_2HW, from_other_2HW = flow_both_ways(frame_HWC, other_HWC.to(frame_HWC))
+    to_other_2HW, from_other_2HW = flows_as_seen(frame_HWC, other_HWC.to(frame_HWC))
     to_other_12HW, from_other_12HW = to_other_2HW[None], from_other_2HW[None]
     miss_1HW = flow_length(to_other_12HW + backward_warp(from_other_12HW, to_other_12HW))
     known_11HW = (miss_1HW <= 1 + 0.05 * flow_length(to_other_12HW)).float()[:, None]
-    if known_11HW.mean() < FOLLOWED:
+    seen_HW1 = visibility(frame_HWC)
+    if (known_11HW * seen_HW1.movedim(2, 0)).sum() < FOLLOWED * seen_HW1.sum():
         return CarriedFrame(frame_HWC, None)
     return CarriedFrame(frame_HWC, -ratio * _filled(to_other_12HW, known_11HW))
 

@@ -12,6 +12,7 @@ from ..errors import InbetweenError
 from ..flow.consistency import CUT_THRESHOLD, is_cut_between
 from ..flow.optical_flow import check_size
 from ..limits import check_between, check_choice, shown
+from ..pictures.alpha import mixed
 from .carried_motion import CarriedFrame, carried_frame
 from .contract import FramePair, Rendered
 
@@ -44,7 +45,7 @@ class CutRule:
         """The pair of frames with a cut between a source and the next.
 
         Args:
-            sources: images of shape (H, W, 3) in [0, 1].
+            sources: images of shape (H, W, 3), or (H, W, 4) with alpha, in [0, 1].
             source: the one before the cut.
             device: where frames are rendered.
 
@@ -138,7 +139,7 @@ class CutPair:
     def render(self, times: Sequence[float]) -> Rendered:
         """The frames at these times; see `FramePair.render`."""
         if self.faded:
-            pictures = [torch.lerp(self.first_HWC, self.second_HWC, time) for time in times]
+            pictures = [mixed(self.first_HWC, self.second_HWC, time) for time in times]
         else:
             pictures = [self.first_HWC if time <= 0.5 else self.second_HWC for time in times]
         return Rendered(torch.stack(pictures), (0.0,) * len(times))

@@ -16,10 +16,12 @@ from torch.nn import functional
 from ..flow.optical_flow import check_size, flow_both_ways
 from ..flow.splatting import SplatGeometry
 from ..flow.warping import backward_warp, distance_outside
+from ..pictures.alpha import has_alpha
 from ..pictures.filling import pull_push_filled
 from ..pictures.value_range import local_bounds
 from .contract import Rendered, Settings
 from .same_light import SameLight
+from .same_light_alpha import SameLightWithAlpha
 from .still_layer import Hidden, StillLayer, lift
 from .still_signs import find_still_signs
 from .translucent_sign import TranslucentSign, find_translucent_sign
@@ -58,7 +60,8 @@ class _SourceFrame:
     """One frame, and what to splat from it.
 
     motion_12HW: motion from the first frame to the second, in pixels, at the pixels of this frame.
-    splatted_14HW: the channels to splat: weighted motion (2), its weight, and ones that count the pixels that land.
+    splatted_14HW: the channels to splat: weighted motion (2), its weight, and ones that count the pixels that land, or
+        alpha if the frame has it, so that only what is seen counts.
     """
 
     frame_13HW: Tensor
@@ -72,6 +75,7 @@ class FlowInterpolator:
     name = "optical flow (no model)"
     bytes_per_pixel = 200  # measured: 37 planes of float32, 10 more where light changes, and some room
     by_halving = False
+    carries_alpha = True  # along the same motion as the colours
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         """Choose where the frames are warped; the flow itself is always estimated on the CPU."""
@@ -85,32 +89,40 @@ class FlowInterpolator:
     def prepare(self, first_HWC: Tensor, second_HWC: Tensor, left_11HW: Tensor | None = None) -> "FlowPair":
         """Estimate the motion between two frames; see `Interpolator.prepare`.
 
-        Signs that stand still are laid over the in-betweens of what is behind them.
+        Signs that stand still are laid over the in-betweens of what is behind them, except in frames with alpha.
 
         Args:
             left_11HW: 1 where the picture is not to be moved, and values in between; None to move all but signs.
         """
         check_size(*first_HWC.shape[:2])
         first_13HW, second_13HW = (self._image(frame_HWC) for frame_HWC in (first_HWC, second_HWC))
+        if has_alpha(first_HWC):
+            frames: SameLight = SameLightWithAlpha.of(first_13HW, second_13HW)
+            return self._pair(frames, *self._flows(frames))
         frames = SameLight.of(first_13HW, second_13HW)
-        flows_12HW = self._flows(*frames.shown_13HW)
+        flows_12HW = self._flows(frames)
         layers: list[StillLayer | TranslucentSign] = []
         known_11HW = None
-        if frames.are_given and (sign := find_translucent_sign(first_13HW, second_13HW, flows_12HW, self._flows)):
+        if frames.are_given and (
+            sign := find_translucent_sign(first_13HW, second_13HW, flows_12HW, self._flows_between)
+        ):
             layers.append(sign)
             first_13HW, second_13HW = sign.taken_off(first_13HW), sign.taken_off(second_13HW)
             frames = SameLight.by(None, first_13HW, second_13HW)
-            flows_12HW = self._flows(first_13HW, second_13HW)
+            flows_12HW = self._flows(frames)
         if hidden := Hidden.of(find_still_signs(first_13HW, second_13HW, flows_12HW[0]), left_11HW):
             painted = SameLight.of(*hidden.painted(first_13HW, second_13HW))
-            layer = lift(first_13HW, second_13HW, hidden, painted, self._flows(*painted.shown_13HW))
+            layer = lift(first_13HW, second_13HW, hidden, painted, self._flows(painted))
             layers.append(layer)
             frames = SameLight.by(painted.light, *layer.behind_13HW)
             flows_12HW, known_11HW = layer.flows_12HW, layer.known_11HW
         return replace(self._pair(frames, *flows_12HW), layers=tuple(layers), known_11HW=known_11HW)
 
-    def _flows(self, first_13HW: Tensor, second_13HW: Tensor) -> tuple[Tensor, Tensor]:
-        forward_2HW, backward_2HW = flow_both_ways(first_13HW[0].movedim(0, 2), second_13HW[0].movedim(0, 2))
+    def _flows_between(self, first_13HW: Tensor, second_13HW: Tensor) -> tuple[Tensor, Tensor]:
+        return self._flows(SameLight.by(None, first_13HW, second_13HW))
+
+    def _flows(self, frames: SameLight) -> tuple[Tensor, Tensor]:
+        forward_2HW, backward_2HW = frames.flows(flow_both_ways)
         return forward_2HW[None].to(self.device), backward_2HW[None].to(self.device)
 
     def _pair(self, frames: SameLight, forward_12HW: Tensor, backward_12HW: Tensor) -> "FlowPair":
@@ -152,7 +164,8 @@ class FlowPair:
         motion_T2HW = pull_push_filled(sums_T3HW[:, :2], sums_T3HW[:, 2:])
         warped0_T3HW = _fetched(first.frame_13HW, -time_T111 * motion_T2HW)
         warped1_T3HW = _fetched(second.frame_13HW, (1 - time_T111) * motion_T2HW)
-        warped0_T3HW, warped1_T3HW = self.frames.unclipped(warped0_T3HW, warped1_T3HW)
+        landing_T2HW = torch.cat([sums0_T4HW[:, 3:], sums1_T4HW[:, 3:]], dim=1)
+        warped0_T3HW, warped1_T3HW = self.frames.cleaned(warped0_T3HW, warped1_T3HW, landing_T2HW)
         coverage0_T1HW = _coverage(sums0_T4HW, -time_T111 * motion_T2HW)
         coverage1_T1HW = _coverage(sums1_T4HW, (1 - time_T111) * motion_T2HW)
         if self.known_11HW is not None:
@@ -161,7 +174,7 @@ class FlowPair:
         moved_T3HW = _blended(warped0_T3HW, warped1_T3HW, coverage0_T1HW, coverage1_T1HW, time_T111, self.contrast)
         faded_T3HW = torch.lerp(*self.frames.given_13HW, time_T111)
         distrust_T1HW, blended_T = _distrust(
-            warped0_T3HW, warped1_T3HW, first.frame_13HW, second.frame_13HW, self.contrast
+            warped0_T3HW, warped1_T3HW, first.frame_13HW, second.frame_13HW, self.contrast, faded_T3HW
         )
         moved_T3HW = self.frames.relit(moved_T3HW, time_T111)
         still_T1HW = motion_T2HW.abs().amax(dim=1, keepdim=True) < STILL
@@ -176,7 +189,8 @@ def _source_frame(own_13HW: Tensor, error_11HW: Tensor, flow_12HW: Tensor, sign:
     around_11HW = functional.avg_pool2d(error_11HW, 3, 1, padding=1, count_include_pad=False)
     weight_11HW = (-ERROR_LOSS * around_11HW).clamp(min=LOWEST_IMPORTANCE).exp()
     motion_12HW = sign * flow_12HW
-    splatted_14HW = torch.cat([motion_12HW * weight_11HW, weight_11HW, torch.ones_like(weight_11HW)], dim=1)
+    landing_11HW = own_13HW[:, 3:] if own_13HW.shape[1] == 4 else torch.ones_like(weight_11HW)
+    splatted_14HW = torch.cat([motion_12HW * weight_11HW, weight_11HW, landing_11HW], dim=1)
     return _SourceFrame(own_13HW, motion_12HW, splatted_14HW)
 
 
@@ -230,11 +244,19 @@ def _blended(
 
 
 def _distrust(
-    warped0_T3HW: Tensor, warped1_T3HW: Tensor, frame0_13HW: Tensor, frame1_13HW: Tensor, contrast: float
+    warped0_T3HW: Tensor,
+    warped1_T3HW: Tensor,
+    frame0_13HW: Tensor,
+    frame1_13HW: Tensor,
+    contrast: float,
+    faded_T3HW: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """How far motion fails to explain each pixel, from 0 (trusted) to 1, and the share of each frame that shows it."""
     after_T1hw = contrast * _block_difference(warped0_T3HW, warped1_T3HW)
     before_11hw = contrast * _block_difference(frame0_13HW, frame1_13HW)
+    if faded_T3HW.shape[1] == 4:  # half-way over nothing, a thing that moves farther than its size is in neither frame
+        apart_T1hw = (_block_difference(each_T3HW, faded_T3HW) for each_T3HW in (warped0_T3HW, warped1_T3HW))
+        before_11hw = before_11hw.maximum(contrast * torch.maximum(*apart_T1hw))
     remainder_T1hw = (after_T1hw + DIFFERENCE_FLOOR) / (before_11hw + DIFFERENCE_FLOOR)
     distrust_T1hw = ((remainder_T1hw - REMAINDER_TRUSTED) / (REMAINDER_REFUSED - REMAINDER_TRUSTED)).clamp(0, 1)
     seen_T111 = torch.full_like(after_T1hw[:, :, :1, :1], SEEN_DIFFERENCE)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..errors import InbetweenError, TooFewFramesError
 from ..keyframes.keyframe_set import KeyframeSet
+from ..pictures.alpha import seen_batch
 from ..pictures.images import check_frames
 from ..progress import ProgressCallback, no_progress
 from .defects import SCORES, score_frames, worst_frames
@@ -30,7 +31,7 @@ def choose_frames(
     """Choose the frames of a clip to rebuild.
 
     Args:
-        frames_THWC: a clip of three frames or more in [0, 1].
+        frames_THWC: a clip of three frames or more in [0, 1], RGB or RGB with alpha.
         keyframes: the keyframes that the clip was generated from; they never count as the worst.
         which: "every other" uses `passes`, "list" uses `frames`, "worst" uses `score` and `count`.
         passes: as for `every_other`.
@@ -46,7 +47,7 @@ def choose_frames(
     Raises:
         InbetweenError: fewer than three frames, keyframes for another length, or a value out of range.
     """
-    check_frames(frames_THWC, "images")
+    check_frames(frames_THWC, "images", alpha=True)
     length = len(frames_THWC)
     if length < 3:
         raise TooFewFramesError(f"images has {length} frames; to rebuild some of them, connect 3 or more.", length)
@@ -62,7 +63,7 @@ def choose_frames(
             return [listed_frames(frames, length)]
         case _:
             kept = () if keyframes is None else keyframes.frames
-            return [worst_frames(score_frames(frames_THWC, score, progress(length)), count, kept)]
+            return [worst_frames(score_frames(seen_batch(frames_THWC), score, progress(length)), count, kept)]
 
 
 def every_other(frame_count: int, passes: int) -> list[list[int]]:

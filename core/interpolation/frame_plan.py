@@ -11,6 +11,7 @@ from ..clips.copies import Copies, find_copies
 from ..clips.fields import WovenFrames, match_fields
 from ..errors import InbetweenError, TooFewFramesError
 from ..keyframes.keyframe_set import KeyframeSet
+from ..pictures.alpha import FramesWithAlpha, as_seen, fitting_transparency, has_alpha
 from ..pictures.images import check_frames
 from ..progress import ProgressCallback, no_progress
 from ..reports import report_text
@@ -29,11 +30,12 @@ LINEAR, BEZIER = "linear", "bezier"
 class FramePlan:
     """The source frames, and what each frame of the result shows.
 
-    sources: images of shape (H, W, 3) in [0, 1], all of one size.
+    sources: images of shape (H, W, 3), or all (H, W, 4) with alpha, in [0, 1], all of one size.
     instants: one for each frame of the result, ascending.
     fps: the frame rate at which the result plays as long as the input does, or a speed ramp as planned.
     keyframes: the frame number of each source, if the sources are keyframes; None for a clip.
     numbers: the number of each source in the clip if copies were left out; None if every source keeps its own number.
+    channels: 4 if the sources came with their alpha inside; 3 if it came apart, or if there is none.
     note: what was found about copies in the clip, for the report; empty if there are none.
     """
 
@@ -43,6 +45,7 @@ class FramePlan:
     keyframes: tuple[int, ...] | None = None
     numbers: Sequence[int] | None = None
     note: str = ""
+    channels: int = 3
 
     @property
     def positions(self) -> Sequence[int]:
@@ -72,13 +75,15 @@ def plan_frames(
     fps: float = 24.0,
     speeds: str = "",
     copies: CopyChoice = KEEP,
+    transparency_THW: Tensor | None = None,
     progress: Callable[[int], ProgressCallback] = lambda _: no_progress,
     check_room: Callable[[int, int, int], None] = lambda *_: None,
 ) -> FramePlan:
     """Plan the frames of a sequence.
 
     Args:
-        frames: keyframes, or a clip of shape (T, H, W, 3) in [0, 1] with two frames or more.
+        frames: keyframes, or a clip of shape (T, H, W, 3), or (T, H, W, 4) with alpha, in [0, 1] with two frames or
+            more.
         timing: how many frames the result has, and what they show. "as keyframed" fills the timeline of the keyframes.
             "multiplier", "frame count", "frame rate" and "times" use the arguments below; see `core.timing.moments`.
             "speed ramp" uses `speeds`; see `core.timing.speed_ramp`.
@@ -95,6 +100,7 @@ def plan_frames(
         speeds: ranges of frames with their speeds.
         copies: what becomes of frames of a clip that repeat the frame before; see `clip_clock`. Keyframes are used as
             they are.
+        transparency_THW: 1 - alpha of a clip whose alpha came apart; see `fitting_transparency`.
         progress: given the number of frames to search for copies, returns a callback; it is called with n after n more
             frames, and may raise to stop the work.
         check_room: called with the number of frames of the result, their height and their width, as soon as they are
@@ -103,7 +109,7 @@ def plan_frames(
     Raises:
         InbetweenError: a clip with timing "as keyframed", fewer than two frames, or a value out of range.
     """
-    clock, note = _clock(frames, timing, copies, progress)
+    clock, note = _clock(frames, timing, copies, transparency_THW, progress)
     moments, positions = _moments(clock, timing, multiplier, frame_count, (source_fps, target_fps), times, speeds)
     result_fps = target_fps if timing == "frame rate" else _result_rate(clock, timing, len(moments), fps)
     if easing != LINEAR:
@@ -118,10 +124,11 @@ def plan_frames(
     height, width = clock.sources[0].shape[:2]
     check_room(len(instants), height, width)
     if copies == KEEP and isinstance(frames, Tensor):  # they change only the report
-        note = copies_note(find_copies(frames, progress(len(frames))), copies, clock)
+        note = copies_note(find_copies(as_seen(clock.sources), progress(len(frames))), copies, clock)
     keyframes = frames.frames if isinstance(frames, KeyframeSet) else None
     numbers = None if copies == KEEP or keyframes is not None else clock.numbers
-    return FramePlan(clock.sources, instants, result_fps, keyframes, numbers, note)
+    inside = has_alpha(frames) if isinstance(frames, Tensor) else frames.has_alpha and not frames.alpha_apart
+    return FramePlan(clock.sources, instants, result_fps, keyframes, numbers, note, 4 if inside else 3)
 
 
 def _result_rate(clock: Clock, timing: Timing, count: int, fps: float) -> float:
@@ -134,26 +141,38 @@ def _result_rate(clock: Clock, timing: Timing, count: int, fps: float) -> float:
 
 
 def _clock(
-    frames: KeyframeSet | Tensor, timing: Timing, copies: CopyChoice, progress: Callable[[int], ProgressCallback]
+    frames: KeyframeSet | Tensor,
+    timing: Timing,
+    copies: CopyChoice,
+    transparency_THW: Tensor | None,
+    progress: Callable[[int], ProgressCallback],
 ) -> tuple[Clock, str]:
     """The sources on their timeline, and what a report says about copies, unless they are kept."""
     if isinstance(frames, KeyframeSet):
-        images = [keyframe.image_HWC for keyframe in frames.keyframes]
-        clock, note = Clock(images, frames.frames, frames.frames, frames.frame_count), ""
+        if transparency_THW is not None:
+            raise InbetweenError("transparency belongs to a clip; for keyframes, connect it to Keyframes instead.")
+        clock, note = Clock(frames.pictures, frames.frames, frames.frames, frames.frame_count), ""
     else:
-        check_frames(frames, "frames")
+        check_frames(frames, "frames", alpha=True)
+        clip: Sequence[Tensor] | Tensor = frames
+        if transparency_THW is not None:
+            masks_THW = fitting_transparency(transparency_THW, frames[0], len(frames))
+            clip = FramesWithAlpha(frames, masks_THW)
         if timing == AS_KEYFRAMED:
             raise InbetweenError(
                 f'timing "{AS_KEYFRAMED}" needs keyframes; for a clip choose multiplier, frame count, frame rate, '
                 "times or speed ramp."
             )
         if copies == KEEP:
-            clock, note = clip_clock(frames, Copies(len(frames))), ""
+            clock, note = clip_clock(clip, Copies(len(frames))), ""
         else:
-            clip = match_fields(frames, progress(len(frames))) if copies == UNDO_PULLDOWN else WovenFrames(frames)
-            found = find_copies(clip, progress(len(frames))).adding(clip.repeats)
-            clock = clip_clock(clip if clip.woven else frames, found, copies)
-            note = copies_note(found, copies, clock, len(clip.woven))
+            woven = WovenFrames(clip)
+            if copies == UNDO_PULLDOWN:
+                matched = match_fields(as_seen(clip), progress(len(frames)))
+                woven = WovenFrames(clip, matched.woven, matched.own_rows)
+            found = find_copies(as_seen(woven), progress(len(frames))).adding(woven.repeats)
+            clock = clip_clock(woven if woven.woven else clip, found, copies)
+            note = copies_note(found, copies, clock, len(woven.woven))
     if clock.length < 2:
         raise TooFewFramesError("frames has one frame; connect a clip of 2 or more, or keyframes.", clock.length)
     return clock, note

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..errors import InbetweenError
+from ..pictures.alpha import has_alpha
 from .contract import FramePair, Interpolator, Rendered
 from .flow_interpolator import FlowInterpolator
 from .still_layer import Hidden
@@ -40,10 +41,11 @@ class LeavingAlone:
         self.left_11HW = left_11HW.to(inner.device)
         self.name, self.device, self.by_halving = inner.name, inner.device, inner.by_halving
         self.bytes_per_pixel = inner.bytes_per_pixel
+        self.carries_alpha = getattr(inner, "carries_alpha", False)
 
     def prepare(self, first_HWC: Tensor, second_HWC: Tensor) -> FramePair:
         """Keep what is under the mask out of the motion; see `Interpolator.prepare`."""
-        if isinstance(self.inner, FlowInterpolator):
+        if isinstance(self.inner, FlowInterpolator) and not has_alpha(first_HWC):
             return self.inner.prepare(first_HWC, second_HWC, self.left_11HW)
         hidden = Hidden.of(None, self.left_11HW)
         if hidden is None:

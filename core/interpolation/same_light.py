@@ -1,5 +1,6 @@
 """Two frames matched in light and contrast, for an engine that compares their colours."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -51,10 +52,14 @@ class SameLight:
             shown = compressed(shown[0]), compressed(shown[1])
         return cls(given, first_13HW, second_13HW, shown, light, limits)
 
-    def unclipped(self, first_T3HW: Tensor, second_T3HW: Tensor) -> tuple[Tensor, Tensor]:
+    def cleaned(self, first_T3HW: Tensor, second_T3HW: Tensor, landing_T2HW: Tensor) -> tuple[Tensor, Tensor]:
         """Both frames, warped to one time, where a clipped value in one of them gives way to a higher one in the other.
 
         A lamp that is too bright for one frame may be seen in the other, and a clipped value is the least it can be.
+
+        Args:
+            first_T3HW, second_T3HW: the frames.
+            landing_T2HW: how much of each frame lands in each place.
         """
         if self.light is None:
             return first_T3HW, second_T3HW
@@ -78,6 +83,10 @@ class SameLight:
     def light_of_second(self, first_13HW: Tensor) -> Tensor:
         """A picture in the light of the first frame, brought into that of the second."""
         return first_13HW if self.light is None else self.light.put_back(first_13HW, 1.0)
+
+    def flows(self, find: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+        """The flow from the first frame to the second and back, by a function of two frames of shape (H, W, 3)."""
+        return find(*(shown_13HW[0].movedim(0, 2) for shown_13HW in self.shown_13HW))
 
     @property
     def are_given(self) -> bool:

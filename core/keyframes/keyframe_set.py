@@ -7,6 +7,7 @@ from itertools import pairwise
 from torch import Tensor
 
 from ..errors import InbetweenError, TooFewFramesError
+from ..pictures.alpha import alpha_of, colours_of, fitting_transparency, with_alpha
 from ..pictures.fit import Fit, fit_images, target_size
 from ..pictures.images import check_image, size_text
 from ..timing.frame_counts import check_frame_count
@@ -21,11 +22,13 @@ class Keyframe:
     frame: 0-based frame number.
     image_HWC: RGB; values beyond [0, 1] are kept.
     strength: 0..1, how closely the engine follows the image, if it can vary that.
+    alpha_HW: how opaque each pixel is, 0..1; None if all are.
     """
 
     frame: int
     image_HWC: Tensor
     strength: float = 1.0
+    alpha_HW: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +37,7 @@ class KeyframeSet:
 
     The keyframes are sorted by frame, no two share a frame, and all images have the same size.
 
+    alpha_apart: alpha came as a MASK, apart from the images, so results give it back apart.
     images_checked: every image has already passed `check_image`, which is slow because it reads every pixel; skip it.
 
     Raises:
@@ -43,6 +47,7 @@ class KeyframeSet:
 
     frame_count: int
     keyframes: tuple[Keyframe, ...]
+    alpha_apart: bool = False
     images_checked: InitVar[bool] = False
 
     def __post_init__(self, images_checked: bool) -> None:
@@ -77,6 +82,18 @@ class KeyframeSet:
         return tuple(keyframe.frame for keyframe in self.keyframes)
 
     @property
+    def has_alpha(self) -> bool:
+        """Whether any keyframe has alpha."""
+        return any(keyframe.alpha_HW is not None for keyframe in self.keyframes)
+
+    @property
+    def pictures(self) -> list[Tensor]:
+        """The image of each keyframe, with alpha as a fourth channel if any keyframe has alpha."""
+        if not self.has_alpha:
+            return [keyframe.image_HWC for keyframe in self.keyframes]
+        return [with_alpha(keyframe.image_HWC, keyframe.alpha_HW) for keyframe in self.keyframes]
+
+    @property
     def height(self) -> int:
         """Height of every keyframe in pixels."""
         return self.keyframes[0].image_HWC.shape[0]
@@ -104,6 +121,15 @@ def check_multiple(keyframes: KeyframeSet, multiple: int, model: str) -> None:
             )
 
 
+def check_opaque(keyframes: KeyframeSet, model: str) -> None:
+    """Raise InbetweenError if keyframes have alpha, for a model, by name, that creates opaque pictures only."""
+    if keyframes.has_alpha:
+        raise InbetweenError(
+            f"the keyframes have alpha but {model} creates opaque frames only; take their RGB with Split Image with "
+            "Alpha, or disconnect transparency of Keyframes."
+        )
+
+
 def check_image_count(image_count: int, loop: bool = False) -> None:
     """Raise InbetweenError for fewer than two images; a loop needs only one, because it also ends with it."""
     if image_count < 1 and loop:
@@ -125,17 +151,19 @@ def keyframes_of(
     width: int = 0,
     height: int = 0,
     multiple_of: int = 1,
+    transparency_THW: Tensor | None = None,
 ) -> KeyframeSet:
     """Bring images to one size and put them, in the order given, at the frames that a text names.
 
     Args:
-        images_HWC: RGB images of any sizes, [0, 1].
+        images_HWC: RGB images, or RGB with alpha, of any sizes, [0, 1].
         positions: the frame of each image, such as "0, 24:0.8, -1"; empty spreads them evenly. See `positions.py`.
         frame_count: length of the timeline, both ends included.
         rule: frame rule of the engine, which frame_count must follow; see `LatentGrid.of_rule`.
         loop: put the image at frame 0, with its strength, at the last frame too.
         fit: how to fit images of another size; see `fit_images`.
         width, height, multiple_of: the common size in pixels; see `target_size`.
+        transparency_THW: 1 - alpha, one for each image or one for all; see `fitting_transparency`.
 
     Raises:
         InbetweenError: there are too few images; an image is empty, not RGB or not finite (the error gives its number,
@@ -144,13 +172,27 @@ def keyframes_of(
     """
     check_image_count(len(images_HWC), loop)
     for number, image_HWC in enumerate(images_HWC, start=1):
-        check_image(image_HWC, f"image {number}")
+        check_image(image_HWC, f"image {number}", alpha=True)
+    if transparency_THW is not None:
+        images_HWC = _with_transparency(images_HWC, transparency_THW)
     places = read_positions(positions, len(images_HWC), frame_count, loop)
     check_frame_count(frame_count, rule)
     fitted_HWC = fit_images(images_HWC, target_size(images_HWC[0], width, height, multiple_of), fit)
     keyframes = [
-        Keyframe(place.frame, image_HWC, place.strength) for place, image_HWC in zip(places, fitted_HWC, strict=True)
+        Keyframe(place.frame, colours_of(image_HWC), place.strength, alpha_of(image_HWC))
+        for place, image_HWC in zip(places, fitted_HWC, strict=True)
     ]
     if loop:
         keyframes += [replace(keyframe, frame=frame_count - 1) for keyframe in keyframes if keyframe.frame == 0]
-    return KeyframeSet(frame_count, tuple(keyframes), images_checked=True)
+    return KeyframeSet(frame_count, tuple(keyframes), transparency_THW is not None, images_checked=True)
+
+
+def _with_transparency(images_HWC: Sequence[Tensor], transparency_THW: Tensor) -> list[Tensor]:
+    masks_THW = fitting_transparency(transparency_THW, None, len(images_HWC), "images")
+    return [
+        with_alpha(
+            image_HWC,
+            1 - fitting_transparency(masks_THW[number % len(masks_THW)], image_HWC, 1, f"image {number + 1}")[0],
+        )
+        for number, image_HWC in enumerate(images_HWC)
+    ]

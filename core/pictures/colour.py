@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .alpha import alpha_of, colours_of, has_alpha, with_alpha
 from .value_range import extremes, limited
 
 _LMS_FROM_RGB = (
@@ -76,6 +77,8 @@ class ColourTransfer:
         """
         if self.is_identity:
             return frame_HWC
+        if has_alpha(frame_HWC):
+            return with_alpha(self.apply(colours_of(frame_HWC)), alpha_of(frame_HWC))
         clamped = extremes(frame_HWC) == (0, 1)
         lab_HWC = _mixed(oklab_from_srgb(frame_HWC, clamped), self.matrix_33)
         lab_HWC += lab_HWC.new_tensor(self.offset_3.tolist())
@@ -113,8 +116,8 @@ def srgb_from_oklab(lab_HWC: Tensor, clamped: bool = True) -> Tensor:
 
 
 def mean_colour(frame_HWC: Tensor) -> np.ndarray:
-    """Mean OKLab colour of a picture: shape (3,), float64."""
-    return _numbers(oklab_from_srgb(frame_HWC).flatten(0, 1).mean(0))
+    """Mean OKLab colour of a picture, or of what is seen of it if it has alpha: shape (3,), float64."""
+    return _numbers(_averaged(oklab_from_srgb(colours_of(frame_HWC)).flatten(0, 1), _shares(frame_HWC)))
 
 
 def colour_step(first_3: np.ndarray, second_3: np.ndarray) -> float:
@@ -123,17 +126,18 @@ def colour_step(first_3: np.ndarray, second_3: np.ndarray) -> float:
 
 
 def colour_statistics(frames_THWC: Tensor | Iterable[Tensor]) -> ColourStatistics:
-    """Mean and covariance over all pixels of one or more frames of one size.
+    """Mean and covariance over all pixels of one or more frames of one size, or over what is seen of them.
 
     Args:
-        frames_THWC: sRGB in [0, 1]; a batch, or frames of shape (H, W, 3). They are converted one at a time.
+        frames_THWC: sRGB, or sRGB with alpha, in [0, 1]; a batch, or frames of shape (H, W, 3). They are converted one
+            at a time.
     """
     means, covariances = [], []
     for frame_HWC in frames_THWC:
-        lab_N3 = oklab_from_srgb(frame_HWC).flatten(0, 1)
-        mean_3 = lab_N3.mean(0)
+        lab_N3, shares_N1 = oklab_from_srgb(colours_of(frame_HWC)).flatten(0, 1), _shares(frame_HWC)
+        mean_3 = _averaged(lab_N3, shares_N1)
         lab_N3 -= mean_3  # before squaring, so that float32 is enough
-        products = [(lab_N3 * lab_N3[:, channel, None]).mean(0) for channel in range(3)]
+        products = [_averaged(lab_N3 * lab_N3[:, channel, None], shares_N1) for channel in range(3)]
         means.append(_numbers(mean_3))
         covariances.append(_numbers(torch.stack(products)))
     between_33 = np.cov(np.stack(means), rowvar=False, bias=True)
@@ -171,6 +175,17 @@ def blend_transfers(first: ColourTransfer, second: ColourTransfer, share: float)
 def _mixed(image_HWC: Tensor, matrix_33: object) -> Tensor:
     """Every colour multiplied by the matrix, in full float32 precision."""
     return image_HWC @ image_HWC.new_tensor(np.asarray(matrix_33).T.tolist())
+
+
+def _shares(frame_HWC: Tensor) -> Tensor | None:
+    """What each pixel counts, of shape (N, 1): as much as is seen of it. None if all pixels count alike."""
+    return frame_HWC[..., 3:].float().clamp(0, 1).flatten(0, 1) if has_alpha(frame_HWC) else None
+
+
+def _averaged(values_N3: Tensor, shares_N1: Tensor | None) -> Tensor:
+    if shares_N1 is None:
+        return values_N3.mean(0)
+    return (values_N3 * shares_N1).sum(0) / shares_N1.sum().clamp(min=1e-6)
 
 
 def _power(symmetric_33: np.ndarray, exponent: float) -> np.ndarray:

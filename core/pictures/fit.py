@@ -7,9 +7,10 @@ from torch import Tensor
 
 from ..errors import InbetweenError
 from ..limits import check_between
+from .alpha import premultiplied, straight
 from .images import LARGEST_SIDE, size_text
 from .resize import resized
-from .value_range import within_bounds
+from .value_range import extremes, within_bounds
 
 Fit = Literal["crop", "pad", "stretch", "off"]
 FITS: tuple[Fit, ...] = get_args(Fit)
@@ -50,13 +51,13 @@ def fit_images(images_HWC: Sequence[Tensor], size: tuple[int, int], fit: Fit) ->
     """Bring every image to `size`. An image that already has that size passes unchanged.
 
     Args:
-        images_HWC: RGB images of any sizes; values beyond [0, 1] are kept.
+        images_HWC: RGB images, or RGB with alpha, of any sizes; values beyond [0, 1] are kept.
         size: (width, height) in pixels.
-        fit: "crop" fills the frame and trims the edges evenly; "pad" adds black bars; "stretch" ignores the aspect
-            ratio; "off" refuses other sizes.
+        fit: "crop" fills the frame and trims the edges evenly; "pad" adds black bars, or transparent ones to an image
+            with alpha; "stretch" ignores the aspect ratio; "off" refuses other sizes.
 
     Returns:
-        Images of shape (height, width, 3), resampled with antialiased bicubic filtering without overshoot beyond
+        Images of shape (height, width, channels), resampled with antialiased bicubic filtering without overshoot beyond
         [0, 1] or, near values beyond it, beyond those around.
 
     Raises:
@@ -88,14 +89,16 @@ def _fit(image_HWC: Tensor, width: int, height: int, fit: Fit) -> Tensor:
     if fit == "crop":
         left, top = (inner_width - width) // 2, (inner_height - height) // 2
         return resized_HWC[top : top + height, left : left + width].contiguous()
-    canvas_HWC = resized_HWC.new_zeros((height, width, 3))
+    canvas_HWC = resized_HWC.new_zeros((height, width, image_HWC.shape[2]))
     left, top = (width - inner_width) // 2, (height - inner_height) // 2
     canvas_HWC[top : top + inner_height, left : left + inner_width] = resized_HWC
     return canvas_HWC
 
 
 def _resize(image_HWC: Tensor, width: int, height: int) -> Tensor:
-    return within_bounds(resized(image_HWC[None], height, width, "bicubic")[0], image_HWC).to(image_HWC.dtype)
+    given_HWC = premultiplied(image_HWC)
+    made_HWC = within_bounds(resized(given_HWC[None], height, width, "bicubic")[0], given_HWC)
+    return straight(made_HWC[None], extremes(image_HWC[..., :3]))[0].to(image_HWC.dtype)
 
 
 def _to_multiple(length: int, multiple_of: int) -> int:

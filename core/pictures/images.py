@@ -19,22 +19,24 @@ def luma(image_HWC: Tensor) -> Tensor:
     return image_HWC.float() @ torch.tensor(LUMA_3, device=image_HWC.device)
 
 
-def check_image(image_HWC: Tensor, name: str) -> None:
+def check_image(image_HWC: Tensor, name: str, alpha: bool = False) -> None:
     """Raise InbetweenError unless this is one non-empty, finite RGB image of shape (H, W, 3).
 
     Args:
         image_HWC: the image.
         name: name of the image for the error, such as "image 2".
+        alpha: it may have a fourth channel.
     """
-    check_frames(image_HWC.unsqueeze(0), name)
+    check_frames(image_HWC.unsqueeze(0), name, alpha)
 
 
-def check_frames(frames_THWC: Tensor, name: str) -> None:
+def check_frames(frames_THWC: Tensor, name: str, alpha: bool = False) -> None:
     """Raise InbetweenError unless this is a non-empty, finite RGB batch of shape (T, H, W, 3), of any float type.
 
     Args:
         frames_THWC: the batch.
         name: name of the batch for the error, such as "images".
+        alpha: the batch may have a fourth channel.
     """
     if frames_THWC.ndim != 4:
         raise InbetweenError(
@@ -45,7 +47,7 @@ def check_frames(frames_THWC: Tensor, name: str) -> None:
             f"{name} is empty ({frames_THWC.shape[0]} frames of {size_text(frames_THWC)}); connect an image."
         )
     channels = frames_THWC.shape[-1]
-    if channels != 3:
+    if channels != 3 and not (alpha and channels == 4):
         fix = "take its RGB with Split Image with Alpha" if channels == 4 else "convert it to RGB"
         raise InbetweenError(f"{name} has {channels} channels but 3 (RGB) are needed; {fix}.")
     if not frames_THWC.is_floating_point():

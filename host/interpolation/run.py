@@ -14,7 +14,7 @@ from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.timing.moments import Instant
 from ...samplers.interpolation.frame_interpolation import InterpolationReport, interpolate_frames
 from ...samplers.interpolation.refinement import Refinement, refine_frames
-from ..frame_memory import check_room_like, empty_frames
+from ..frame_memory import check_room_for_images, check_room_like, empty_frames
 from ..runtime import Progress
 
 MOST_AT_ONCE = 8  # frames of one pair in a batch; larger batches are no faster on a GPU
@@ -32,7 +32,7 @@ def interpolate(
     """Render the frames at `instants` into the host's image memory, with its progress bar and interruption.
 
     Args:
-        sources: images of shape (H, W, 3) in [0, 1], all of one size.
+        sources: images of shape (H, W, 3), or (H, W, 4) with alpha, in [0, 1], all of one size.
         instants: one for each frame to render.
         engine: from `engines.load_interpolator`.
         settings: by name; the engine takes those it knows.
@@ -41,15 +41,18 @@ def interpolate(
         still_mask: a MASK, 1 where the picture is not moved; see `united_mask`.
 
     Returns:
-        Frames of shape (len(instants), H, W, 3) in [0, 1], and a report on the gaps between the sources.
+        Frames of shape (len(instants), H, W, 3 or 4) in [0, 1], with alpha if the sources have it, and a report on the
+        gaps between the sources.
 
     Raises:
         InbetweenError: the result does not fit into free memory, a setting is out of its range, a time cannot be
             reached, or the mask is not one.
     """
-    height, width = sources[0].shape[:2]
+    height, width, channels = sources[0].shape
     left_11HW = None if still_mask is None else united_mask(still_mask, height, width)
-    result_THWC = empty_frames(len(instants), height, width)
+    if channels == 4:  # and its mask
+        check_room_for_images(len(instants), height, width, 5)
+    result_THWC = empty_frames(len(instants), height, width, channels)
     progress = Progress(len(instants))
     interpolator = engine.start(settings, height, width)
     if left_11HW is not None:
@@ -71,7 +74,7 @@ def refine(
     """Render chosen frames again, in the host's image memory; see `refine_frames`.
 
     Args:
-        frames_THWC: a clip in [0, 1].
+        frames_THWC: a clip in [0, 1], RGB or RGB with alpha.
         which: which frames, as arguments for `choose_frames`.
         engine: from `engines.load_interpolator`.
         settings: by name; the engine takes those it knows.
@@ -86,9 +89,9 @@ def refine(
     check_room_like(frames_THWC, len(frames_THWC))
     passes = choose_frames(frames_THWC, keyframes, **which, progress=Progress)
     kept = () if keyframes is None else keyframes.frames
-    count, height, width = frames_THWC.shape[:3]
+    height, width = frames_THWC.shape[1:3]
     left_11HW = None if still_mask is None else united_mask(still_mask, height, width)
-    result_THWC = empty_frames(count, height, width)
+    result_THWC = empty_frames(*frames_THWC.shape)
     progress = Progress(max(1, sum(frame not in kept for chosen in passes for frame in chosen)))
     interpolator = engine.start(settings, height, width)
     weight: float | Tensor = strength

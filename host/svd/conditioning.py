@@ -12,7 +12,7 @@ from torch.nn import functional
 from torchvision.transforms.functional import center_crop, gaussian_blur
 
 from ...core.errors import InbetweenError
-from ...core.keyframes.keyframe_set import KeyframeSet, check_multiple
+from ...core.keyframes.keyframe_set import KeyframeSet, check_multiple, check_opaque
 from ...core.reports import report_text
 from ..clip_images import normalised
 from ..types import Conditioning
@@ -107,6 +107,7 @@ def check_ends(keyframes: KeyframeSet) -> None:
             f"the keyframes are at frames {first.frame} and {last.frame} of {keyframes.frame_count}, but SVD takes "
             f"them at 0 and {keyframes.frame_count - 1}; change positions or frame_count of Keyframes."
         )
+    check_opaque(keyframes, "SVD")
     check_multiple(keyframes, _MULTIPLE, "SVD")
 
 

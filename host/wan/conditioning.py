@@ -12,7 +12,7 @@ from comfy.sd import VAE
 from torch import Tensor
 
 from ...core.errors import InbetweenError
-from ...core.keyframes.keyframe_set import Keyframe, KeyframeSet, check_multiple
+from ...core.keyframes.keyframe_set import Keyframe, KeyframeSet, check_multiple, check_opaque
 from ...core.reports import report_text
 from ...core.timing.latent_grid import ANY, LatentGrid
 from ...core.wan.layout import (
@@ -134,6 +134,7 @@ def _check_fit(kind: WanKind, vae: VAE, keyframes: KeyframeSet) -> None:
         raise InbetweenError(
             f"the VAE encodes {_packing(grid)} but {kind.name} needs {_packing(kind.grid)}; load {file} in Load VAE."
         )
+    check_opaque(keyframes, kind.name)
     check_multiple(keyframes, kind.multiple_of, kind.name)
 
 

@@ -3,12 +3,15 @@
 from typing import Any
 
 from comfy_api.latest import Input, io
+from torch import Tensor
 
 from ...core.clips.finish import PUT_BACK_MODES, finish_frames
 from ...core.keyframes.keyframe_set import KeyframeSet
+from ...core.pictures.alpha import joined, parted
 from ...host.frame_memory import check_room_like
 from ...host.runtime import Progress, show_report
 from ..checked_node import InbetweenNode
+from ..transparency import transparency_input, transparency_output
 from ..types import Keyframes
 
 
@@ -66,6 +69,7 @@ class InbetweenFinish(InbetweenNode):
                     tooltip="For a clip that plays in a loop: leave out the last frame, which repeats the first, so "
                     "the result is one frame shorter. Switch on loop in Keyframes too.",
                 ),
+                transparency_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -76,6 +80,7 @@ class InbetweenFinish(InbetweenNode):
                     tooltip="What was done. For each keyframe: how far the generated frame was off, and how far the "
                     "colour jumps there, before and after.",
                 ),
+                transparency_output(),
             ],
         )
 
@@ -87,10 +92,15 @@ class InbetweenFinish(InbetweenNode):
         put_back: dict[str, Any],
         match_colour: bool = False,
         loop: bool = False,
+        transparency: Tensor | None = None,
     ) -> io.NodeOutput:
         blend_frames = put_back.get("blend_frames", 0)
         check_room_like(images, min(len(images), keyframes.frame_count))
         progress = Progress(keyframes.frame_count)
-        finished = finish_frames(images, keyframes, put_back["put_back"], blend_frames, match_colour, loop, progress)
+        joined_THWC = joined(images, transparency, "images")
+        finished = finish_frames(
+            joined_THWC, keyframes, put_back["put_back"], blend_frames, match_colour, loop, progress
+        )
         show_report(finished.report)
-        return io.NodeOutput(finished.frames_THWC, finished.report)
+        frames_THWC, transparency_THW = parted(finished.frames_THWC, images.shape[-1])
+        return io.NodeOutput(frames_THWC, finished.report, transparency_THW)

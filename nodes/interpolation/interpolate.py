@@ -3,6 +3,7 @@
 from typing import Any
 
 from comfy_api.latest import Input, io
+from torch import Tensor
 
 from ...core.flow.consistency import CUT_THRESHOLD
 from ...core.interpolation.contract import Engine
@@ -10,12 +11,14 @@ from ...core.interpolation.copy_plan import COPY_CHOICES, KEEP, CopyChoice
 from ...core.interpolation.cuts import AT_CUT, AtCut, cut_rule
 from ...core.interpolation.frame_plan import AS_KEYFRAMED, BEZIER, LINEAR, plan_frames
 from ...core.keyframes.keyframe_set import KeyframeSet
+from ...core.pictures.alpha import parted
 from ...core.timing.easing import CURVES, EASE_OVER
 from ...host.frame_memory import check_room_for_images
 from ...host.interpolation.run import interpolate
 from ...host.runtime import Progress, show_report
 from ..checked_node import InbetweenNode
 from ..timing.inputs import fps_input
+from ..transparency import transparency_input, transparency_output
 from ..types import Interpolator, Keyframes
 from .cut_settings import cut_inputs
 from .render_settings import settings_inputs, still_mask_input
@@ -150,6 +153,10 @@ class InbetweenInterpolate(InbetweenNode):
                 ),
                 *cut_inputs(),
                 still_mask_input(),
+                transparency_input(
+                    "For a clip: its MASK, where 1 is transparent, as Load Image gives it. It is carried "
+                    "along the motion of the frames. Frames with alpha (RGBA) and keyframes bring their own."
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="All frames, including those of the input."),
@@ -163,6 +170,7 @@ class InbetweenInterpolate(InbetweenNode):
                     tooltip="Frame rate at which the result plays as fast as the input, for Create Video. With speed "
                     "ramp it is the rate of the input.",
                 ),
+                transparency_output(),
             ],
         )
 
@@ -181,9 +189,17 @@ class InbetweenInterpolate(InbetweenNode):
         cuts: str = "",
         at_cut: AtCut = AT_CUT[0],
         still_mask: Input.Mask | None = None,
+        transparency: Tensor | None = None,
         **settings: Any,
     ) -> io.NodeOutput:
-        chosen = {**timing, **(easing or {}), "hold": hold, "fps": fps, "copies": copies}
+        chosen = {
+            **timing,
+            **(easing or {}),
+            "hold": hold,
+            "fps": fps,
+            "copies": copies,
+            "transparency_THW": transparency,
+        }
         plan = plan_frames(frames, **chosen, progress=Progress, check_room=check_room_for_images)
         recursive = method == RECURSIVE
         rule = cut_rule(plan.positions, cut_threshold, cuts, at_cut)
@@ -192,4 +208,5 @@ class InbetweenInterpolate(InbetweenNode):
         )
         text = plan.described(report.text(plan.keyframes, plan.numbers))
         show_report(text)
-        return io.NodeOutput(result_THWC, text, plan.fps)
+        frames_THWC, transparency_THW = parted(result_THWC, plan.channels)
+        return io.NodeOutput(frames_THWC, text, plan.fps, transparency_THW)

@@ -3,13 +3,16 @@
 from typing import Any
 
 from comfy_api.latest import Input, io
+from torch import Tensor
 
 from ...core.interpolation.contract import Engine
 from ...core.interpolation.defects import SCORES
 from ...core.keyframes.keyframe_set import KeyframeSet
+from ...core.pictures.alpha import joined, parted
 from ...host.interpolation.run import refine
 from ...host.runtime import show_report
 from ..checked_node import InbetweenNode
+from ..transparency import transparency_input, transparency_output
 from ..types import Interpolator, Keyframes
 from .render_settings import settings_inputs, still_mask_input
 
@@ -78,12 +81,14 @@ class InbetweenRefine(InbetweenNode):
                 Keyframes.Input("keyframes", optional=True, tooltip="Frames with a keyframe are never changed."),
                 *settings_inputs(),
                 still_mask_input(),
+                transparency_input(),
             ],
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="The clip, with the same number of frames."),
                 io.String.Output(
                     display_name="report", tooltip="Which frames were rebuilt, and how much each changed."
                 ),
+                transparency_output(),
             ],
         )
 
@@ -96,8 +101,11 @@ class InbetweenRefine(InbetweenNode):
         strength: float,
         keyframes: KeyframeSet | None = None,
         still_mask: Input.Mask | None = None,
+        transparency: Tensor | None = None,
         **settings: Any,
     ) -> io.NodeOutput:
-        result_THWC, report = refine(images, which, interpolator, settings, strength, keyframes, still_mask)
+        joined_THWC = joined(images, transparency, "images")
+        result_THWC, report = refine(joined_THWC, which, interpolator, settings, strength, keyframes, still_mask)
+        frames_THWC, transparency_THW = parted(result_THWC, images.shape[-1])
         show_report(report.text())
-        return io.NodeOutput(result_THWC, report.text())
+        return io.NodeOutput(frames_THWC, report.text(), transparency_THW)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from comfy_api.latest import io
+from torch import Tensor
 
 from ...core.errors import InbetweenError
 from ...core.keyframes.keyframe_set import keyframes_of
@@ -12,6 +13,7 @@ from ...core.pictures.fit import FITS, Fit
 from ...core.timing.frame_counts import FRAME_RULES, check_frame_count
 from ..checked_node import InbetweenNode
 from ..timing.trained_lengths import trained_lengths
+from ..transparency import transparency_input
 from ..types import Keyframes
 from ..validation import verdict
 
@@ -98,6 +100,10 @@ class InbetweenKeyframes(InbetweenNode):
                     "0, 24:0.8, -1. Leave empty to space them evenly. In a loop, leave out the last frame: it "
                     "repeats the first.",
                 ),
+                transparency_input(
+                    "The MASK of the images, where 1 is transparent, as Load Image gives it: one for each image, or "
+                    "one for all. Images with alpha (RGBA), as from Join Image with Alpha, bring their own."
+                ),
             ],
             outputs=[
                 Keyframes.Output(display_name="keyframes", tooltip="The images and their frames, for any engine.")
@@ -139,9 +145,12 @@ class InbetweenKeyframes(InbetweenNode):
         multiple_of: int,
         loop: bool = False,
         positions: str = "",
+        transparency: Tensor | None = None,
     ) -> io.NodeOutput:
         images_HWC = [image_HWC for batch_THWC in images.values() for image_HWC in batch_THWC]
         size = {"width": width, "height": height, "multiple_of": multiple_of}
-        keyframes = keyframes_of(images_HWC, positions, frame_count, frame_rule, loop, fit=fit, **size)
+        keyframes = keyframes_of(
+            images_HWC, positions, frame_count, frame_rule, loop, fit=fit, **size, transparency_THW=transparency
+        )
         # For the timeline, which cannot know a length from a link or the size of a batch until the graph has run.
         return io.NodeOutput(keyframes, ui={"frame_count": [frame_count], "image_count": [len(images_HWC)]})

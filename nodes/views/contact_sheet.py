@@ -1,10 +1,12 @@
 """Contact Sheet: shows a clip at a glance."""
 
 from comfy_api.latest import Input, io, ui
+from torch import Tensor
 
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.views.contact_sheet import contact_sheet
 from ..checked_node import InbetweenNode
+from ..transparency import transparency_input
 from ..types import Keyframes
 
 
@@ -38,6 +40,7 @@ class InbetweenContactSheet(InbetweenNode):
                     tooltip="Maximum number of frames drawn. Longer clips are thinned out evenly; the first frame, "
                     "the last frame and the keyframes stay.",
                 ),
+                transparency_input(),
             ],
             outputs=[io.Image.Output(display_name="sheet", tooltip="The picture, also shown on the node.")],
         )
@@ -50,7 +53,8 @@ class InbetweenContactSheet(InbetweenNode):
         thumbnail_width: int,
         most_frames: int,
         keyframes: KeyframeSet | None = None,
+        transparency: Tensor | None = None,
     ) -> io.NodeOutput:
         marked = keyframes.frames if keyframes is not None else ()
-        sheet = contact_sheet(images, marked, columns, thumbnail_width, most_frames)
+        sheet = contact_sheet(images, marked, columns, thumbnail_width, most_frames, transparency)
         return io.NodeOutput(sheet, ui=ui.PreviewImage(sheet, cls=cls))

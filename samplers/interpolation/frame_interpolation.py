@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from ...core.errors import InbetweenError
+from ...core.interpolation.alpha import AnyAlpha
 from ...core.interpolation.contract import FramePair, Interpolator
 from ...core.interpolation.cuts import FOUND_CUTS, AtCut, CutRule
+from ...core.pictures.alpha import has_alpha, is_same_picture
 from ...core.progress import ProgressCallback, no_progress
 from ...core.reports import missing_keyframes, report_text, span
 from ...core.timing.moments import Instant
@@ -136,10 +138,11 @@ def interpolate_frames(
     """Fill `result_THWC` with the frames at `instants`; source frames are copied exactly.
 
     Args:
-        sources: images of shape (H, W, 3) in [0, 1], a sequence or a THWC tensor.
+        sources: images of shape (H, W, 3), or (H, W, 4) with alpha, in [0, 1], a sequence or a THWC tensor.
         instants: one for each result frame, ascending in source; see `locate` in `core.timing.moments`.
         interpolator: renders the in-betweens.
-        result_THWC: the output, which has `len(instants)` frames; any device, any floating type.
+        result_THWC: the output, which has `len(instants)` frames; any device, any floating type. It has the
+            channels of the sources.
         on_frames: called with 0 before each pair and with n after n more result frames; may raise to stop the work.
         batch: most frames to render at once; halved for the rest of the run if the device runs out of memory.
         recursive: render the middle frame first, then the middle of each half, and so on, instead of each frame at its
@@ -157,6 +160,9 @@ def interpolate_frames(
     if recursive:
         check_halvable({instant.time for instant in instants})
 
+    if has_alpha(sources[0]):
+        interpolator = AnyAlpha(interpolator)
+
     def show(frames: list[int], picture_HWC: Tensor) -> None:
         for frame in frames:
             result_THWC[frame].copy_(picture_HWC)
@@ -173,7 +179,7 @@ def interpolate_frames(
         if not frames_at:
             continue
         made = min(map(min, frames_at.values())), max(map(max, frames_at.values()))
-        if torch.equal(sources[source], sources[source + 1]):
+        if is_same_picture(sources[source], sources[source + 1]):
             for frames in frames_at.values():
                 show(frames, sources[source])
             pairs[source] = PairReport(is_still=True, frames=made)

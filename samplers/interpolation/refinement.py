@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-import torch
 from torch import Tensor
 
 from ...core.flow.consistency import is_cut_between
+from ...core.interpolation.alpha import AnyAlpha
 from ...core.interpolation.contract import FramePair, Interpolator
 from ...core.limits import check_between
+from ...core.pictures.alpha import difference, has_alpha, mixed
 from ...core.progress import ProgressCallback, no_progress
 from ...core.reports import frame_list, report_text
 from .halving import half_way, halved, is_halved, untrained_times
@@ -70,7 +71,7 @@ def refine_frames(
     """Rebuild frames from the nearest frames on both sides that are not chosen, pass by pass.
 
     Args:
-        frames_THWC: a clip; values beyond [0, 1] are kept.
+        frames_THWC: a clip, RGB or RGB with alpha; values beyond [0, 1] are kept.
         passes: the frames of each pass, never the first or the last; each pass works on the result of the one before.
         interpolator: renders a frame from two others.
         strength: 0 leaves frames unchanged, 1 replaces them; or for each pixel, of shape (H, W, 1).
@@ -90,6 +91,8 @@ def refine_frames(
     else:
         check_between(strength, "strength", 0, 1)
     result_THWC.copy_(frames_THWC)
+    if has_alpha(frames_THWC):
+        interpolator = AnyAlpha(interpolator)
     fixed, changed, cut, untrained = set(keyframes), set(), set(), set()
     for chosen in passes:
         for run in _runs([frame for frame in chosen if frame not in fixed]):
@@ -106,13 +109,10 @@ def refine_frames(
             untrained |= {frame for frame, time in time_of.items() if time in untrained_in_run}
             rebuilt = _rendered(interpolator, pair, first_HWC, second_HWC, list(time_of.values()))
             for frame, rebuilt_HWC in zip(run, rebuilt, strict=True):
-                result_THWC[frame].copy_(torch.lerp(result_THWC[frame], rebuilt_HWC.to(result_THWC), strength))
+                result_THWC[frame].copy_(mixed(result_THWC[frame], rebuilt_HWC, strength))
                 changed.add(frame)
                 on_frames(1)
-    differences = {
-        frame: float((result_THWC[frame] - frames_THWC[frame].to(result_THWC)).abs().mean())
-        for frame in sorted(changed)
-    }
+    differences = {frame: difference(result_THWC[frame], frames_THWC[frame]) for frame in sorted(changed)}
     kept = sorted(fixed & {frame for chosen in passes for frame in chosen})
     left = tuple(sorted(cut - changed))
     return Refinement(interpolator.name, len(frames_THWC), differences, tuple(kept), left, tuple(sorted(untrained)))

@@ -19,6 +19,14 @@ def moving_clip(count: int, height: int = 48, width: int = 64) -> torch.Tensor:
     return torch.stack(frames)
 
 
+def sprite_clip(count: int, height: int = 48, width: int = 64) -> torch.Tensor:
+    """`moving_clip` with alpha, shape (count, height, width, 4): only the disc is seen, with a soft edge."""
+    clip = moving_clip(count, height, width)
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    distances = [((x - 16 - 3 * frame) ** 2 + (y - height / 2) ** 2).sqrt() for frame in range(count)]
+    return torch.cat([clip, (1.5 - torch.stack(distances) / 8).clamp(0, 1)[..., None]], dim=-1)
+
+
 def keyframes(frame_count: int = 9) -> KeyframeSet:
     """Three keyframes, at the ends and at frame 4."""
     first, middle, last = moving_clip(3)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 import torch
-from comfyui_inbetween.core.keyframes.keyframe_set import Keyframe, KeyframeSet
+from comfyui_inbetween.core.keyframes.keyframe_set import Keyframe, KeyframeSet, keyframes_of
 from comfyui_inbetween.core.wan.lora_mixture import LoraMixture
 from comfyui_inbetween.networks.interpolation.pervfi.settings import PRIMARY_FRAMES
 from example_engines import film_engine, flow_engine, patcher, pervfi_engine, rife_engine
@@ -21,6 +21,7 @@ from example_values import (
     small_keyframes,
     small_wan,
     speech,
+    sprite_clip,
     wan_parts,
 )
 from raft_weights import seeded_raft
@@ -44,6 +45,10 @@ def _keyframes_node() -> Iterator[Arguments]:
     }
     one = {"image0": moving_clip(1)}
     yield {**common, "images": one, "frame_count": 9, "fit": "off", "loop": True}
+    sprites = {"image0": sprite_clip(2), "image1": moving_clip(1, 60, 60)}
+    yield {**common, "images": sprites, "frame_count": 9, "fit": "pad"}
+    apart = {"images": images, "transparency": 1 - sprite_clip(3)[..., 3]}
+    yield {**common, **apart, "frame_count": 9, "fit": "crop", "width": 32}
 
 
 def _frame_count() -> Iterator[Arguments]:
@@ -102,6 +107,10 @@ def _interpolate() -> Iterator[Arguments]:
     seen = moving_clip(2, 70, 90)
     for engine in (rife_engine(), film_engine()):
         yield {"interpolator": engine, **twice, "frames": seen}
+    sprites = sprite_clip(3)
+    yield {**common, **halves, "frames": sprites}
+    yield {**common, **halves, "frames": sprites[..., :3], "transparency": 1 - sprites[..., 3]}
+    yield {"interpolator": rife_engine(), **halves, "frames": sprite_clip(2, 70, 90)}
 
 
 def _refine() -> Iterator[Arguments]:
@@ -115,6 +124,10 @@ def _refine() -> Iterator[Arguments]:
         {"which": "worst", "score": "missing", "count": 2},
     ):
         yield {**common, "interpolator": flow_engine(), "which": which}
+    sprites, ghosts = sprite_clip(5), {"which": "worst", "score": "ghost", "count": 2}
+    apart = {"images": sprites[..., :3], "transparency": 1 - sprites[..., 3]}
+    for clip in ({"images": sprites}, apart):
+        yield {**common, **clip, "interpolator": flow_engine(), "which": ghosts}
     first, second, third = moving_clip(3, 32, 40)
     kept = KeyframeSet(5, (Keyframe(0, first), Keyframe(3, second), Keyframe(4, third)))
     with_keyframes = {"images": moving_clip(5, 32, 40), "keyframes": kept, "which": {"which": "list", "frames": "1-3"}}
@@ -138,6 +151,10 @@ def _finish() -> Iterator[Arguments]:
     looped = KeyframeSet(9, (Keyframe(0, first), Keyframe(4, middle), Keyframe(8, first)))
     options = {"put_back": {"put_back": "replace"}, "match_colour": True, "loop": True}
     yield {"images": moving_clip(9), "keyframes": looped, **options}
+    sprites, blend = sprite_clip(9), {"put_back": {"put_back": "replace and blend", "blend_frames": 2}}
+    keys = keyframes_of(list(sprite_clip(3)), "0, 4, 8", 9)
+    yield {"images": sprites, "keyframes": keys, "match_colour": True, **blend}
+    yield {"images": sprites[..., :3], "transparency": 1 - sprites[..., 3], "keyframes": keys, **blend}
 
 
 def _join() -> Iterator[Arguments]:
@@ -159,6 +176,8 @@ def _contact_sheet() -> Iterator[Arguments]:
     common = {"images": moving_clip(9), "columns": 0, "thumbnail_width": 32, "most_frames": 5}
     yield {**common, "keyframes": keyframes()}
     yield common
+    yield {**common, "images": sprite_clip(9)}
+    yield {**common, "transparency": 1 - sprite_clip(9)[..., 3]}
 
 
 def _motion_plot() -> Iterator[Arguments]:

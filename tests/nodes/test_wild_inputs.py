@@ -106,7 +106,9 @@ def wrong_result(io_type: str, result: object, largest: float) -> str | None:
     """What is wrong with a result of a type; frames may overflow if what came in does not fit into their type."""
     match io_type:
         case "IMAGE":
-            if not isinstance(result, torch.Tensor) or result.ndim != 4 or result.shape[-1] != 3 or not result.numel():
+            if not isinstance(result, torch.Tensor) or result.ndim != 4 or not result.numel():
+                return f"is no IMAGE: {getattr(result, 'shape', result)}"
+            if result.shape[-1] not in (3, 4):
                 return f"is no IMAGE: {getattr(result, 'shape', result)}"
             if not result.is_floating_point():
                 return f"is of the type {result.dtype}"

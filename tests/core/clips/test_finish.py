@@ -116,7 +116,7 @@ def test_inputs_are_not_written_to():
         (torch.rand(9, 4, 3, 3), "the frames are 3x4 but the keyframes are 3x2"),
         (frames(9, float("nan")), "images has NaN or infinite values in 9 of 9 frames"),
         (torch.rand(0, 2, 3, 3), "images is empty"),
-        (torch.rand(9, 2, 3, 4), "images has 4 channels but 3"),
+        (torch.rand(9, 2, 3, 2), "images has 2 channels but 3"),
     ],
 )
 def test_what_it_refuses(generated, message):

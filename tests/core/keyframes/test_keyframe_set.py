@@ -79,7 +79,7 @@ def test_one_image_makes_a_loop():
         ([image()], 5, {}, "keyframes need 2 or more images, got 1; connect another image"),
         ([], 5, {"loop": True}, "keyframes need 1 or more images for a loop, got 0; connect an image"),
         ([image(), image(float("inf"))], 5, {"fit": "crop", "width": 3}, "^image 2 has NaN or infinite values"),
-        ([image(), torch.rand(4, 6, 4)], 5, {}, "^image 2 has 4 channels"),
+        ([image(), torch.rand(4, 6, 2)], 5, {}, "^image 2 has 2 channels"),
         ([image(), image(), image()], 2, {}, "3 images do not fit into 2 frames; set frame_count to 3 or more"),
         ([image(), image()], 10, {"rule": "4n+1"}, r"frame_count 10 breaks the rule 4n\+1; use 9 or 13"),
         ([image(), image()], 10, {"rule": "8n+1"}, r"frame_count 10 breaks the rule 8n\+1; use 9 or 17"),
