@@ -1,0 +1,272 @@
+"""The motion of repeated texture, such as fences, bricks, chequers and blinds.
+
+A texture that repeats looks the same when it has moved by a whole period. Optical flow that goes from coarse to fine
+cannot see the texture at coarse levels, so it finds a wrong period, or a different one in each place, which tears the
+texture. Both frames agree along such a flow, so no comparison of colours shows it.
+
+Repeated texture is recognised by its autocorrelation, in tiles. Its motion is one of a few candidates, the peaks of the
+correlation between the frames (Kuglin and Hines, "The phase correlation image alignment method", 1975). All of them
+fit the texture itself. What does not repeat, such as the borders of a fence and the things around it, tells them apart,
+so each connected area of repeated texture is judged as a whole, with its surroundings. If nothing tells them apart,
+the shortest motion is taken. The motion found is refined in each place as by Lucas and Kanade, 1981.
+
+Frames without repeated texture that changes keep their flow to the bit.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+
+TILE = 64  # pixels of a reduced picture
+TILE_STEP = 48
+REDUCTIONS = (2, 4)  # of the frames, for fine and coarse texture
+LEAST_REDUCED = 40  # a reduced picture whose shorter side is less is not looked at
+NEAREST, FARTHEST = 3, 24  # pixels of a reduced picture: periods that are recognised
+COARSE_NEAREST = 10  # the same in the coarsest picture, which leaves shorter periods to the finer one
+REPEATS = 0.75  # by how much the correlation at a period exceeds the least one on the way to it
+HIGH_PASS = 4.0  # sigma in pixels of a reduced picture
+LEAST_DEVIATION = 3.0  # of 255; a tile whose high-passed values deviate by less is flat
+LEAST_CHANGE = 2.0  # of 255; a tile that changes by less from frame to frame is still
+
+SURROUNDINGS = 24  # pixels around repeated texture that help to judge its motion
+PEAKS = 8  # of each correlation
+APART = 3  # pixels between two candidates
+WHITENED = 0.5  # how far the spectrum is whitened, from 0 (cross-correlation) to 1 (phase correlation)
+AS_GOOD, AS_GOOD_GREY = 1.1, 0.3  # an error is as good as the least if it is at most this many times it, plus this
+
+REFINEMENTS = 5
+WINDOW = 15  # pixels a side
+TOWARDS_START = 10.0  # weight of the candidate itself, in squared grey values per squared pixel
+FARTHEST_FROM_START = 4.0  # pixels
+JUDGED = 31  # pixels a side: the areas in which the errors of two flows are compared
+TAKEN = 1.25  # the new flow is taken where its error is at most this many times the old one's, plus AS_GOOD_GREY
+
+
+@dataclass(frozen=True)
+class _Area:
+    """A connected area of repeated texture: where it is, and its shortest period in pixels."""
+
+    mask_HW: np.ndarray
+    period: float
+
+
+def corrected(
+    first_HW: np.ndarray, second_HW: np.ndarray, forward_HW2: np.ndarray, backward_HW2: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Correct the flow between two frames where a repeated texture moves.
+
+    Args:
+        first_HW, second_HW: grey pictures, uint8, of any one size.
+        forward_HW2, backward_HW2: flow from the first frame to the second and back, float32, in pixels, x first.
+
+    Returns:
+        Both flows, corrected; the same objects if nothing that repeats moves.
+    """
+    areas = repeated_areas(first_HW, second_HW)
+    for area in areas:
+        motion = _motion(first_HW, second_HW, area)
+        forward_HW2 = _with_motion(first_HW, second_HW, forward_HW2, area, motion)
+        backward_HW2 = _with_motion(second_HW, first_HW, backward_HW2, area, -motion)
+    return forward_HW2, backward_HW2
+
+
+def repeated_areas(first_HW: np.ndarray, second_HW: np.ndarray) -> list[_Area]:
+    """Find the areas of the first frame where a repeated texture moves or changes."""
+    period_HW = np.zeros(first_HW.shape, np.float32)
+    for reduction in REDUCTIONS:
+        size = (first_HW.shape[1] // reduction, first_HW.shape[0] // reduction)
+        if min(size) < LEAST_REDUCED:
+            break
+        small_hw, other_hw = (
+            cv2.resize(grey_HW, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+            for grey_HW in (first_HW, second_HW)
+        )
+        nearest = NEAREST if reduction == REDUCTIONS[0] else COARSE_NEAREST
+        for (y, x, side), period in _repeating_tiles(small_hw, other_hw, nearest):
+            where = tuple(slice(start * reduction, (start + side) * reduction) for start in (y, x))
+            period_HW[where] = np.where(period_HW[where] == 0, period * reduction, period_HW[where])
+    if not period_HW.any():
+        return []
+    count, labels_HW = cv2.connectedComponents((period_HW > 0).astype(np.uint8))
+    masks = [labels_HW == label for label in range(1, count)]
+    return [_Area(mask_HW, float(np.median(period_HW[mask_HW]))) for mask_HW in masks]
+
+
+def _repeating_tiles(
+    small_hw: np.ndarray, other_hw: np.ndarray, nearest: int
+) -> list[tuple[tuple[int, int, int], float]]:
+    """The tiles (y, x, side) of a picture that repeat and change, and their periods."""
+    side = min(TILE, *small_hw.shape)
+    passed_hw = small_hw - cv2.GaussianBlur(small_hw, (0, 0), HIGH_PASS)
+    change_hw = cv2.absdiff(small_hw, other_hw)
+    corners = [(y, x) for y in _starts(small_hw.shape[0], side) for x in _starts(small_hw.shape[1], side)]
+    corners = [
+        (y, x)
+        for y, x in corners
+        if change_hw[y : y + side, x : x + side].mean() > LEAST_CHANGE
+        and passed_hw[y : y + side, x : x + side].std() > LEAST_DEVIATION
+    ]
+    if not corners:
+        return []
+    tiles_Nhw = np.stack([passed_hw[y : y + side, x : x + side] for y, x in corners])
+    reach = min(FARTHEST, side // 2 - 1)
+    found = []
+    for (y, x), likeness_hw in zip(corners, _autocorrelations(tiles_Nhw, reach), strict=True):
+        period = _period(likeness_hw, reach, nearest)
+        if period:
+            found.append(((y, x, side), period))
+    return found
+
+
+def _starts(length: int, side: int) -> list[int]:
+    return sorted({min(start, length - side) for start in range(0, length - side + TILE_STEP, TILE_STEP)})
+
+
+def _autocorrelations(tiles_Nhw: np.ndarray, reach: int) -> np.ndarray:
+    """How alike each tile and its shifted self are, 1 at no shift, for shifts of (0 to reach, -reach to reach)."""
+    side = tiles_Nhw.shape[1]
+    window_h = np.hanning(side + 2)[1:-1].astype(np.float32)
+    window_hw = np.outer(window_h, window_h)
+    powers_Nhw = torch.fft.rfft2(torch.from_numpy(np.concatenate([tiles_Nhw * window_hw, window_hw[None]])))
+    sums_Nhw = torch.fft.irfft2(powers_Nhw.abs().square(), s=(side, side)).numpy()
+    shares_hw = np.maximum(sums_Nhw[-1], 0.05 * sums_Nhw[-1, 0, 0])
+    likeness_Nhw = sums_Nhw[:-1] / shares_hw
+    likeness_Nhw = likeness_Nhw / likeness_Nhw[:, :1, :1]
+    return np.concatenate([likeness_Nhw[:, : reach + 1, -reach:], likeness_Nhw[:, : reach + 1, : reach + 1]], axis=2)
+
+
+def _period(likeness_hw: np.ndarray, reach: int, nearest: int) -> float:
+    """The length of the shortest shift under which a tile is like itself, or 0 if there is none.
+
+    On the way to that shift it must be unlike itself, otherwise the tile has only edges in one direction.
+    """
+    peaks_hw = likeness_hw >= cv2.dilate(likeness_hw, np.ones((3, 3), np.uint8))
+    y_N, x_N = np.nonzero(peaks_hw & (likeness_hw > REPEATS - 0.1))
+    lengths_N = np.hypot(y_N, x_N - reach)
+    for index in np.argsort(lengths_N):
+        length = lengths_N[index]
+        if nearest <= length <= reach:
+            way_N = np.linspace(0, 1, 2 * int(length) + 1)
+            ys, xs = np.rint(y_N[index] * way_N).astype(int), np.rint(reach + (x_N[index] - reach) * way_N).astype(int)
+            peak = likeness_hw[y_N[index], x_N[index]]
+            if peak - max(likeness_hw[ys, xs].min(), 0) > REPEATS:
+                return float(length)
+    return 0.0
+
+
+def _motion(first_HW: np.ndarray, second_HW: np.ndarray, area: _Area) -> np.ndarray:
+    """The motion (x, y), in whole pixels, that fits an area and its surroundings best; the shortest of several."""
+    around = 2 * SURROUNDINGS + 1
+    near_HW = cv2.dilate(area.mask_HW.astype(np.uint8), np.ones((around, around), np.uint8)).astype(np.float32)
+    whole_HW = np.ones_like(near_HW)
+    candidates = _peaks(first_HW, second_HW, near_HW)
+    if near_HW.mean() < 0.9:
+        candidates = _apart([*candidates, *_peaks(first_HW, second_HW, whole_HW)])
+    errors = np.array([_shifted_error(first_HW, second_HW, near_HW, x, y) for x, y in candidates])
+    good = errors <= AS_GOOD * errors.min() + AS_GOOD_GREY
+    return np.float32(min((each for each, is_good in zip(candidates, good, strict=True) if is_good), key=lambda m: np.hypot(*m)))
+
+
+def _peaks(first_HW: np.ndarray, second_HW: np.ndarray, weight_HW: np.ndarray) -> list[tuple[int, int]]:
+    height, width = first_HW.shape
+    window_HW = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1]).astype(np.float32) ** 0.5
+    window_HW = window_HW * cv2.blur(weight_HW, (SURROUNDINGS, SURROUNDINGS))
+    spectra = []
+    for grey_HW in (first_HW, second_HW):
+        passed_HW = grey_HW.astype(np.float32)
+        passed_HW -= cv2.GaussianBlur(passed_HW, (0, 0), 2 * HIGH_PASS)
+        spectra.append(torch.fft.rfft2(torch.from_numpy(passed_HW * window_HW)))
+    cross = spectra[0].conj() * spectra[1]
+    size = cross.abs()
+    cross = cross / (size + 0.01 * size.mean()) ** WHITENED
+    correlation_HW = torch.fft.irfft2(cross, s=(height, width)).numpy()
+    correlation_HW = np.fft.fftshift(correlation_HW)
+    y_N, x_N = np.nonzero(correlation_HW >= cv2.dilate(correlation_HW, np.ones((5, 5), np.uint8)))
+    best_N = np.argsort(-correlation_HW[y_N, x_N], kind="stable")[:PEAKS]
+    return [(int(x_N[index]) - width // 2, int(y_N[index]) - height // 2) for index in best_N]
+
+
+def _apart(candidates: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    kept: list[tuple[int, int]] = []
+    for x, y in candidates:
+        if all(max(abs(x - other_x), abs(y - other_y)) >= APART for other_x, other_y in kept):
+            kept.append((x, y))
+    return kept
+
+
+def _shifted_error(first_HW: np.ndarray, second_HW: np.ndarray, weight_HW: np.ndarray, x: int, y: int) -> float:
+    """Mean difference between a picture and the other one shifted, in grey values, where both show something.
+
+    A difference counts only as far as it exceeds what half a pixel of motion makes (Birchfield and Tomasi, "A Pixel
+    Dissimilarity Measure That Is Insensitive to Image Sampling", 1998).
+    """
+    height, width = first_HW.shape
+    if abs(x) > 0.6 * width or abs(y) > 0.6 * height:
+        return 255.0
+    here = slice(max(0, -y), min(height, height - y)), slice(max(0, -x), min(width, width - x))
+    there = slice(max(0, y), min(height, height + y)), slice(max(0, x), min(width, width + x))
+    first_hw, second_hw = first_HW[here].astype(np.float32), second_HW[there].astype(np.float32)
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    low_hw = (second_hw + cv2.erode(second_hw, cross)) / 2
+    high_hw = (second_hw + cv2.dilate(second_hw, cross)) / 2
+    beyond_hw = np.maximum(np.maximum(first_hw - high_hw, low_hw - first_hw), 0)
+    weight_hw = weight_HW[here]
+    return float((beyond_hw * weight_hw).sum() / (weight_hw.sum() + 1e-6)) if weight_hw.any() else 255.0
+
+
+def _with_motion(
+    own_HW: np.ndarray, other_HW: np.ndarray, flow_HW2: np.ndarray, area: _Area, motion: np.ndarray
+) -> np.ndarray:
+    """The flow, with this motion where it fits the area."""
+    new_HW2 = _refined(own_HW, other_HW, motion, min(FARTHEST_FROM_START, 0.3 * area.period))
+    old_HW, new_HW = (_local_error(own_HW, other_HW, each_HW2) for each_HW2 in (flow_HW2, new_HW2))
+    around = 2 * TILE + 1
+    near_HW = cv2.dilate(area.mask_HW.astype(np.uint8), np.ones((around, around), np.uint8)) > 0
+    taken_HW = near_HW & (new_HW <= TAKEN * old_HW + AS_GOOD_GREY)
+    return np.where(taken_HW[..., None], new_HW2, flow_HW2)
+
+
+def _local_error(own_HW: np.ndarray, other_HW: np.ndarray, flow_HW2: np.ndarray) -> np.ndarray:
+    """Mean difference along a flow around each pixel, in grey values; 0 where the flow leaves the frame."""
+    inside_HW = _inside(flow_HW2)
+    wrong_HW = np.abs(_fetched(other_HW.astype(np.float32), flow_HW2) - own_HW) * inside_HW
+    return cv2.blur(wrong_HW, (JUDGED, JUDGED)) / (cv2.blur(inside_HW, (JUDGED, JUDGED)) + 1e-3)
+
+
+def _inside(flow_HW2: np.ndarray) -> np.ndarray:
+    """1 where the flow points into the frame, else 0."""
+    height, width = flow_HW2.shape[:2]
+    y_HW, x_HW = np.mgrid[:height, :width].astype(np.float32) + flow_HW2.transpose(2, 0, 1)[::-1]
+    return ((x_HW >= 0) & (x_HW <= width - 1) & (y_HW >= 0) & (y_HW <= height - 1)).astype(np.float32)
+
+
+def _fetched(picture_HW: np.ndarray, flow_HW2: np.ndarray) -> np.ndarray:
+    height, width = picture_HW.shape
+    y_HW, x_HW = np.mgrid[:height, :width].astype(np.float32)
+    return cv2.remap(
+        picture_HW, x_HW + flow_HW2[..., 0], y_HW + flow_HW2[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+def _refined(own_HW: np.ndarray, other_HW: np.ndarray, motion: np.ndarray, farthest: float) -> np.ndarray:
+    """Flow that starts as one motion, and is refined in each place."""
+    own_HW, other_HW = (cv2.GaussianBlur(each_HW.astype(np.float32), (0, 0), 0.8) for each_HW in (own_HW, other_HW))
+    change_HW2 = np.zeros((*own_HW.shape, 2), np.float32)
+    for _ in range(REFINEMENTS):
+        fetched_HW = _fetched(other_HW, change_HW2 + motion)
+        x_HW, y_HW = (cv2.Scharr(fetched_HW, cv2.CV_32F, *axis, scale=1 / 32) for axis in ((1, 0), (0, 1)))
+        wrong_HW = own_HW - fetched_HW
+        inside_HW = _inside(change_HW2 + motion)
+        x_HW, y_HW = x_HW * inside_HW, y_HW * inside_HW
+        xx, xy, yy, xt, yt = (
+            cv2.blur(each, (WINDOW, WINDOW))
+            for each in (x_HW * x_HW, x_HW * y_HW, y_HW * y_HW, x_HW * wrong_HW, y_HW * wrong_HW)
+        )
+        xt, yt = xt - TOWARDS_START * change_HW2[..., 0], yt - TOWARDS_START * change_HW2[..., 1]
+        xx, yy = xx + TOWARDS_START, yy + TOWARDS_START
+        area_HW = xx * yy - xy * xy
+        step_HW2 = np.dstack([yy * xt - xy * yt, xx * yt - xy * xt]) / area_HW[..., None]
+        change_HW2 = np.clip(change_HW2 + np.clip(step_HW2, -1, 1), -farthest, farthest)
+    return change_HW2 + motion
