@@ -34,22 +34,32 @@ SURROUNDINGS = 24  # pixels around repeated texture that help to judge its motio
 PEAKS = 8  # of each correlation
 APART = 3  # pixels between two candidates
 WHITENED = 0.5  # how far the spectrum is whitened, from 0 (cross-correlation) to 1 (phase correlation)
-AS_GOOD, AS_GOOD_GREY = 1.1, 0.3  # an error is as good as the least if it is at most this many times it, plus this
+AS_GOOD, AS_GOOD_SHARE = 1.1, 0.01  # an error is as good as the least if it is at most this many times it, plus this
+# share of the contrast of the texture
 
 REFINEMENTS = 5
 WINDOW = 15  # pixels a side
 TOWARDS_START = 10.0  # weight of the candidate itself, in squared grey values per squared pixel
 FARTHEST_FROM_START = 4.0  # pixels
 JUDGED = 31  # pixels a side: the areas in which the errors of two flows are compared
-TAKEN = 1.25  # the new flow is taken where its error is at most this many times the old one's, plus AS_GOOD_GREY
+SMOOTHED = 0.8  # sigma in pixels; fine detail differs where it is sampled at other places
+BORDER = 4  # pixels at the borders of the frame where smoothing and gradients are not reliable
+LEAVES = 10.0  # of 255: error of a flow that leaves the frame where the new one does not
+TAKEN, TAKEN_SHARE = 1.25, 0.04  # the new flow is taken where its error is at most this many times the old one's, plus
+# this share of the contrast of the texture
 
 
 @dataclass(frozen=True)
 class _Area:
-    """A connected area of repeated texture: where it is, and its shortest period in pixels."""
+    """A connected area of repeated texture.
+
+    period: its shortest period in pixels.
+    contrast: how far its pixels deviate from their surroundings, of 255.
+    """
 
     mask_HW: np.ndarray
     period: float
+    contrast: float
 
 
 def corrected(
@@ -91,7 +101,11 @@ def repeated_areas(first_HW: np.ndarray, second_HW: np.ndarray) -> list[_Area]:
         return []
     count, labels_HW = cv2.connectedComponents((period_HW > 0).astype(np.uint8))
     masks = [labels_HW == label for label in range(1, count)]
-    return [_Area(mask_HW, float(np.median(period_HW[mask_HW]))) for mask_HW in masks]
+    grey_HW = first_HW.astype(np.float32)
+    deviation_HW = np.abs(grey_HW - cv2.GaussianBlur(grey_HW, (0, 0), 2 * HIGH_PASS))
+    return [
+        _Area(mask_HW, float(np.median(period_HW[mask_HW])), float(deviation_HW[mask_HW].mean())) for mask_HW in masks
+    ]
 
 
 def _repeating_tiles(
@@ -158,14 +172,13 @@ def _period(likeness_hw: np.ndarray, reach: int, nearest: int) -> float:
 
 def _motion(first_HW: np.ndarray, second_HW: np.ndarray, area: _Area) -> np.ndarray:
     """The motion (x, y), in whole pixels, that fits an area and its surroundings best; the shortest of several."""
-    around = 2 * SURROUNDINGS + 1
-    near_HW = cv2.dilate(area.mask_HW.astype(np.uint8), np.ones((around, around), np.uint8)).astype(np.float32)
+    near_HW = _widened(area.mask_HW, SURROUNDINGS).astype(np.float32)
     whole_HW = np.ones_like(near_HW)
     candidates = _peaks(first_HW, second_HW, near_HW)
     if near_HW.mean() < 0.9:
         candidates = _apart([*candidates, *_peaks(first_HW, second_HW, whole_HW)])
     errors = np.array([_shifted_error(first_HW, second_HW, near_HW, x, y) for x, y in candidates])
-    good = errors <= AS_GOOD * errors.min() + AS_GOOD_GREY
+    good = errors <= AS_GOOD * errors.min() + AS_GOOD_SHARE * area.contrast
     return np.float32(min((each for each, is_good in zip(candidates, good, strict=True) if is_good), key=lambda m: np.hypot(*m)))
 
 
@@ -220,26 +233,29 @@ def _with_motion(
     own_HW: np.ndarray, other_HW: np.ndarray, flow_HW2: np.ndarray, area: _Area, motion: np.ndarray
 ) -> np.ndarray:
     """The flow, with this motion where it fits the area."""
+    own_HW, other_HW = (cv2.GaussianBlur(each_HW.astype(np.float32), (0, 0), SMOOTHED) for each_HW in (own_HW, other_HW))
     new_HW2 = _refined(own_HW, other_HW, motion, min(FARTHEST_FROM_START, 0.3 * area.period))
-    old_HW, new_HW = (_local_error(own_HW, other_HW, each_HW2) for each_HW2 in (flow_HW2, new_HW2))
-    around = 2 * TILE + 1
-    near_HW = cv2.dilate(area.mask_HW.astype(np.uint8), np.ones((around, around), np.uint8)) > 0
-    taken_HW = near_HW & (new_HW <= TAKEN * old_HW + AS_GOOD_GREY)
+    inside_HW = _inside(new_HW2, BORDER)
+    old_error_HW = np.abs(_fetched(other_HW, flow_HW2) - own_HW) + LEAVES * (1 - _inside(flow_HW2))
+    new_error_HW = np.abs(_fetched(other_HW, new_HW2) - own_HW)
+    shown_HW = cv2.blur(inside_HW, (JUDGED, JUDGED))
+    old_error_HW, new_error_HW = (
+        cv2.blur(error_HW * inside_HW, (JUDGED, JUDGED)) / (shown_HW + 1e-3) for error_HW in (old_error_HW, new_error_HW)
+    )
+    taken_HW = _widened(area.mask_HW, TILE) & (new_error_HW <= TAKEN * old_error_HW + TAKEN_SHARE * area.contrast)
     return np.where(taken_HW[..., None], new_HW2, flow_HW2)
 
 
-def _local_error(own_HW: np.ndarray, other_HW: np.ndarray, flow_HW2: np.ndarray) -> np.ndarray:
-    """Mean difference along a flow around each pixel, in grey values; 0 where the flow leaves the frame."""
-    inside_HW = _inside(flow_HW2)
-    wrong_HW = np.abs(_fetched(other_HW.astype(np.float32), flow_HW2) - own_HW) * inside_HW
-    return cv2.blur(wrong_HW, (JUDGED, JUDGED)) / (cv2.blur(inside_HW, (JUDGED, JUDGED)) + 1e-3)
+def _widened(mask_HW: np.ndarray, pixels: int) -> np.ndarray:
+    return cv2.dilate(mask_HW.astype(np.uint8), np.ones((2 * pixels + 1, 2 * pixels + 1), np.uint8)) > 0
 
 
-def _inside(flow_HW2: np.ndarray) -> np.ndarray:
-    """1 where the flow points into the frame, else 0."""
+def _inside(flow_HW2: np.ndarray, margin: int = 0) -> np.ndarray:
+    """1 where the flow points into the frame, this many pixels or more from its borders, else 0."""
     height, width = flow_HW2.shape[:2]
     y_HW, x_HW = np.mgrid[:height, :width].astype(np.float32) + flow_HW2.transpose(2, 0, 1)[::-1]
-    return ((x_HW >= 0) & (x_HW <= width - 1) & (y_HW >= 0) & (y_HW <= height - 1)).astype(np.float32)
+    x_HW, y_HW = np.abs(x_HW - (width - 1) / 2), np.abs(y_HW - (height - 1) / 2)
+    return ((x_HW <= (width - 1) / 2 - margin) & (y_HW <= (height - 1) / 2 - margin)).astype(np.float32)
 
 
 def _fetched(picture_HW: np.ndarray, flow_HW2: np.ndarray) -> np.ndarray:
@@ -252,13 +268,12 @@ def _fetched(picture_HW: np.ndarray, flow_HW2: np.ndarray) -> np.ndarray:
 
 def _refined(own_HW: np.ndarray, other_HW: np.ndarray, motion: np.ndarray, farthest: float) -> np.ndarray:
     """Flow that starts as one motion, and is refined in each place."""
-    own_HW, other_HW = (cv2.GaussianBlur(each_HW.astype(np.float32), (0, 0), 0.8) for each_HW in (own_HW, other_HW))
     change_HW2 = np.zeros((*own_HW.shape, 2), np.float32)
     for _ in range(REFINEMENTS):
         fetched_HW = _fetched(other_HW, change_HW2 + motion)
         x_HW, y_HW = (cv2.Scharr(fetched_HW, cv2.CV_32F, *axis, scale=1 / 32) for axis in ((1, 0), (0, 1)))
         wrong_HW = own_HW - fetched_HW
-        inside_HW = _inside(change_HW2 + motion)
+        inside_HW = _inside(change_HW2 + motion, BORDER)
         x_HW, y_HW = x_HW * inside_HW, y_HW * inside_HW
         xx, xy, yy, xt, yt = (
             cv2.blur(each, (WINDOW, WINDOW))
