@@ -28,6 +28,10 @@ COARSE_NEAREST = 10  # the same in the coarsest picture, which leaves shorter pe
 REPEATS = 0.75  # by how much the correlation at a period exceeds the least one on the way to it
 HIGH_PASS = 4.0  # sigma in pixels of a reduced picture
 LEAST_DEVIATION = 3.0  # of 255; a tile whose high-passed values deviate by less is flat
+LIKE_SELF = 15  # pixels a side: the areas in which a texture is compared with itself
+LIKE = 0.5  # it repeats where it differs by less than this share of its deviation
+JOINED = 25  # pixels: gaps up to this width in repeated texture belong to it
+LEAST_PERIODS = 2.0  # a side of an area that is looked at, in periods
 LEAST_CHANGE = 2.0  # of 255; a tile that changes by less from frame to frame is still
 
 SURROUNDINGS = 24  # pixels around repeated texture that help to judge its motion
@@ -44,6 +48,8 @@ FARTHEST_FROM_START = 4.0  # pixels
 JUDGED = 31  # pixels a side: the areas in which the errors of two flows are compared
 SMOOTHED = 0.8  # sigma in pixels; fine detail differs where it is sampled at other places
 BORDER = 4  # pixels at the borders of the frame where smoothing and gradients are not reliable
+FAR_SURROUNDINGS = 64  # pixels around repeated texture where its torn flow may have torn other things
+TAKEN_FAR = 0.8  # there, the new flow is taken where its error is at most this many times the old one's
 LEAVES = 10.0  # of 255: error of a flow that leaves the frame where the new one does not
 TAKEN, TAKEN_SHARE = 1.25, 0.04  # the new flow is taken where its error is at most this many times the old one's, plus
 # this share of the contrast of the texture
@@ -84,7 +90,7 @@ def corrected(
 
 def repeated_areas(first_HW: np.ndarray, second_HW: np.ndarray) -> list[_Area]:
     """Find the areas of the first frame where a repeated texture moves or changes."""
-    period_HW = np.zeros(first_HW.shape, np.float32)
+    periods_HW: np.ndarray | None = None
     for reduction in REDUCTIONS:
         size = (first_HW.shape[1] // reduction, first_HW.shape[0] // reduction)
         if min(size) < LEAST_REDUCED:
@@ -94,24 +100,66 @@ def repeated_areas(first_HW: np.ndarray, second_HW: np.ndarray) -> list[_Area]:
             for grey_HW in (first_HW, second_HW)
         )
         nearest = NEAREST if reduction == REDUCTIONS[0] else COARSE_NEAREST
-        for (y, x, side), period in _repeating_tiles(small_hw, other_hw, nearest):
+        for (y, x, side), (down, right) in _repeating_tiles(small_hw, other_hw, nearest):
+            if periods_HW is None:
+                periods_HW = np.zeros(first_HW.shape, np.float32)
             where = tuple(slice(start * reduction, (start + side) * reduction) for start in (y, x))
-            period_HW[where] = np.where(period_HW[where] == 0, period * reduction, period_HW[where])
-    if not period_HW.any():
-        return []
-    count, labels_HW = cv2.connectedComponents((period_HW > 0).astype(np.uint8))
-    masks = [labels_HW == label for label in range(1, count)]
-    grey_HW = first_HW.astype(np.float32)
-    deviation_HW = np.abs(grey_HW - cv2.GaussianBlur(grey_HW, (0, 0), 2 * HIGH_PASS))
-    return [
-        _Area(mask_HW, float(np.median(period_HW[mask_HW])), float(deviation_HW[mask_HW].mean())) for mask_HW in masks
-    ]
+            repeats_hw = _repeats(first_HW[where].astype(np.float32), down * reduction, right * reduction, reduction)
+            periods_HW[where][repeats_hw] = np.hypot(down, right) * reduction
+    return [] if periods_HW is None else _areas(first_HW, periods_HW)
+
+
+def _areas(grey_HW: np.ndarray, periods_HW: np.ndarray) -> list[_Area]:
+    """Connected areas, from the periods of their pixels, 0 where nothing repeats."""
+    found_HW = (periods_HW > 0).astype(np.uint8)
+    joined_HW = cv2.morphologyEx(found_HW, cv2.MORPH_CLOSE, np.ones((JOINED, JOINED), np.uint8))
+    count, labels_HW = cv2.connectedComponents(joined_HW)
+    deviation_HW = _deviation(grey_HW.astype(np.float32))
+    areas = []
+    for label in range(1, count):
+        mask_HW = labels_HW == label
+        period = float(np.median(periods_HW[mask_HW & (found_HW > 0)]))
+        if mask_HW.sum() > (LEAST_PERIODS * period) ** 2:
+            areas.append(_Area(mask_HW, period, float(deviation_HW[mask_HW].mean())))
+    return areas
+
+
+def _deviation(grey_HW: np.ndarray) -> np.ndarray:
+    return np.abs(grey_HW - cv2.GaussianBlur(grey_HW, (0, 0), 2 * HIGH_PASS))
+
+
+def _repeats(grey_hw: np.ndarray, down: int, right: int, within: int) -> np.ndarray:
+    """Which pixels are like those a period before or after; the period is known to within some pixels."""
+    near = range(1 - within, within)
+    down, right = min(
+        ((down + y, right + x) for y in near for x in near),
+        key=lambda period: np.median(_differences(grey_hw, *period)[::3, ::3]),
+    )
+    unlike_hw = np.full(grey_hw.shape, np.inf, np.float32)
+    here, there = _overlap(*grey_hw.shape, down, right)
+    difference_hw = cv2.blur(_differences(grey_hw, down, right), (LIKE_SELF, LIKE_SELF))
+    unlike_hw[here] = difference_hw
+    unlike_hw[there] = np.minimum(unlike_hw[there], difference_hw)
+    deviation_hw = cv2.blur(_deviation(grey_hw), (LIKE_SELF, LIKE_SELF))
+    return (unlike_hw < LIKE * deviation_hw) & (deviation_hw > LEAST_DEVIATION)
+
+
+def _differences(grey_hw: np.ndarray, down: int, right: int) -> np.ndarray:
+    here, there = _overlap(*grey_hw.shape, down, right)
+    return np.abs(grey_hw[here] - grey_hw[there])
+
+
+def _overlap(height: int, width: int, down: int, right: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """What a picture and itself, shifted, have in common: where it is in the picture, and in the shifted one."""
+    here = slice(max(0, -down), min(height, height - down)), slice(max(0, -right), min(width, width - right))
+    there = slice(max(0, down), min(height, height + down)), slice(max(0, right), min(width, width + right))
+    return here, there
 
 
 def _repeating_tiles(
     small_hw: np.ndarray, other_hw: np.ndarray, nearest: int
-) -> list[tuple[tuple[int, int, int], float]]:
-    """The tiles (y, x, side) of a picture that repeat and change, and their periods."""
+) -> list[tuple[tuple[int, int, int], tuple[int, int]]]:
+    """The tiles (y, x, side) of a picture that repeat and change, and their periods (down, right)."""
     side = min(TILE, *small_hw.shape)
     passed_hw = small_hw - cv2.GaussianBlur(small_hw, (0, 0), HIGH_PASS)
     change_hw = cv2.absdiff(small_hw, other_hw)
@@ -151,8 +199,8 @@ def _autocorrelations(tiles_Nhw: np.ndarray, reach: int) -> np.ndarray:
     return np.concatenate([likeness_Nhw[:, : reach + 1, -reach:], likeness_Nhw[:, : reach + 1, : reach + 1]], axis=2)
 
 
-def _period(likeness_hw: np.ndarray, reach: int, nearest: int) -> float:
-    """The length of the shortest shift under which a tile is like itself, or 0 if there is none.
+def _period(likeness_hw: np.ndarray, reach: int, nearest: int) -> tuple[int, int] | None:
+    """The shortest shift (down, right) under which a tile is like itself, or None.
 
     On the way to that shift it must be unlike itself, otherwise the tile has only edges in one direction.
     """
@@ -166,8 +214,8 @@ def _period(likeness_hw: np.ndarray, reach: int, nearest: int) -> float:
             ys, xs = np.rint(y_N[index] * way_N).astype(int), np.rint(reach + (x_N[index] - reach) * way_N).astype(int)
             peak = likeness_hw[y_N[index], x_N[index]]
             if peak - max(likeness_hw[ys, xs].min(), 0) > REPEATS:
-                return float(length)
-    return 0.0
+                return int(y_N[index]), int(x_N[index]) - reach
+    return None
 
 
 def _motion(first_HW: np.ndarray, second_HW: np.ndarray, area: _Area) -> np.ndarray:
@@ -218,8 +266,7 @@ def _shifted_error(first_HW: np.ndarray, second_HW: np.ndarray, weight_HW: np.nd
     height, width = first_HW.shape
     if abs(x) > 0.6 * width or abs(y) > 0.6 * height:
         return 255.0
-    here = slice(max(0, -y), min(height, height - y)), slice(max(0, -x), min(width, width - x))
-    there = slice(max(0, y), min(height, height + y)), slice(max(0, x), min(width, width + x))
+    here, there = _overlap(height, width, y, x)
     first_hw, second_hw = first_HW[here].astype(np.float32), second_HW[there].astype(np.float32)
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     low_hw = (second_hw + cv2.erode(second_hw, cross)) / 2
@@ -242,7 +289,8 @@ def _with_motion(
     old_error_HW, new_error_HW = (
         cv2.blur(error_HW * inside_HW, (JUDGED, JUDGED)) / (shown_HW + 1e-3) for error_HW in (old_error_HW, new_error_HW)
     )
-    taken_HW = _widened(area.mask_HW, TILE) & (new_error_HW <= TAKEN * old_error_HW + TAKEN_SHARE * area.contrast)
+    taken_HW = _widened(area.mask_HW, SURROUNDINGS) & (new_error_HW <= TAKEN * old_error_HW + TAKEN_SHARE * area.contrast)
+    taken_HW |= _widened(area.mask_HW, FAR_SURROUNDINGS) & (new_error_HW < TAKEN_FAR * old_error_HW)
     return np.where(taken_HW[..., None], new_HW2, flow_HW2)
 
 
