@@ -51,6 +51,7 @@ BORDER = 4  # pixels at the borders of the frame where smoothing and gradients a
 FAR_SURROUNDINGS = 64  # pixels around repeated texture where its torn flow may have torn other things
 TAKEN_FAR = 0.8  # there, the new flow is taken where its error is at most this many times the old one's
 LEAVES = 10.0  # of 255: error of a flow that leaves the frame where the new one does not
+OFF = 1.0  # pixel: two flows that differ by less follow the same motion
 TAKEN, TAKEN_SHARE = 1.25, 0.04  # the new flow is taken where its error is at most this many times the old one's, plus
 # this share of the contrast of the texture
 
@@ -289,7 +290,9 @@ def _with_motion(
     old_error_HW, new_error_HW = (
         cv2.blur(error_HW * inside_HW, (JUDGED, JUDGED)) / (shown_HW + 1e-3) for error_HW in (old_error_HW, new_error_HW)
     )
-    taken_HW = _widened(area.mask_HW, SURROUNDINGS) & (new_error_HW <= TAKEN * old_error_HW + TAKEN_SHARE * area.contrast)
+    off_HW = np.hypot(*(new_HW2 - flow_HW2).transpose(2, 0, 1)) > OFF
+    taken_HW = _widened(area.mask_HW, SURROUNDINGS) & off_HW
+    taken_HW &= new_error_HW <= TAKEN * old_error_HW + TAKEN_SHARE * area.contrast
     taken_HW |= _widened(area.mask_HW, FAR_SURROUNDINGS) & (new_error_HW < TAKEN_FAR * old_error_HW)
     return np.where(taken_HW[..., None], new_HW2, flow_HW2)
 
