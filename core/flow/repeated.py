@@ -13,7 +13,7 @@ the shortest motion is taken. The motion found is refined in each place as by Lu
 Frames without repeated texture that changes keep their flow to the bit.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -45,15 +45,14 @@ REFINEMENTS = 5
 WINDOW = 15  # pixels a side
 TOWARDS_START = 10.0  # weight of the candidate itself, in squared grey values per squared pixel
 FARTHEST_FROM_START = 4.0  # pixels
-JUDGED = 31  # pixels a side: the areas in which the errors of two flows are compared
 SMOOTHED = 0.8  # sigma in pixels; fine detail differs where it is sampled at other places
 BORDER = 4  # pixels at the borders of the frame where smoothing and gradients are not reliable
-FAR_SURROUNDINGS = 64  # pixels around repeated texture where its torn flow may have torn other things
-TAKEN_FAR = 0.8  # there, the new flow is taken where its error is at most this many times the old one's
 LEAVES = 10.0  # of 255: error of a flow that leaves the frame where the new one does not
 OFF = 1.0  # pixel: two flows that differ by less follow the same motion
-TAKEN, TAKEN_SHARE = 1.25, 0.04  # the new flow is taken where its error is at most this many times the old one's, plus
-# this share of the contrast of the texture
+# Where the new flow is taken: up to so many pixels from the texture, if its mean error in a square of so many pixels a
+# side is at most so many times that of the old flow, plus this share of the contrast of the texture. Farther away,
+# things may be torn by the flow of the texture, too.
+TAKEN = ((0, 61, 1.5, 0.1), (24, 31, 1.25, 0.04), (64, 31, 0.8, 0.0))
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,13 @@ class _Area:
     mask_HW: np.ndarray
     period: float
     contrast: float
+
+    def moved(self, motion: np.ndarray) -> "_Area":
+        """The area in the other frame, with what comes in at the borders."""
+        x, y = (int(each) for each in motion)
+        height, width = self.mask_HW.shape
+        rows_H, columns_W = (np.arange(height) - y).clip(0, height - 1), (np.arange(width) - x).clip(0, width - 1)
+        return replace(self, mask_HW=self.mask_HW[rows_H[:, None], columns_W])
 
 
 def corrected(
@@ -85,7 +91,7 @@ def corrected(
     for area in areas:
         motion = _motion(first_HW, second_HW, area)
         forward_HW2 = _with_motion(first_HW, second_HW, forward_HW2, area, motion)
-        backward_HW2 = _with_motion(second_HW, first_HW, backward_HW2, area, -motion)
+        backward_HW2 = _with_motion(second_HW, first_HW, backward_HW2, area.moved(motion), -motion)
     return forward_HW2, backward_HW2
 
 
@@ -284,16 +290,14 @@ def _with_motion(
     own_HW, other_HW = (cv2.GaussianBlur(each_HW.astype(np.float32), (0, 0), SMOOTHED) for each_HW in (own_HW, other_HW))
     new_HW2 = _refined(own_HW, other_HW, motion, min(FARTHEST_FROM_START, 0.3 * area.period))
     inside_HW = _inside(new_HW2, BORDER)
-    old_error_HW = np.abs(_fetched(other_HW, flow_HW2) - own_HW) + LEAVES * (1 - _inside(flow_HW2))
-    new_error_HW = np.abs(_fetched(other_HW, new_HW2) - own_HW)
-    shown_HW = cv2.blur(inside_HW, (JUDGED, JUDGED))
-    old_error_HW, new_error_HW = (
-        cv2.blur(error_HW * inside_HW, (JUDGED, JUDGED)) / (shown_HW + 1e-3) for error_HW in (old_error_HW, new_error_HW)
-    )
-    off_HW = np.hypot(*(new_HW2 - flow_HW2).transpose(2, 0, 1)) > OFF
-    taken_HW = _widened(area.mask_HW, SURROUNDINGS) & off_HW
-    taken_HW &= new_error_HW <= TAKEN * old_error_HW + TAKEN_SHARE * area.contrast
-    taken_HW |= _widened(area.mask_HW, FAR_SURROUNDINGS) & (new_error_HW < TAKEN_FAR * old_error_HW)
+    old_wrong_HW = inside_HW * (np.abs(_fetched(other_HW, flow_HW2) - own_HW) + LEAVES * (1 - _inside(flow_HW2)))
+    new_wrong_HW = inside_HW * np.abs(_fetched(other_HW, new_HW2) - own_HW)
+    taken_HW = np.zeros(own_HW.shape, bool)
+    for pixels, side, times, share in TAKEN:
+        shown_HW = cv2.blur(inside_HW, (side, side)) + 1e-3
+        most_HW = times * cv2.blur(old_wrong_HW, (side, side)) / shown_HW + share * area.contrast
+        taken_HW |= _widened(area.mask_HW, pixels) & (cv2.blur(new_wrong_HW, (side, side)) / shown_HW <= most_HW)
+    taken_HW &= np.hypot(*(new_HW2 - flow_HW2).transpose(2, 0, 1)) > OFF
     return np.where(taken_HW[..., None], new_HW2, flow_HW2)
 
 
