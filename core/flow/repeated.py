@@ -38,7 +38,13 @@ SURROUNDINGS = 24  # pixels around repeated texture that help to judge its motio
 PEAKS = 8  # of each correlation
 APART = 3  # pixels between two candidates
 WHITENED = 0.5  # how far the spectrum is whitened, from 0 (cross-correlation) to 1 (phase correlation)
-AS_GOOD, AS_GOOD_SHARE = 1.1, 0.01  # an error is as good as the least if it is at most this many times it, plus this
+FITS = 0.12  # a motion fits if its mean error is at most this share of the contrast; if none does, the best ones
+GROWN = 2  # of them, so many, are fitted to turns and zooms,
+GROWTHS = 4  # in so many rounds,
+GROWS = 0.25  # each to all places where the error is below this share of the contrast,
+FITS_GROWN, FITS_SHARE = 0.25, 0.5  # and must fit like this, or fit well in this share of the area
+TORN, TORN_SHARE = 0.3, 0.1  # flow is torn where it is off by this share of a period in this share of an area
+AS_GOOD, AS_GOOD_SHARE = 1.02, 0.01  # an error is as good as the least if it is at most this many times it, plus this
 # share of the contrast of the texture
 
 REFINEMENTS = 5
@@ -59,20 +65,26 @@ TAKEN = ((0, 61, 1.5, 0.1), (24, 31, 1.25, 0.04), (64, 31, 0.8, 0.0))
 class _Area:
     """A connected area of repeated texture.
 
-    period: its shortest period in pixels.
+    period: its commonest period (x, y) in pixels.
     contrast: how far its pixels deviate from their surroundings, of 255.
     """
 
     mask_HW: np.ndarray
-    period: float
+    period: np.ndarray
     contrast: float
 
-    def moved(self, motion: np.ndarray) -> "_Area":
+    @property
+    def length(self) -> float:
+        """The length of its period."""
+        return float(np.hypot(*self.period))
+
+    def moved(self, motion_23: np.ndarray) -> "_Area":
         """The area in the other frame, with what comes in at the borders."""
-        x, y = (int(each) for each in motion)
         height, width = self.mask_HW.shape
-        rows_H, columns_W = (np.arange(height) - y).clip(0, height - 1), (np.arange(width) - x).clip(0, width - 1)
-        return replace(self, mask_HW=self.mask_HW[rows_H[:, None], columns_W])
+        mask_HW = cv2.warpAffine(
+            self.mask_HW.astype(np.uint8), motion_23, (width, height), flags=0, borderMode=cv2.BORDER_REPLICATE
+        )
+        return replace(self, mask_HW=mask_HW > 0)
 
 
 def corrected(
@@ -89,15 +101,21 @@ def corrected(
     """
     areas = repeated_areas(first_HW, second_HW)
     for area in areas:
-        motion = _motion(first_HW, second_HW, area)
-        forward_HW2 = _with_motion(first_HW, second_HW, forward_HW2, area, motion)
-        backward_HW2 = _with_motion(second_HW, first_HW, backward_HW2, area.moved(motion), -motion)
+        motion_23 = _motion(first_HW, second_HW, area)
+        if motion_23 is not None:
+            forward_HW2 = _with_motion(first_HW, second_HW, forward_HW2, area, motion_23)
+            back_23 = cv2.invertAffineTransform(motion_23)
+            backward_HW2 = _with_motion(second_HW, first_HW, backward_HW2, area.moved(motion_23), back_23)
+        elif _is_torn(forward_HW2, area):
+            forward_HW2, backward_HW2 = (
+                np.where(area.mask_HW[..., None], np.float32(0), flow_HW2) for flow_HW2 in (forward_HW2, backward_HW2)
+            )
     return forward_HW2, backward_HW2
 
 
 def repeated_areas(first_HW: np.ndarray, second_HW: np.ndarray) -> list[_Area]:
     """Find the areas of the first frame where a repeated texture moves or changes."""
-    periods_HW: np.ndarray | None = None
+    periods_HW2: np.ndarray | None = None
     for reduction in REDUCTIONS:
         size = (first_HW.shape[1] // reduction, first_HW.shape[0] // reduction)
         if min(size) < LEAST_REDUCED:
@@ -108,26 +126,29 @@ def repeated_areas(first_HW: np.ndarray, second_HW: np.ndarray) -> list[_Area]:
         )
         nearest = NEAREST if reduction == REDUCTIONS[0] else COARSE_NEAREST
         for (y, x, side), (down, right) in _repeating_tiles(small_hw, other_hw, nearest):
-            if periods_HW is None:
-                periods_HW = np.zeros(first_HW.shape, np.float32)
+            if periods_HW2 is None:
+                periods_HW2 = np.zeros((*first_HW.shape, 2), np.float32)
             where = tuple(slice(start * reduction, (start + side) * reduction) for start in (y, x))
-            repeats_hw = _repeats(first_HW[where].astype(np.float32), down * reduction, right * reduction, reduction)
-            periods_HW[where][repeats_hw] = np.hypot(down, right) * reduction
-    return [] if periods_HW is None else _areas(first_HW, periods_HW)
+            period, repeats_hw = _repeats(
+                first_HW[where].astype(np.float32), down * reduction, right * reduction, reduction
+            )
+            periods_HW2[where][repeats_hw] = period
+    return [] if periods_HW2 is None else _areas(first_HW, periods_HW2)
 
 
-def _areas(grey_HW: np.ndarray, periods_HW: np.ndarray) -> list[_Area]:
+def _areas(grey_HW: np.ndarray, periods_HW2: np.ndarray) -> list[_Area]:
     """Connected areas, from the periods of their pixels, 0 where nothing repeats."""
-    found_HW = (periods_HW > 0).astype(np.uint8)
+    found_HW = periods_HW2.any(2).astype(np.uint8)
     joined_HW = cv2.morphologyEx(found_HW, cv2.MORPH_CLOSE, np.ones((JOINED, JOINED), np.uint8))
     count, labels_HW = cv2.connectedComponents(joined_HW)
     deviation_HW = _deviation(grey_HW.astype(np.float32))
     areas = []
     for label in range(1, count):
         mask_HW = labels_HW == label
-        period = float(np.median(periods_HW[mask_HW & (found_HW > 0)]))
-        if mask_HW.sum() > (LEAST_PERIODS * period) ** 2:
-            areas.append(_Area(mask_HW, period, float(deviation_HW[mask_HW].mean())))
+        periods, counts = np.unique(periods_HW2[mask_HW & (found_HW > 0)], axis=0, return_counts=True)
+        area = _Area(mask_HW, periods[counts.argmax()], float(deviation_HW[mask_HW].mean()))
+        if mask_HW.sum() > (LEAST_PERIODS * area.length) ** 2:
+            areas.append(area)
     return areas
 
 
@@ -135,8 +156,8 @@ def _deviation(grey_HW: np.ndarray) -> np.ndarray:
     return np.abs(grey_HW - cv2.GaussianBlur(grey_HW, (0, 0), 2 * HIGH_PASS))
 
 
-def _repeats(grey_hw: np.ndarray, down: int, right: int, within: int) -> np.ndarray:
-    """Which pixels are like those a period before or after; the period is known to within some pixels."""
+def _repeats(grey_hw: np.ndarray, down: int, right: int, within: int) -> tuple[tuple[int, int], np.ndarray]:
+    """The period (x, y), known to within some pixels, and which pixels are like those a period before or after."""
     near = range(1 - within, within)
     down, right = min(
         ((down + y, right + x) for y in near for x in near),
@@ -148,7 +169,7 @@ def _repeats(grey_hw: np.ndarray, down: int, right: int, within: int) -> np.ndar
     unlike_hw[here] = difference_hw
     unlike_hw[there] = np.minimum(unlike_hw[there], difference_hw)
     deviation_hw = cv2.blur(_deviation(grey_hw), (LIKE_SELF, LIKE_SELF))
-    return (unlike_hw < LIKE * deviation_hw) & (deviation_hw > LEAST_DEVIATION)
+    return (right, down), (unlike_hw < LIKE * deviation_hw) & (deviation_hw > LEAST_DEVIATION)
 
 
 def _differences(grey_hw: np.ndarray, down: int, right: int) -> np.ndarray:
@@ -225,16 +246,77 @@ def _period(likeness_hw: np.ndarray, reach: int, nearest: int) -> tuple[int, int
     return None
 
 
-def _motion(first_HW: np.ndarray, second_HW: np.ndarray, area: _Area) -> np.ndarray:
-    """The motion (x, y), in whole pixels, that fits an area and its surroundings best; the shortest of several."""
+def _motion(first_HW: np.ndarray, second_HW: np.ndarray, area: _Area) -> np.ndarray | None:
+    """The affine motion that fits an area and its surroundings best, the shortest of several, or None if none fits."""
     near_HW = _widened(area.mask_HW, SURROUNDINGS).astype(np.float32)
-    whole_HW = np.ones_like(near_HW)
     candidates = _peaks(first_HW, second_HW, near_HW)
     if near_HW.mean() < 0.9:
-        candidates = _apart([*candidates, *_peaks(first_HW, second_HW, whole_HW)])
-    errors = np.array([_shifted_error(first_HW, second_HW, near_HW, x, y) for x, y in candidates])
-    good = errors <= AS_GOOD * errors.min() + AS_GOOD_SHARE * area.contrast
-    return np.float32(min((each for each, is_good in zip(candidates, good, strict=True) if is_good), key=lambda m: np.hypot(*m)))
+        candidates = _apart([*candidates, *_peaks(first_HW, second_HW, np.ones_like(near_HW))])
+    errors = [_shifted_error(first_HW, second_HW, near_HW, x, y) for x, y in candidates]
+    motions = [np.float32([[1, 0, x], [0, 1, y]]) for x, y in candidates]
+    if min(errors) > FITS * area.contrast:
+        shortest = min(range(len(motions)), key=lambda index: float(np.hypot(*candidates[index])))
+        best = {*np.argsort(errors, kind="stable")[:GROWN].tolist(), shortest}
+        smooth_HW, other_HW = _smoothed(first_HW), _smoothed(second_HW)
+        grown = [_grown(smooth_HW, other_HW, motions[index], area, near_HW, GROWTHS) for index in sorted(best)]
+        motion_23 = min(grown, key=lambda each: each[1])[0]
+        period_23 = np.float32([[0, 0, area.period[0]], [0, 0, area.period[1]]])
+        others = [motion_23 + times * period_23 for times in (-2, -1, 1, 2)]
+        grown += [_grown(smooth_HW, other_HW, each, area, near_HW, 1) for each in others]
+        motions, errors = [each[0] for each in grown], [each[1] for each in grown]
+        share = grown[int(np.argmin(errors))][2]
+        if min(errors) > FITS_GROWN * area.contrast and share < FITS_SHARE:
+            return None
+    most = AS_GOOD * min(errors) + AS_GOOD_SHARE * area.contrast
+    good = [motion_23 for motion_23, error in zip(motions, errors, strict=True) if error <= most]
+    return min(good, key=lambda motion_23: float(np.hypot(*_length_at(area, motion_23))))
+
+
+def _length_at(area: _Area, motion_23: np.ndarray) -> np.ndarray:
+    y_N, x_N = np.nonzero(area.mask_HW)
+    middle = np.array([x_N.mean(), y_N.mean()])
+    return motion_23 @ [*middle, 1] - middle
+
+
+def _grown(
+    own_HW: np.ndarray, other_HW: np.ndarray, motion_23: np.ndarray, area: _Area, near_HW: np.ndarray, rounds: int
+) -> tuple[np.ndarray, float, float]:
+    """An affine motion that starts as this one and grows from where it fits; its mean error; and where it fits, as a share."""
+    height, width = own_HW.shape
+    y_N, x_N = (each[::5, ::5].ravel() for each in np.mgrid[:height, :width].astype(np.float32))
+    places_N3 = np.stack([x_N, y_N, np.ones_like(x_N)], 1)
+    for _ in range(rounds):
+        flow_HW2 = _refined(own_HW, other_HW, motion_23, _farthest(area))
+        wrong_HW = cv2.blur(np.abs(_fetched(other_HW, flow_HW2) - own_HW), (WINDOW, WINDOW))
+        fits_HW = (wrong_HW < GROWS * area.contrast) & (near_HW > 0) & (_inside(flow_HW2, BORDER) > 0)
+        fits_N = fits_HW[::5, ::5].ravel()
+        if fits_N.sum() < 20:
+            break
+        targets_N2 = (places_N3[:, :2] + flow_HW2[::5, ::5].reshape(-1, 2))[fits_N]
+        motion_23 = np.linalg.lstsq(places_N3[fits_N], targets_N2, rcond=None)[0].T.astype(np.float32)
+    flow_HW2 = _refined(own_HW, other_HW, motion_23, _farthest(area))
+    weight_HW = near_HW * _inside(flow_HW2, BORDER)
+    if weight_HW.sum() < 0.3 * near_HW.sum():
+        return motion_23, 255.0, 0.0
+    wrong_HW = np.abs(_fetched(other_HW, flow_HW2) - own_HW)
+    fits_HW = cv2.blur(wrong_HW, (WINDOW, WINDOW)) < GROWS * area.contrast
+    error, share = ((each * weight_HW).sum() / weight_HW.sum() for each in (wrong_HW, fits_HW))
+    return motion_23, float(error), float(share)
+
+
+def _farthest(area: _Area) -> float:
+    return min(FARTHEST_FROM_START, 0.3 * area.length)
+
+
+def _smoothed(grey_HW: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(grey_HW.astype(np.float32), (0, 0), SMOOTHED)
+
+
+def _is_torn(flow_HW2: np.ndarray, area: _Area) -> bool:
+    """Whether a flow jumps by periods within the area."""
+    around_HW2 = cv2.blur(flow_HW2, (WINDOW, WINDOW))
+    off_HW = np.hypot(*(flow_HW2 - around_HW2).transpose(2, 0, 1)) > TORN * area.length
+    return bool(off_HW[area.mask_HW].mean() > TORN_SHARE)
 
 
 def _peaks(first_HW: np.ndarray, second_HW: np.ndarray, weight_HW: np.ndarray) -> list[tuple[int, int]]:
@@ -284,11 +366,11 @@ def _shifted_error(first_HW: np.ndarray, second_HW: np.ndarray, weight_HW: np.nd
 
 
 def _with_motion(
-    own_HW: np.ndarray, other_HW: np.ndarray, flow_HW2: np.ndarray, area: _Area, motion: np.ndarray
+    own_HW: np.ndarray, other_HW: np.ndarray, flow_HW2: np.ndarray, area: _Area, motion_23: np.ndarray
 ) -> np.ndarray:
     """The flow, with this motion where it fits the area."""
-    own_HW, other_HW = (cv2.GaussianBlur(each_HW.astype(np.float32), (0, 0), SMOOTHED) for each_HW in (own_HW, other_HW))
-    new_HW2 = _refined(own_HW, other_HW, motion, min(FARTHEST_FROM_START, 0.3 * area.period))
+    own_HW, other_HW = _smoothed(own_HW), _smoothed(other_HW)
+    new_HW2 = _refined(own_HW, other_HW, motion_23, _farthest(area))
     inside_HW = _inside(new_HW2, BORDER)
     old_wrong_HW = inside_HW * (np.abs(_fetched(other_HW, flow_HW2) - own_HW) + LEAVES * (1 - _inside(flow_HW2)))
     new_wrong_HW = inside_HW * np.abs(_fetched(other_HW, new_HW2) - own_HW)
@@ -321,8 +403,11 @@ def _fetched(picture_HW: np.ndarray, flow_HW2: np.ndarray) -> np.ndarray:
     )
 
 
-def _refined(own_HW: np.ndarray, other_HW: np.ndarray, motion: np.ndarray, farthest: float) -> np.ndarray:
+def _refined(own_HW: np.ndarray, other_HW: np.ndarray, motion_23: np.ndarray, farthest: float) -> np.ndarray:
     """Flow that starts as one motion, and is refined in each place."""
+    height, width = own_HW.shape
+    y_HW, x_HW = np.mgrid[:height, :width].astype(np.float32)
+    motion = cv2.transform(np.dstack([x_HW, y_HW]), motion_23) - np.dstack([x_HW, y_HW])
     change_HW2 = np.zeros((*own_HW.shape, 2), np.float32)
     for _ in range(REFINEMENTS):
         fetched_HW = _fetched(other_HW, change_HW2 + motion)
