@@ -38,13 +38,13 @@ SURROUNDINGS = 24  # pixels around repeated texture that help to judge its motio
 PEAKS = 8  # of each correlation
 APART = 3  # pixels between two candidates
 WHITENED = 0.5  # how far the spectrum is whitened, from 0 (cross-correlation) to 1 (phase correlation)
-FITS = 0.12  # a motion fits if its mean error is at most this share of the contrast; if none does, the best ones
-GROWN = 2  # of them, so many, are fitted to turns and zooms,
-GROWTHS = 4  # in so many rounds,
+FITS = 0.12  # a motion fits if its mean error is at most this share of the contrast
+CLOSE, CLOSE_SHARE, MOST_CLOSE = 1.1, 0.03, 5  # if others are close, that many are refined and compared again
+FITTED, FITS_AGAIN = 2, 4  # if none fits, that many are fitted to turns and zooms, in so many rounds,
 GROWS = 0.25  # each to all places where the error is below this share of the contrast,
-FITS_GROWN, FITS_SHARE = 0.25, 0.5  # and must fit like this, or fit well in this share of the area
+FITS_LEAST, FITS_SHARE = 0.25, 0.5  # and must have this error, or fit well in this share of the area
 TORN, TORN_SHARE = 0.3, 0.1  # flow is torn where it is off by this share of a period in this share of an area
-AS_GOOD, AS_GOOD_SHARE = 1.02, 0.01  # an error is as good as the least if it is at most this many times it, plus this
+AS_GOOD, AS_GOOD_SHARE = 1.01, 0.01  # an error is as good as the least if it is at most this many times it, plus this
 # share of the contrast of the texture
 
 REFINEMENTS = 5
@@ -85,6 +85,15 @@ class _Area:
             self.mask_HW.astype(np.uint8), motion_23, (width, height), flags=0, borderMode=cv2.BORDER_REPLICATE
         )
         return replace(self, mask_HW=mask_HW > 0)
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """An affine motion, its mean error in and around an area, and in what share of that it fits well."""
+
+    motion_23: np.ndarray
+    error: float
+    share: float
 
 
 def corrected(
@@ -254,34 +263,40 @@ def _motion(first_HW: np.ndarray, second_HW: np.ndarray, area: _Area) -> np.ndar
         candidates = _apart([*candidates, *_peaks(first_HW, second_HW, np.ones_like(near_HW))])
     errors = [_shifted_error(first_HW, second_HW, near_HW, x, y) for x, y in candidates]
     motions = [np.float32([[1, 0, x], [0, 1, y]]) for x, y in candidates]
-    if min(errors) > FITS * area.contrast:
-        shortest = min(range(len(motions)), key=lambda index: float(np.hypot(*candidates[index])))
-        best = {*np.argsort(errors, kind="stable")[:GROWN].tolist(), shortest}
-        smooth_HW, other_HW = _smoothed(first_HW), _smoothed(second_HW)
-        grown = [_grown(smooth_HW, other_HW, motions[index], area, near_HW, GROWTHS) for index in sorted(best)]
-        motion_23 = min(grown, key=lambda each: each[1])[0]
+    smooth_HW, other_HW = _smoothed(first_HW), _smoothed(second_HW)
+    least = min(errors)
+    close = [each for each, error in zip(motions, errors, strict=True) if error <= CLOSE * least + CLOSE_SHARE * area.contrast]
+    close = sorted(close, key=lambda each: _length(area, each))[:MOST_CLOSE]
+    if least <= FITS * area.contrast:
+        if len(close) == 1:
+            return close[0]
+        fitted = [_fitted(smooth_HW, other_HW, each, area, near_HW, 0) for each in close]
+    else:
+        best = [motions[index] for index in np.argsort(errors, kind="stable")[:FITTED]]
+        shortest = min(motions, key=lambda each: _length(area, each))
+        fitted = [_fitted(smooth_HW, other_HW, each, area, near_HW, FITS_AGAIN) for each in (*best, shortest)]
+        motion_23 = min(fitted, key=lambda each: each.error).motion_23
         period_23 = np.float32([[0, 0, area.period[0]], [0, 0, area.period[1]]])
         others = [motion_23 + times * period_23 for times in (-2, -1, 1, 2)]
-        grown += [_grown(smooth_HW, other_HW, each, area, near_HW, 1) for each in others]
-        motions, errors = [each[0] for each in grown], [each[1] for each in grown]
-        share = grown[int(np.argmin(errors))][2]
-        if min(errors) > FITS_GROWN * area.contrast and share < FITS_SHARE:
+        fitted += [_fitted(smooth_HW, other_HW, each, area, near_HW, 1) for each in others]
+        best_fit = min(fitted, key=lambda each: each.error)
+        if best_fit.error > FITS_LEAST * area.contrast and best_fit.share < FITS_SHARE:
             return None
-    most = AS_GOOD * min(errors) + AS_GOOD_SHARE * area.contrast
-    good = [motion_23 for motion_23, error in zip(motions, errors, strict=True) if error <= most]
-    return min(good, key=lambda motion_23: float(np.hypot(*_length_at(area, motion_23))))
+    most = AS_GOOD * min(each.error for each in fitted) + AS_GOOD_SHARE * area.contrast
+    return min((each.motion_23 for each in fitted if each.error <= most), key=lambda each: _length(area, each))
 
 
-def _length_at(area: _Area, motion_23: np.ndarray) -> np.ndarray:
+def _length(area: _Area, motion_23: np.ndarray) -> float:
+    """How far the middle of an area moves."""
     y_N, x_N = np.nonzero(area.mask_HW)
     middle = np.array([x_N.mean(), y_N.mean()])
-    return motion_23 @ [*middle, 1] - middle
+    return float(np.hypot(*(motion_23 @ [*middle, 1] - middle)))
 
 
-def _grown(
+def _fitted(
     own_HW: np.ndarray, other_HW: np.ndarray, motion_23: np.ndarray, area: _Area, near_HW: np.ndarray, rounds: int
-) -> tuple[np.ndarray, float, float]:
-    """An affine motion that starts as this one and grows from where it fits; its mean error; and where it fits, as a share."""
+) -> _Fit:
+    """Fit an affine motion that starts as this one to the places where it fits, in several rounds."""
     height, width = own_HW.shape
     y_N, x_N = (each[::5, ::5].ravel() for each in np.mgrid[:height, :width].astype(np.float32))
     places_N3 = np.stack([x_N, y_N, np.ones_like(x_N)], 1)
@@ -297,11 +312,11 @@ def _grown(
     flow_HW2 = _refined(own_HW, other_HW, motion_23, _farthest(area))
     weight_HW = near_HW * _inside(flow_HW2, BORDER)
     if weight_HW.sum() < 0.3 * near_HW.sum():
-        return motion_23, 255.0, 0.0
+        return _Fit(motion_23, 255.0, 0.0)
     wrong_HW = np.abs(_fetched(other_HW, flow_HW2) - own_HW)
     fits_HW = cv2.blur(wrong_HW, (WINDOW, WINDOW)) < GROWS * area.contrast
     error, share = ((each * weight_HW).sum() / weight_HW.sum() for each in (wrong_HW, fits_HW))
-    return motion_23, float(error), float(share)
+    return _Fit(motion_23, float(error), float(share))
 
 
 def _farthest(area: _Area) -> float:
@@ -399,7 +414,7 @@ def _fetched(picture_HW: np.ndarray, flow_HW2: np.ndarray) -> np.ndarray:
     height, width = picture_HW.shape
     y_HW, x_HW = np.mgrid[:height, :width].astype(np.float32)
     return cv2.remap(
-        picture_HW, x_HW + flow_HW2[..., 0], y_HW + flow_HW2[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        picture_HW, x_HW + flow_HW2[..., 0], y_HW + flow_HW2[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
 
 
