@@ -4,45 +4,37 @@ A texture that repeats looks the same when it has moved by a whole period. Optic
 cannot see the texture at coarse levels, so it finds a wrong period, or a different one in each place, which tears the
 texture. Both frames agree along such a flow, so no comparison of colours shows it.
 
-Repeated texture is recognised by its autocorrelation, in tiles. Its motion is one of a few candidates, the peaks of the
-correlation between the frames (Kuglin and Hines, "The phase correlation image alignment method", 1975). All of them
-fit the texture itself. What does not repeat, such as the borders of a fence and the things around it, tells them apart,
-so each connected area of repeated texture is judged as a whole, with its surroundings. If nothing tells them apart,
-the shortest motion is taken. The motion found is refined in each place as by Lucas and Kanade, 1981.
+Repeated texture is recognised by its likeness to itself (`core.flow.self_similarity`). Its motion is one of a few
+candidates, the peaks of the correlation between the frames (Kuglin and Hines, "The Phase Correlation Image Alignment
+Method", 1975). All of them fit the texture itself. What does not repeat, such as the borders of a fence and the things
+around it, tells them apart, so each connected area of repeated texture is judged as a whole, with its surroundings. If
+nothing tells them apart, the shortest motion is taken. It is refined in each place (Lucas and Kanade, "An Iterative
+Image Registration Technique", 1981).
+
+If no motion of the whole frame fits, turns and zooms are tried, as affine motions. If none of these fits either, and the
+flow is torn, it becomes zero in the texture, so that the place is cross-faded and reported.
 
 Frames without repeated texture that changes keep their flow to the bit.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
 
-TILE = 64  # pixels of a reduced picture
-TILE_STEP = 48
-REDUCTIONS = (2, 4)  # of the frames, for fine and coarse texture
-LEAST_REDUCED = 40  # a reduced picture whose shorter side is less is not looked at
-NEAREST, FARTHEST = 3, 24  # pixels of a reduced picture: periods that are recognised
-COARSE_NEAREST = 10  # the same in the coarsest picture, which leaves shorter periods to the finer one
-REPEATS = 0.75  # by how much the correlation at a period exceeds the least one on the way to it
-HIGH_PASS = 4.0  # sigma in pixels of a reduced picture
-LEAST_DEVIATION = 3.0  # of 255; a tile whose high-passed values deviate by less is flat
-LIKE_SELF = 15  # pixels a side: the areas in which a texture is compared with itself
-LIKE = 0.5  # it repeats where it differs by less than this share of its deviation
-JOINED = 25  # pixels: gaps up to this width in repeated texture belong to it
-LEAST_PERIODS = 2.0  # a side of an area that is looked at, in periods
-LEAST_CHANGE = 2.0  # of 255; a tile that changes by less from frame to frame is still
+from .self_similarity import RepeatedArea, overlap, repeated_areas
 
 SURROUNDINGS = 24  # pixels around repeated texture that help to judge its motion
 PEAKS = 8  # of each correlation
 APART = 3  # pixels between two candidates
+HIGH_PASS = 8.0  # sigma in pixels
 WHITENED = 0.5  # how far the spectrum is whitened, from 0 (cross-correlation) to 1 (phase correlation)
 FITS = 0.12  # a motion fits if its mean error is at most this share of the contrast
 CLOSE, CLOSE_SHARE, MOST_CLOSE = 1.1, 0.03, 5  # if others are close, that many are refined and compared again
 FITTED, FITS_AGAIN = 2, 4  # if none fits, that many are fitted to turns and zooms, in so many rounds,
 GROWS = 0.25  # each to all places where the error is below this share of the contrast,
-FITS_LEAST, FITS_SHARE = 0.25, 0.5  # and must have this error, or fit well in this share of the area
+FITS_LEAST, FITS_SHARE = 0.35, 0.5  # and must have this error, or fit well in this share of the area
 TORN, TORN_SHARE = 0.3, 0.1  # flow is torn where it is off by this share of a period in this share of an area
 AS_GOOD, AS_GOOD_SHARE = 1.01, 0.01  # an error is as good as the least if it is at most this many times it, plus this
 # share of the contrast of the texture
@@ -59,32 +51,6 @@ OFF = 1.0  # pixel: two flows that differ by less follow the same motion
 # side is at most so many times that of the old flow, plus this share of the contrast of the texture. Farther away,
 # things may be torn by the flow of the texture, too.
 TAKEN = ((0, 61, 1.5, 0.1), (24, 31, 1.25, 0.04), (64, 31, 0.8, 0.0))
-
-
-@dataclass(frozen=True)
-class _Area:
-    """A connected area of repeated texture.
-
-    period: its commonest period (x, y) in pixels.
-    contrast: how far its pixels deviate from their surroundings, of 255.
-    """
-
-    mask_HW: np.ndarray
-    period: np.ndarray
-    contrast: float
-
-    @property
-    def length(self) -> float:
-        """The length of its period."""
-        return float(np.hypot(*self.period))
-
-    def moved(self, motion_23: np.ndarray) -> "_Area":
-        """The area in the other frame, with what comes in at the borders."""
-        height, width = self.mask_HW.shape
-        mask_HW = cv2.warpAffine(
-            self.mask_HW.astype(np.uint8), motion_23, (width, height), flags=0, borderMode=cv2.BORDER_REPLICATE
-        )
-        return replace(self, mask_HW=mask_HW > 0)
 
 
 @dataclass(frozen=True)
@@ -122,150 +88,21 @@ def corrected(
     return forward_HW2, backward_HW2
 
 
-def repeated_areas(first_HW: np.ndarray, second_HW: np.ndarray) -> list[_Area]:
-    """Find the areas of the first frame where a repeated texture moves or changes."""
-    periods_HW2: np.ndarray | None = None
-    for reduction in REDUCTIONS:
-        size = (first_HW.shape[1] // reduction, first_HW.shape[0] // reduction)
-        if min(size) < LEAST_REDUCED:
-            break
-        small_hw, other_hw = (
-            cv2.resize(grey_HW, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-            for grey_HW in (first_HW, second_HW)
-        )
-        nearest = NEAREST if reduction == REDUCTIONS[0] else COARSE_NEAREST
-        for (y, x, side), (down, right) in _repeating_tiles(small_hw, other_hw, nearest):
-            if periods_HW2 is None:
-                periods_HW2 = np.zeros((*first_HW.shape, 2), np.float32)
-            where = tuple(slice(start * reduction, (start + side) * reduction) for start in (y, x))
-            period, repeats_hw = _repeats(
-                first_HW[where].astype(np.float32), down * reduction, right * reduction, reduction
-            )
-            periods_HW2[where][repeats_hw] = period
-    return [] if periods_HW2 is None else _areas(first_HW, periods_HW2)
-
-
-def _areas(grey_HW: np.ndarray, periods_HW2: np.ndarray) -> list[_Area]:
-    """Connected areas, from the periods of their pixels, 0 where nothing repeats."""
-    found_HW = periods_HW2.any(2).astype(np.uint8)
-    joined_HW = cv2.morphologyEx(found_HW, cv2.MORPH_CLOSE, np.ones((JOINED, JOINED), np.uint8))
-    count, labels_HW = cv2.connectedComponents(joined_HW)
-    deviation_HW = _deviation(grey_HW.astype(np.float32))
-    areas = []
-    for label in range(1, count):
-        mask_HW = labels_HW == label
-        periods, counts = np.unique(periods_HW2[mask_HW & (found_HW > 0)], axis=0, return_counts=True)
-        area = _Area(mask_HW, periods[counts.argmax()], float(deviation_HW[mask_HW].mean()))
-        if mask_HW.sum() > (LEAST_PERIODS * area.length) ** 2:
-            areas.append(area)
-    return areas
-
-
-def _deviation(grey_HW: np.ndarray) -> np.ndarray:
-    return np.abs(grey_HW - cv2.GaussianBlur(grey_HW, (0, 0), 2 * HIGH_PASS))
-
-
-def _repeats(grey_hw: np.ndarray, down: int, right: int, within: int) -> tuple[tuple[int, int], np.ndarray]:
-    """The period (x, y), known to within some pixels, and which pixels are like those a period before or after."""
-    near = range(1 - within, within)
-    down, right = min(
-        ((down + y, right + x) for y in near for x in near),
-        key=lambda period: np.median(_differences(grey_hw, *period)[::3, ::3]),
-    )
-    unlike_hw = np.full(grey_hw.shape, np.inf, np.float32)
-    here, there = _overlap(*grey_hw.shape, down, right)
-    difference_hw = cv2.blur(_differences(grey_hw, down, right), (LIKE_SELF, LIKE_SELF))
-    unlike_hw[here] = difference_hw
-    unlike_hw[there] = np.minimum(unlike_hw[there], difference_hw)
-    deviation_hw = cv2.blur(_deviation(grey_hw), (LIKE_SELF, LIKE_SELF))
-    return (right, down), (unlike_hw < LIKE * deviation_hw) & (deviation_hw > LEAST_DEVIATION)
-
-
-def _differences(grey_hw: np.ndarray, down: int, right: int) -> np.ndarray:
-    here, there = _overlap(*grey_hw.shape, down, right)
-    return np.abs(grey_hw[here] - grey_hw[there])
-
-
-def _overlap(height: int, width: int, down: int, right: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """What a picture and itself, shifted, have in common: where it is in the picture, and in the shifted one."""
-    here = slice(max(0, -down), min(height, height - down)), slice(max(0, -right), min(width, width - right))
-    there = slice(max(0, down), min(height, height + down)), slice(max(0, right), min(width, width + right))
-    return here, there
-
-
-def _repeating_tiles(
-    small_hw: np.ndarray, other_hw: np.ndarray, nearest: int
-) -> list[tuple[tuple[int, int, int], tuple[int, int]]]:
-    """The tiles (y, x, side) of a picture that repeat and change, and their periods (down, right)."""
-    side = min(TILE, *small_hw.shape)
-    passed_hw = small_hw - cv2.GaussianBlur(small_hw, (0, 0), HIGH_PASS)
-    change_hw = cv2.absdiff(small_hw, other_hw)
-    corners = [(y, x) for y in _starts(small_hw.shape[0], side) for x in _starts(small_hw.shape[1], side)]
-    corners = [
-        (y, x)
-        for y, x in corners
-        if change_hw[y : y + side, x : x + side].mean() > LEAST_CHANGE
-        and passed_hw[y : y + side, x : x + side].std() > LEAST_DEVIATION
-    ]
-    if not corners:
-        return []
-    tiles_Nhw = np.stack([passed_hw[y : y + side, x : x + side] for y, x in corners])
-    reach = min(FARTHEST, side // 2 - 1)
-    found = []
-    for (y, x), likeness_hw in zip(corners, _autocorrelations(tiles_Nhw, reach), strict=True):
-        period = _period(likeness_hw, reach, nearest)
-        if period:
-            found.append(((y, x, side), period))
-    return found
-
-
-def _starts(length: int, side: int) -> list[int]:
-    return sorted({min(start, length - side) for start in range(0, length - side + TILE_STEP, TILE_STEP)})
-
-
-def _autocorrelations(tiles_Nhw: np.ndarray, reach: int) -> np.ndarray:
-    """How alike each tile and its shifted self are, 1 at no shift, for shifts of (0 to reach, -reach to reach)."""
-    side = tiles_Nhw.shape[1]
-    window_h = np.hanning(side + 2)[1:-1].astype(np.float32)
-    window_hw = np.outer(window_h, window_h)
-    powers_Nhw = torch.fft.rfft2(torch.from_numpy(np.concatenate([tiles_Nhw * window_hw, window_hw[None]])))
-    sums_Nhw = torch.fft.irfft2(powers_Nhw.abs().square(), s=(side, side)).numpy()
-    shares_hw = np.maximum(sums_Nhw[-1], 0.05 * sums_Nhw[-1, 0, 0])
-    likeness_Nhw = sums_Nhw[:-1] / shares_hw
-    likeness_Nhw = likeness_Nhw / likeness_Nhw[:, :1, :1]
-    return np.concatenate([likeness_Nhw[:, : reach + 1, -reach:], likeness_Nhw[:, : reach + 1, : reach + 1]], axis=2)
-
-
-def _period(likeness_hw: np.ndarray, reach: int, nearest: int) -> tuple[int, int] | None:
-    """The shortest shift (down, right) under which a tile is like itself, or None.
-
-    On the way to that shift it must be unlike itself, otherwise the tile has only edges in one direction.
-    """
-    peaks_hw = likeness_hw >= cv2.dilate(likeness_hw, np.ones((3, 3), np.uint8))
-    y_N, x_N = np.nonzero(peaks_hw & (likeness_hw > REPEATS - 0.1))
-    lengths_N = np.hypot(y_N, x_N - reach)
-    for index in np.argsort(lengths_N):
-        length = lengths_N[index]
-        if nearest <= length <= reach:
-            way_N = np.linspace(0, 1, 2 * int(length) + 1)
-            ys, xs = np.rint(y_N[index] * way_N).astype(int), np.rint(reach + (x_N[index] - reach) * way_N).astype(int)
-            peak = likeness_hw[y_N[index], x_N[index]]
-            if peak - max(likeness_hw[ys, xs].min(), 0) > REPEATS:
-                return int(y_N[index]), int(x_N[index]) - reach
-    return None
-
-
-def _motion(first_HW: np.ndarray, second_HW: np.ndarray, area: _Area) -> np.ndarray | None:
+def _motion(first_HW: np.ndarray, second_HW: np.ndarray, area: RepeatedArea) -> np.ndarray | None:
     """The affine motion that fits an area and its surroundings best, the shortest of several, or None if none fits."""
     near_HW = _widened(area.mask_HW, SURROUNDINGS).astype(np.float32)
     candidates = _peaks(first_HW, second_HW, near_HW)
     if near_HW.mean() < 0.9:
         candidates = _apart([*candidates, *_peaks(first_HW, second_HW, np.ones_like(near_HW))])
     errors = [_shifted_error(first_HW, second_HW, near_HW, x, y) for x, y in candidates]
-    motions = [np.float32([[1, 0, x], [0, 1, y]]) for x, y in candidates]
+    motions = [np.array([[1, 0, x], [0, 1, y]], np.float32) for x, y in candidates]
     smooth_HW, other_HW = _smoothed(first_HW), _smoothed(second_HW)
     least = min(errors)
-    close = [each for each, error in zip(motions, errors, strict=True) if error <= CLOSE * least + CLOSE_SHARE * area.contrast]
+    close = [
+        each
+        for each, error in zip(motions, errors, strict=True)
+        if error <= CLOSE * least + CLOSE_SHARE * area.contrast
+    ]
     close = sorted(close, key=lambda each: _length(area, each))[:MOST_CLOSE]
     if least <= FITS * area.contrast:
         if len(close) == 1:
@@ -276,7 +113,7 @@ def _motion(first_HW: np.ndarray, second_HW: np.ndarray, area: _Area) -> np.ndar
         shortest = min(motions, key=lambda each: _length(area, each))
         fitted = [_fitted(smooth_HW, other_HW, each, area, near_HW, FITS_AGAIN) for each in (*best, shortest)]
         motion_23 = min(fitted, key=lambda each: each.error).motion_23
-        period_23 = np.float32([[0, 0, area.period[0]], [0, 0, area.period[1]]])
+        period_23 = np.array([[0, 0, area.period[0]], [0, 0, area.period[1]]], np.float32)
         others = [motion_23 + times * period_23 for times in (-2, -1, 1, 2)]
         fitted += [_fitted(smooth_HW, other_HW, each, area, near_HW, 1) for each in others]
         best_fit = min(fitted, key=lambda each: each.error)
@@ -286,7 +123,7 @@ def _motion(first_HW: np.ndarray, second_HW: np.ndarray, area: _Area) -> np.ndar
     return min((each.motion_23 for each in fitted if each.error <= most), key=lambda each: _length(area, each))
 
 
-def _length(area: _Area, motion_23: np.ndarray) -> float:
+def _length(area: RepeatedArea, motion_23: np.ndarray) -> float:
     """How far the middle of an area moves."""
     y_N, x_N = np.nonzero(area.mask_HW)
     middle = np.array([x_N.mean(), y_N.mean()])
@@ -294,7 +131,12 @@ def _length(area: _Area, motion_23: np.ndarray) -> float:
 
 
 def _fitted(
-    own_HW: np.ndarray, other_HW: np.ndarray, motion_23: np.ndarray, area: _Area, near_HW: np.ndarray, rounds: int
+    own_HW: np.ndarray,
+    other_HW: np.ndarray,
+    motion_23: np.ndarray,
+    area: RepeatedArea,
+    near_HW: np.ndarray,
+    rounds: int,
 ) -> _Fit:
     """Fit an affine motion that starts as this one to the places where it fits, in several rounds."""
     height, width = own_HW.shape
@@ -319,7 +161,7 @@ def _fitted(
     return _Fit(motion_23, float(error), float(share))
 
 
-def _farthest(area: _Area) -> float:
+def _farthest(area: RepeatedArea) -> float:
     return min(FARTHEST_FROM_START, 0.3 * area.length)
 
 
@@ -327,7 +169,7 @@ def _smoothed(grey_HW: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(grey_HW.astype(np.float32), (0, 0), SMOOTHED)
 
 
-def _is_torn(flow_HW2: np.ndarray, area: _Area) -> bool:
+def _is_torn(flow_HW2: np.ndarray, area: RepeatedArea) -> bool:
     """Whether a flow jumps by periods within the area."""
     around_HW2 = cv2.blur(flow_HW2, (WINDOW, WINDOW))
     off_HW = np.hypot(*(flow_HW2 - around_HW2).transpose(2, 0, 1)) > TORN * area.length
@@ -341,7 +183,7 @@ def _peaks(first_HW: np.ndarray, second_HW: np.ndarray, weight_HW: np.ndarray) -
     spectra = []
     for grey_HW in (first_HW, second_HW):
         passed_HW = grey_HW.astype(np.float32)
-        passed_HW -= cv2.GaussianBlur(passed_HW, (0, 0), 2 * HIGH_PASS)
+        passed_HW -= cv2.GaussianBlur(passed_HW, (0, 0), HIGH_PASS)
         spectra.append(torch.fft.rfft2(torch.from_numpy(passed_HW * window_HW)))
     cross = spectra[0].conj() * spectra[1]
     size = cross.abs()
@@ -370,7 +212,7 @@ def _shifted_error(first_HW: np.ndarray, second_HW: np.ndarray, weight_HW: np.nd
     height, width = first_HW.shape
     if abs(x) > 0.6 * width or abs(y) > 0.6 * height:
         return 255.0
-    here, there = _overlap(height, width, y, x)
+    here, there = overlap(first_HW.shape, y, x)
     first_hw, second_hw = first_HW[here].astype(np.float32), second_HW[there].astype(np.float32)
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     low_hw = (second_hw + cv2.erode(second_hw, cross)) / 2
@@ -381,7 +223,7 @@ def _shifted_error(first_HW: np.ndarray, second_HW: np.ndarray, weight_HW: np.nd
 
 
 def _with_motion(
-    own_HW: np.ndarray, other_HW: np.ndarray, flow_HW2: np.ndarray, area: _Area, motion_23: np.ndarray
+    own_HW: np.ndarray, other_HW: np.ndarray, flow_HW2: np.ndarray, area: RepeatedArea, motion_23: np.ndarray
 ) -> np.ndarray:
     """The flow, with this motion where it fits the area."""
     own_HW, other_HW = _smoothed(own_HW), _smoothed(other_HW)
