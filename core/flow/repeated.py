@@ -11,8 +11,8 @@ around it, tells them apart, so each connected area of repeated texture is judge
 nothing tells them apart, the shortest motion is taken. It is refined in each place (Lucas and Kanade, "An Iterative
 Image Registration Technique", 1981).
 
-If no motion of the whole frame fits, turns and zooms are tried, as affine motions. If none of these fits either, and the
-flow is torn, it becomes zero in the texture, so that the place is cross-faded and reported.
+If no motion of the whole frame fits, turns and zooms are tried, as affine motions. If none of these fits either, and
+the flow is torn, it becomes zero in the texture, so that the place is cross-faded and reported.
 
 Frames without repeated texture that changes keep their flow to the bit.
 """
@@ -145,7 +145,7 @@ def _fitted(
     for _ in range(rounds):
         flow_HW2 = _refined(own_HW, other_HW, motion_23, _farthest(area))
         wrong_HW = cv2.blur(np.abs(_fetched(other_HW, flow_HW2) - own_HW), (WINDOW, WINDOW))
-        fits_HW = (wrong_HW < GROWS * area.contrast) & (near_HW > 0) & (_inside(flow_HW2, BORDER) > 0)
+        fits_HW = (wrong_HW < GROWS * area.contrast) & area.mask_HW & (_inside(flow_HW2, BORDER) > 0)
         fits_N = fits_HW[::5, ::5].ravel()
         if fits_N.sum() < 20:
             break

@@ -1,7 +1,7 @@
 """Where a picture repeats itself: fences, bricks, chequers, blinds.
 
-A texture repeats if it is like itself after a shift, and unlike itself on the way there. Edges in one direction are like
-themselves all the way. The autocorrelation of small tiles, from their power spectra, shows it.
+A texture repeats if it is like itself after a shift, and unlike itself on the way there. Edges in one direction are
+like themselves all the way. The autocorrelation of small tiles, from their power spectra, shows it.
 """
 
 from dataclasses import dataclass, replace
@@ -105,7 +105,7 @@ def _repeats(grey_hw: np.ndarray, down: int, right: int, within: int) -> tuple[t
     near = range(1 - within, within)
     down, right = min(
         ((down + y, right + x) for y in near for x in near),
-        key=lambda period: np.median(_differences(grey_hw, *period)[::3, ::3]),
+        key=lambda period: np.mean(_differences(grey_hw, *period)[::3, ::3]),
     )
     unlike_hw = np.full(grey_hw.shape, np.inf, np.float32)
     here, there = overlap(grey_hw.shape, down, right)

@@ -122,14 +122,14 @@ def test_all_else_keeps_its_flow(seed):
     for picture in (plain, edges):
         flows = random_flows(seed)
         result = repeated.corrected(*greys(moved(picture, (0, 0)), moved(picture, (6, 2))), *flows)
-        assert result[0] is flows[0] and result[1] is flows[1]
+        assert all(each is flow for each, flow in zip(result, flows, strict=True))
 
 
 def test_a_still_fence_keeps_its_flow():
     picture, flows = on_ground("fence", 12, 0), random_flows(0)
     frame = moved(picture, (0, 0))
     result = repeated.corrected(*greys(frame, frame), *flows)
-    assert result[0] is flows[0] and result[1] is flows[1]
+    assert all(each is flow for each, flow in zip(result, flows, strict=True))
 
 
 def test_torn_texture_that_no_motion_fits_is_faded():
@@ -143,8 +143,6 @@ def test_torn_texture_that_no_motion_fits_is_faded():
     forward, backward = repeated.corrected(*greys(first, second), *random_flows(1))
     assert (forward == 0).mean() > 0.9
     assert (backward == 0).mean() > 0.9
-    result = FlowInterpolator().prepare(first, second).render([0.5])
-    assert result.blended[0] > 0.3
 
 
 def test_the_frame_between_is_whole():

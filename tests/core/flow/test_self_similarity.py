@@ -24,8 +24,8 @@ def test_a_fence(period, tilt):
     picture = fence(period, tilt)
     (area,) = repeated_areas(picture, np.roll(picture, 4, 1))
     across = (area.period[0] + tilt * area.period[1]) / period  # in periods across the slats
-    assert abs(across) > 0.9
-    assert across == pytest.approx(round(across), abs=0.12)
+    assert abs(across) > 0.8
+    assert across == pytest.approx(round(across), abs=0.15)
     assert area.mask_HW.mean() > 0.9
 
 
