@@ -12,6 +12,7 @@ from torch.nn import functional
 from ..errors import InbetweenError
 from ..pictures.contrast import ToneRange, even_lumas
 from ..pictures.images import luma
+from . import repeated
 
 SMALLEST_SIDE = 16
 WORKING_SIDE = 64  # DIS refuses frames that are too small for its patches; smaller sides are padded to this
@@ -48,6 +49,7 @@ def flow_both_ways(first_HWC: Tensor, second_HWC: Tensor) -> tuple[Tensor, Tenso
     estimator = _estimator()
     forward_HW2 = estimator.calc(first_HW, second_HW, None)
     backward_HW2 = estimator.calc(second_HW, first_HW, None)
+    forward_HW2, backward_HW2 = repeated.corrected(first_HW, second_HW, forward_HW2, backward_HW2)
     device = first_HWC.device
     return _at_full_size(forward_HW2, height, width, device), _at_full_size(backward_HW2, height, width, device)
 
