@@ -8,6 +8,7 @@ from ...core.flow.consistency import CUT_THRESHOLD
 from ...core.interpolation.contract import Engine
 from ...core.interpolation.copy_plan import COPY_CHOICES, KEEP, CopyChoice
 from ...core.interpolation.cuts import AT_CUT, AtCut, cut_rule
+from ...core.interpolation.flow_interpolator import SPEEDS
 from ...core.interpolation.frame_plan import AS_KEYFRAMED, BEZIER, LINEAR, plan_frames
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.timing.easing import CURVES, EASE_OVER
@@ -149,6 +150,14 @@ class InbetweenInterpolate(InbetweenNode):
                     "pulldown restores film at 4/5 of the frame rate.",
                 ),
                 *cut_inputs(),
+                io.Combo.Input(
+                    "speed",
+                    options=list(SPEEDS),
+                    default=SPEEDS[0],
+                    optional=True,
+                    tooltip="For the engine without a model. fast looks for motion at half the size: about a third "
+                    "quicker, with less detail in what moves. Other engines ignore it.",
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="All frames, including those of the input."),
