@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..flow.consistency import Consistency
+from ..flow.matching import matched_both_ways
 from ..flow.optical_flow import check_size, flow_both_ways
 from ..flow.splatting import SplatGeometry
 from ..flow.warping import backward_warp, distance_outside
@@ -97,9 +98,9 @@ class FlowInterpolator:
         check_size(*first_HWC.shape[:2])
         first_13HW, second_13HW = (self._image(frame_HWC) for frame_HWC in (first_HWC, second_HWC))
         frames = SameLight.of(first_13HW, second_13HW)
-        flows_2HW = flow_both_ways(
-            *(shown_13HW[0].movedim(0, 2) for shown_13HW in frames.shown_13HW), fine=self.settings.speed != "fast"
-        )
+        shown_HWC = [shown_13HW[0].movedim(0, 2) for shown_13HW in frames.shown_13HW]
+        is_fast = self.settings.speed == "fast"
+        flows_2HW = flow_both_ways(*shown_HWC, fine=False) if is_fast else matched_both_ways(*shown_HWC)
         forward_12HW, backward_12HW = (flow_2HW[None].to(self.device) for flow_2HW in flows_2HW)
         consistency = Consistency.of(first_13HW, second_13HW, forward_12HW, backward_12HW)
         errors_11HW = consistency.first_error_11HW, consistency.second_error_11HW
