@@ -9,6 +9,7 @@ from ...core.flow.consistency import CUT_THRESHOLD
 from ...core.interpolation.contract import Engine
 from ...core.interpolation.copy_plan import COPY_CHOICES, KEEP, CopyChoice
 from ...core.interpolation.cuts import AT_CUT, AtCut, cut_rule
+from ...core.interpolation.flow_interpolator import SPEEDS
 from ...core.interpolation.frame_plan import AS_KEYFRAMED, BEZIER, LINEAR, plan_frames
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.pictures.alpha import parted
@@ -156,6 +157,14 @@ class InbetweenInterpolate(InbetweenNode):
                 transparency_input(
                     "For a clip: its MASK, where 1 is transparent, as Load Image gives it. It is carried "
                     "along the motion of the frames. Frames with alpha (RGBA) and keyframes bring their own."
+                ),
+                io.Combo.Input(
+                    "speed",
+                    options=list(SPEEDS),
+                    default=SPEEDS[0],
+                    optional=True,
+                    tooltip="For the engine without a model. fast looks for motion at half the size: about a third "
+                    "quicker, with less detail in what moves. Other engines ignore it.",
                 ),
             ],
             outputs=[

@@ -98,6 +98,7 @@ def _interpolate() -> Iterator[Arguments]:
     for at_cut in ("hold", "cross-fade", "carry on"):
         cuts = {"cut_threshold": 0.3, "cuts": "2", "at_cut": at_cut}
         yield {**common, "frames": shots, "timing": {"timing": "multiplier", "multiplier": 3}, "easing": linear, **cuts}
+    yield {**common, **halves, "frames": moving_clip(2), "speed": "fast"}
     small = moving_clip(2, 32, 40)
     twice = {"frames": small, "timing": {"timing": "multiplier", "multiplier": 4}, "easing": linear}
     pervfi = pervfi_engine("v00")

@@ -1,5 +1,7 @@
 """The weight-free engine: motion followed, nearer frame first, nothing invented where there is no motion to find."""
 
+from time import process_time
+
 import cv2
 import numpy as np
 import pytest
@@ -152,3 +154,19 @@ def test_any_size_and_type(height, width):
 def test_pictures_too_small_are_told():
     with pytest.raises(InbetweenError, match="1x1"):
         FlowInterpolator().prepare(torch.zeros(1, 1, 3), torch.zeros(1, 1, 3))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_fast_takes_less_time_and_follows_motion_too(seed):
+    wide = texture(seed, 360, 656, blur=3.0)
+    first, truth, second = (wide[:, start : start + 640] for start in (0, 8, 16))
+    engine = FlowInterpolator()
+    cost, made = {}, {}
+    for speed in ("best", "fast"):
+        interpolator = engine.start({"speed": speed, "temperature": 0.3}, 360, 640)
+        began = process_time()
+        made[speed] = interpolator.prepare(first, second).render([0.5]).frames_THWC[0]
+        cost[speed] = process_time() - began
+    assert cost["fast"] < 0.8 * cost["best"]
+    assert error(made["fast"][:, 16:-16], truth[:, 16:-16]) < 0.01
+    assert not torch.equal(made["fast"], made["best"])
