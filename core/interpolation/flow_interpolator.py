@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..flow.consistency import Consistency
 from ..flow.optical_flow import check_size, flow_both_ways
 from ..flow.splatting import SplatGeometry
 from ..flow.warping import backward_warp, distance_outside
 from ..pictures.value_range import local_bounds
-from .contract import Rendered, Settings
+from .contract import Rendered, Settings, own_settings
+from .lost import LostSettings, WhenLost
 from .same_light import SameLight
+from .thing_layer import ThingLayer, WithoutThings
 
 # If several pixels land in one place, the motion of each counts with a weight of exp(-ERROR_LOSS * d). d is its
 # photometric error, the colour difference between the pixel and what its flow points at.
@@ -69,13 +70,13 @@ class FlowInterpolator:
     bytes_per_pixel = 200  # measured: 37 planes of float32, 10 more where light changes, and some room
     by_halving = False
 
-    def __init__(self, device: torch.device | str = "cpu") -> None:
+    def __init__(self, device: torch.device | str = "cpu", when_lost: WhenLost = "fade") -> None:
         """Choose where the frames are warped; the flow itself is always estimated on the CPU."""
-        self.device = torch.device(device)
+        self.device, self.when_lost = torch.device(device), when_lost
 
     def start(self, settings: Settings, height: int, width: int) -> "FlowInterpolator":
-        """Return this object, which has no settings and nothing to load."""
-        return self
+        """Return an interpolator with these settings; there is nothing to load."""
+        return FlowInterpolator(self.device, own_settings(LostSettings, settings).when_lost)
 
     @torch.no_grad()
     def prepare(self, first_HWC: Tensor, second_HWC: Tensor) -> "FlowPair":
@@ -85,14 +86,13 @@ class FlowInterpolator:
         frames = SameLight.of(first_13HW, second_13HW)
         flows_2HW = flow_both_ways(*(shown_13HW[0].movedim(0, 2) for shown_13HW in frames.shown_13HW))
         forward_12HW, backward_12HW = (flow_2HW[None].to(self.device) for flow_2HW in flows_2HW)
-        consistency = Consistency.of(first_13HW, second_13HW, forward_12HW, backward_12HW)
-        errors_11HW = consistency.first_error_11HW, consistency.second_error_11HW
-        if not frames.are_given:
-            errors_11HW = frames.errors(forward_12HW, backward_12HW)
         contrast = frames.contrast()
+        bare = WithoutThings.of(frames, forward_12HW, backward_12HW, contrast)
+        frames, forward_12HW, backward_12HW = bare.frames, bare.forward_12HW, bare.backward_12HW
+        errors_11HW = frames.errors(forward_12HW, backward_12HW)
         first = _source_frame(frames.first_13HW, contrast * errors_11HW[0], forward_12HW, sign=1)
         second = _source_frame(frames.second_13HW, contrast * errors_11HW[1], backward_12HW, sign=-1)
-        return FlowPair(first, second, frames, contrast)
+        return FlowPair(first, second, frames, contrast, bare.things, bare.grounds_12HW, self.when_lost)
 
     def _image(self, frame_HWC: Tensor) -> Tensor:
         return frame_HWC.to(self.device, torch.float32).nan_to_num(0, 1, 0).permute(2, 0, 1)[None].contiguous()
@@ -102,14 +102,20 @@ class FlowInterpolator:
 class FlowPair:
     """Two frames and the motion between them.
 
-    first, second: in one light, see `frames`.
+    first, second: in one light, see `frames`; without `things`.
     contrast: differences of colour count this many times.
+    things: small things that are laid over the in-betweens, if there are any.
+    grounds_12HW: motion of the ground, without things, from each frame to the other, in pixels.
+    when_lost: see `LostSettings`.
     """
 
     first: _SourceFrame
     second: _SourceFrame
     frames: SameLight
     contrast: float
+    things: ThingLayer | None
+    grounds_12HW: tuple[Tensor, Tensor]
+    when_lost: WhenLost = "fade"
 
     @torch.no_grad()
     def render(self, times: Sequence[float]) -> Rendered:
@@ -127,13 +133,31 @@ class FlowPair:
         coverage1_T1HW = _coverage(sums1_T4HW, (1 - time_T111) * motion_T2HW)
         moved_T3HW = _blended(warped0_T3HW, warped1_T3HW, coverage0_T1HW, coverage1_T1HW, time_T111, self.contrast)
         faded_T3HW = torch.lerp(*self.frames.given_13HW, time_T111)
-        distrust_T1HW, blended_T = _distrust(
+        distrust_T1HW, lost_T1HW = _distrust(
             warped0_T3HW, warped1_T3HW, first.frame_13HW, second.frame_13HW, self.contrast
         )
         moved_T3HW = self.frames.relit(moved_T3HW, time_T111)
         still_T1HW = motion_T2HW.abs().amax(dim=1, keepdim=True) < STILL
         result_T3HW = torch.lerp(moved_T3HW, faded_T3HW, torch.where(still_T1HW, 1.0, distrust_T1HW))
-        return Rendered(_as_frames(result_T3HW.clamp(*self.frames.limits)), tuple(blended_T.tolist()))
+        if self.when_lost != "fade":
+            result_T3HW += lost_T1HW * (self._nearer(times) - faded_T3HW)
+        if self.things is not None:
+            lost_T1HW = lost_T1HW.maximum(self.things.put_on(result_T3HW, times, self.when_lost))
+        frames_THWC = _as_frames(result_T3HW.clamp(*self.frames.limits))
+        blended = tuple(lost_T1HW.mean(dim=(1, 2, 3)).tolist())
+        return Rendered(frames_THWC, blended, lost_T1HW[:, 0], self.things.lost_places() if self.things else ())
+
+    def _nearer(self, times: Sequence[float]) -> Tensor:
+        """The nearer frame at each time, moved with the ground if that was chosen."""
+        pictures = []
+        for time in times:
+            is_first = time <= 0.5
+            picture_13HW = self.frames.given_13HW[0 if is_first else 1]
+            if self.when_lost == "nearest":
+                share = time if is_first else 1 - time
+                picture_13HW = _fetched(picture_13HW, -share * self.grounds_12HW[0 if is_first else 1])
+            pictures.append(picture_13HW)
+        return torch.cat(pictures)
 
 
 def _source_frame(own_13HW: Tensor, error_11HW: Tensor, flow_12HW: Tensor, sign: int) -> _SourceFrame:
@@ -202,7 +226,7 @@ def _blended(
 def _distrust(
     warped0_T3HW: Tensor, warped1_T3HW: Tensor, frame0_13HW: Tensor, frame1_13HW: Tensor, contrast: float
 ) -> tuple[Tensor, Tensor]:
-    """How far motion fails to explain each pixel, from 0 (trusted) to 1, and the share of each frame that shows it."""
+    """How far motion fails to explain each pixel, from 0 (trusted) to 1; and the same where that is seen, else 0."""
     after_T1hw = contrast * _block_difference(warped0_T3HW, warped1_T3HW)
     before_11hw = contrast * _block_difference(frame0_13HW, frame1_13HW)
     remainder_T1hw = (after_T1hw + DIFFERENCE_FLOOR) / (before_11hw + DIFFERENCE_FLOOR)
@@ -211,9 +235,12 @@ def _distrust(
     if contrast > 1:  # noise is stretched with the picture, and a cross-fade of noise is not seen
         noise_T111 = contrast * _noise(warped0_T3HW - warped1_T3HW)
         seen_T111 = seen_T111.maximum((SEEN_OVER_NOISE * noise_T111).clamp(max=contrast * SEEN_DIFFERENCE))
-    blended_T = (distrust_T1hw * (before_11hw > seen_T111)).mean(dim=(1, 2, 3))
-    size = frame0_13HW.shape[2:]
-    return functional.interpolate(distrust_T1hw, size, mode="bilinear", align_corners=False), blended_T
+    size, lost_T1hw = frame0_13HW.shape[2:], distrust_T1hw * (before_11hw > seen_T111)
+    distrust_T1HW, lost_T1HW = (
+        functional.interpolate(each_T1hw, size, mode="bilinear", align_corners=False)
+        for each_T1hw in (distrust_T1hw, lost_T1hw)
+    )
+    return distrust_T1HW, lost_T1HW
 
 
 def _noise(differences_T3HW: Tensor) -> Tensor:

@@ -1,14 +1,16 @@
 """Running an engine in the host, over a sequence or on frames to refine: memory, progress, interruption."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import comfy.model_management as model_management
 from torch import Tensor
 
-from ...core.interpolation.contract import PUBLISHED, Engine, Interpolator, Settings
+from ...core.interpolation.contract import PUBLISHED, Engine, Interpolator, Settings, own_settings
 from ...core.interpolation.cuts import FOUND_CUTS, CutRule
 from ...core.interpolation.frame_choice import choose_frames
+from ...core.interpolation.lost import LostMask, LostSettings
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.timing.moments import Instant
 from ...samplers.interpolation.frame_interpolation import InterpolationReport, interpolate_frames
@@ -26,6 +28,7 @@ def interpolate(
     settings: Settings = PUBLISHED,
     recursive: bool = False,
     cuts: CutRule = FOUND_CUTS,
+    lost: LostMask | None = None,
 ) -> tuple[Tensor, InterpolationReport]:
     """Render the frames at `instants` into the host's image memory, with its progress bar and interruption.
 
@@ -36,6 +39,7 @@ def interpolate(
         settings: by name; the engine takes those it knows.
         recursive: halve each gap repeatedly instead of rendering each frame directly at its time.
         cuts: where the cuts are, and what is shown there.
+        lost: takes the mask of where motion was not followed.
 
     Returns:
         Frames of shape (len(instants), H, W, 3) in [0, 1], and a report on the gaps between the sources.
@@ -49,8 +53,8 @@ def interpolate(
     progress = Progress(len(instants))
     interpolator = engine.start(settings, height, width)
     batch = _frames_at_once(interpolator, height * width)
-    report = interpolate_frames(sources, instants, interpolator, result_THWC, progress, batch, recursive, cuts)
-    return result_THWC, report
+    report = interpolate_frames(sources, instants, interpolator, result_THWC, progress, batch, recursive, cuts, lost)
+    return result_THWC, replace(report, when_lost=own_settings(LostSettings, settings).when_lost)
 
 
 def refine(

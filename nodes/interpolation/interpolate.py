@@ -9,6 +9,7 @@ from ...core.interpolation.contract import Engine
 from ...core.interpolation.copy_plan import COPY_CHOICES, KEEP, CopyChoice
 from ...core.interpolation.cuts import AT_CUT, AtCut, cut_rule
 from ...core.interpolation.frame_plan import AS_KEYFRAMED, BEZIER, LINEAR, plan_frames
+from ...core.interpolation.lost import WHEN_LOST, LostMask
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.timing.easing import CURVES, EASE_OVER
 from ...host.frame_memory import check_room_for_images
@@ -149,6 +150,15 @@ class InbetweenInterpolate(InbetweenNode):
                     "pulldown restores film at 4/5 of the frame rate.",
                 ),
                 *cut_inputs(),
+                io.Combo.Input(
+                    "when_lost",
+                    options=list(WHEN_LOST),
+                    default=WHEN_LOST[0],
+                    optional=True,
+                    tooltip="Engine without a model: what to show where no motion can be followed. fade cross-fades "
+                    "the two images there. hold keeps the pixels of the nearer image in place until half-way. "
+                    "nearest moves the pixels of the nearer image along with their surroundings.",
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="All frames, including those of the input."),
@@ -161,6 +171,12 @@ class InbetweenInterpolate(InbetweenNode):
                     display_name="fps",
                     tooltip="Frame rate at which the result plays as fast as the input, for Create Video. With speed "
                     "ramp it is the rate of the input.",
+                ),
+                io.Mask.Output(
+                    display_name="lost",
+                    tooltip="White where a frame does not show motion that was followed: cross-faded or held places, "
+                    "and whole frames at a cut. Black for frames of the input. PerVFI, RIFE and FILM only report "
+                    "cuts.",
                 ),
             ],
         )
@@ -185,7 +201,9 @@ class InbetweenInterpolate(InbetweenNode):
         plan = plan_frames(frames, **chosen, progress=Progress, check_room=check_room_for_images)
         recursive = method == RECURSIVE
         rule = cut_rule(plan.positions, cut_threshold, cuts, at_cut)
-        result_THWC, report = interpolate(plan.sources, plan.instants, interpolator, settings, recursive, rule)
+        lost = LostMask()
+        result_THWC, report = interpolate(plan.sources, plan.instants, interpolator, settings, recursive, rule, lost)
         text = plan.described(report.text(plan.keyframes, plan.numbers))
         show_report(text)
-        return io.NodeOutput(result_THWC, text, plan.fps)
+        lost_THW = lost.frames(*result_THWC.shape[:3], result_THWC.device)
+        return io.NodeOutput(result_THWC, text, plan.fps, lost_THW)
