@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .small_things import Thing, find_things, ground_motion, is_alone, keep_isolated, rest_of
+from .ground import ground_motion
+from .small_things import Thing, find_things, is_alone, judged, keep_isolated, rest_of
 from .thing_matching import Match, match_things
 
 SAME_MOTION = 2.0  # pixels; the flow of a thing that differs less from its match has followed it
@@ -19,12 +20,12 @@ DISTURBED = 96.0  # pixels from a thing that the flow has lost, within which it 
 class LostThings:
     """The small things that dense flow does not follow.
 
-    grounds_HW2: motion of the ground from the first frame to the second, and back.
+    grounds_2HW: motion of the ground from the first frame to the second, and back.
     matches: things that both frames show.
     only_first, only_second: things that only one of them shows.
     """
 
-    grounds_HW2: tuple[np.ndarray, np.ndarray]
+    grounds_2HW: tuple[np.ndarray, np.ndarray]
     matches: list[Match]
     only_first: list[Thing]
     only_second: list[Thing]
@@ -34,25 +35,27 @@ class LostThings:
         return bool(self.matches or self.only_first or self.only_second)
 
     @classmethod
-    def of(cls, pictures_HW3: tuple[np.ndarray, np.ndarray], flows_HW2: tuple[np.ndarray, np.ndarray]) -> "LostThings":
+    def of(cls, pictures_HW3: tuple[np.ndarray, np.ndarray], flows_2HW: tuple[np.ndarray, np.ndarray]) -> "LostThings":
         """Find them.
 
         Args:
-            pictures_HW3: both frames, from `ordinary_pictures`.
-            flows_HW2: flow from the first to the second, and back, in pixels.
+            pictures_HW3: both frames, 8-bit, with an ordinary contrast.
+            flows_2HW: flow from the first to the second, and back, in pixels.
         """
-        (first_HW3, second_HW3), (forward_HW2, backward_HW2) = pictures_HW3, flows_HW2
-        grounds = ground_motion(forward_HW2, first_HW3, second_HW3), ground_motion(backward_HW2, second_HW3, first_HW3)
-        first, first_differs_HW = find_things(first_HW3, second_HW3, forward_HW2, backward_HW2, grounds[0])
-        second, second_differs_HW = find_things(second_HW3, first_HW3, backward_HW2, forward_HW2, grounds[1])
+        (first_HW3, second_HW3), (forward_2HW, backward_2HW) = pictures_HW3, flows_2HW
+        grounds = ground_motion(forward_2HW, first_HW3, second_HW3), ground_motion(backward_2HW, second_HW3, first_HW3)
+        first, first_differs_HW = find_things(first_HW3, second_HW3, grounds[0])
+        second, second_differs_HW = find_things(second_HW3, first_HW3, grounds[1])
         if not first and not second:
             return cls(grounds, [], [], [])
         first, second = keep_isolated(first, second, first_differs_HW, second_differs_HW)
+        first = [judged(thing, first_HW3, second_HW3, forward_2HW, backward_2HW) for thing in first]
+        second = [judged(thing, second_HW3, first_HW3, backward_2HW, forward_2HW) for thing in second]
         matches = match_things(first, second, max(first_differs_HW.shape))
         matched = [match.first for match in matches], [match.second for match in matches]
         return cls(
             grounds,
-            [match for match in matches if _needs_help(match, matches, forward_HW2)],
+            [match for match in matches if _needs_help(match, matches, forward_2HW)],
             _only(first, matched[0], rest_of(first_differs_HW, matched[0], matched[1])),
             _only(second, matched[1], rest_of(second_differs_HW, matched[1], matched[0])),
         )
@@ -64,14 +67,14 @@ def _only(things: Sequence[Thing], matched: Sequence[Thing], rest_HW: np.ndarray
     return [thing for thing in others if thing.is_lost and is_alone(thing, rest_HW)]
 
 
-def _needs_help(match: Match, matches: Sequence[Match], flow_HW2: np.ndarray) -> bool:
+def _needs_help(match: Match, matches: Sequence[Match], flow_2HW: np.ndarray) -> bool:
     """Whether dense flow does not follow a thing, or another one so near that it disturbs the flow of this one."""
     if _way(match) < max(LEAST_WAY, match.first.size * OWN_SIZE if _is_compact(match.first) else match.first.thickness):
         return False
     overlap = _overlap(match)
     if not match.first.is_followed or not match.second.is_followed:
         return True
-    if overlap > MOST_OVERLAP or not _is_followed(match, flow_HW2):
+    if overlap > MOST_OVERLAP or not _is_followed(match, flow_2HW):
         return False
     return any(
         np.linalg.norm(other.first.centre_2 - match.first.centre_2) < DISTURBED
@@ -100,9 +103,9 @@ def _overlap(match: Match) -> float:
     return len(first & {tuple(point) for point in match.second.points_N2.astype(int).tolist()}) / len(first)
 
 
-def _is_followed(match: Match, flow_HW2: np.ndarray) -> bool:
+def _is_followed(match: Match, flow_2HW: np.ndarray) -> bool:
     """Whether dense flow moves a thing in the same way as its match."""
     points_N2 = match.first.points_N2
     x_N, y_N = points_N2.astype(int).T
-    off_N2 = points_N2 + flow_HW2[y_N, x_N] - match.motion.apply(points_N2)
+    off_N2 = points_N2 + flow_2HW[:, y_N, x_N].T - match.motion.apply(points_N2)
     return bool(np.median(np.linalg.norm(off_N2, axis=1)) < SAME_MOTION)

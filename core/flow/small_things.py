@@ -4,18 +4,13 @@ Dense flow loses what moves farther than its own size, and explains it by the gr
 such a thing stands out in one frame where the other shows the ground. So each is found whole, as a connected piece.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 
-CELL = 16  # pixels; the ground's motion is the median of the flow at every CELL-th pixel ...
-WINDOW = 5  # ... over this many cells across
+from .ground import DIFFERS, behind_things, difference, moved_back, sampled, square
 
-MOST_DIFFERING = 0.35  # share of a surrounding that may be things in front of still ground
-STILL_GROUND = 1.0  # mean difference by which the ground itself may be explained worse if it is still
-
-DIFFERS = 23  # colour difference to the ground, of 255, from which a pixel is part of a thing
 LEAST_AREA = 10  # pixels; less is noise
 LARGEST_AREA = 0.02  # share of the picture; more is not a small thing
 MOST_OF_PICTURE = 0.3  # with a larger share of it beside the ground's motion there is no ground
@@ -51,9 +46,9 @@ class Thing:
     contrast: float
     thickness: float
     ground_motion_2: np.ndarray
-    is_followed: bool
-    is_lost: bool
-    flow_2: np.ndarray
+    is_followed: bool = False
+    is_lost: bool = False
+    flow_2: np.ndarray = field(default_factory=lambda: np.zeros(2, np.float32))
 
     @property
     def centre_2(self) -> np.ndarray:
@@ -66,124 +61,89 @@ class Thing:
         return float(np.hypot(*(np.ptp(self.points_N2, axis=0) + 1)))
 
 
-def ground_motion(flow_HW2: np.ndarray, frame_HW3: np.ndarray, other_HW3: np.ndarray) -> np.ndarray:
-    """The motion of the ground, of shape (H, W, 2): the flow without small things.
-
-    It is zero where that explains the frames as well; else the median of the flow over a wide surrounding. On flat
-    ground the flow is that of the things in front.
-    """
-    height, width, _ = flow_HW2.shape
-    cells_hw2 = flow_HW2[CELL // 2 :: CELL, CELL // 2 :: CELL]
-    reach = WINDOW // 2
-    padded_hw2 = np.pad(cells_hw2, ((reach, reach), (reach, reach), (0, 0)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded_hw2, (WINDOW, WINDOW), axis=(0, 1))
-    median_hw2 = np.median(windows.reshape(*windows.shape[:3], -1), axis=3).astype(np.float32)
-    median_HW2 = cv2.resize(median_hw2, (width, height), interpolation=cv2.INTER_LINEAR)
-    still_HW, differing_HW = _remainder(frame_HW3, other_HW3)
-    moved_HW, _ = _remainder(frame_HW3, moved_back(other_HW3, median_HW2))
-    is_still_HW = (differing_HW < MOST_DIFFERING) & (still_HW < moved_HW + STILL_GROUND)
-    return np.where(is_still_HW[..., None], np.float32(0), median_HW2)
-
-
-def _remainder(frame_HW3: np.ndarray, other_HW3: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Over a wide surrounding: mean difference of the pixels that are about equal, and share of those that are not."""
-    difference_HW = difference(frame_HW3, other_HW3)
-    differs_HW = (difference_HW >= DIFFERS).view(np.uint8)
-    window = (CELL * WINDOW, CELL * WINDOW)
-    share_HW = cv2.blur(differs_HW.astype(np.float32), window)
-    mean_HW = cv2.blur((difference_HW * (1 - differs_HW)).astype(np.float32), window)
-    return mean_HW / np.maximum(1 - share_HW, 0.05), share_HW
-
-
-def ordinary_pictures(first_HW3: np.ndarray, second_HW3: np.ndarray, contrast: float) -> tuple[np.ndarray, np.ndarray]:
-    """Both frames in 8 bits and with an ordinary contrast: differences of colour count `contrast` times."""
-    middle = float(first_HW3.mean() + second_HW3.mean()) / 2
-    shift = 0.0 if contrast == 1 else 127.5 - 255 * contrast * middle
-    first, second = (
-        np.nan_to_num(frame_HW3 * np.float32(255 * contrast) + np.float32(shift + 0.5)).clip(0, 255).astype(np.uint8)
-        for frame_HW3 in (first_HW3, second_HW3)
-    )
-    return first, second
-
-
-def moved_back(image_HWC: np.ndarray, flow_HW2: np.ndarray) -> np.ndarray:
-    """Sample an image at each pixel's position plus its flow; edge pixels are repeated."""
-    height, width = flow_HW2.shape[:2]
-    x_HW = flow_HW2[..., 0] + np.arange(width, dtype=np.float32)
-    y_HW = flow_HW2[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    return cv2.remap(image_HWC, x_HW, y_HW, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-
-
-def difference(first_HW3: np.ndarray, second_HW3: np.ndarray) -> np.ndarray:
-    """The largest difference of the three colours, of shape (H, W)."""
-    difference_HW3 = cv2.absdiff(first_HW3, second_HW3)
-    return np.maximum(np.maximum(difference_HW3[..., 0], difference_HW3[..., 1]), difference_HW3[..., 2])
-
-
 def find_things(
     frame_HW3: np.ndarray,
     other_HW3: np.ndarray,
-    flow_HW2: np.ndarray,
-    flow_back_HW2: np.ndarray,
-    ground_HW2: np.ndarray,
+    ground_2HW: np.ndarray,
 ) -> tuple[list[Thing], np.ndarray]:
     """Find the small things of a frame whose place shows the bare ground in the other frame.
 
     Args:
-        frame_HW3, other_HW3: from `ordinary_pictures`.
-        flow_HW2, flow_back_HW2: flow from the frame to the other and back, in pixels.
-        ground_HW2: from `ground_motion` of the flow.
+        frame_HW3, other_HW3: 8-bit, with an ordinary contrast.
+        ground_2HW: motion of the ground from the frame to the other, from `ground_motion`.
 
     Returns:
         The things; and a mask of where the frames differ along the ground's motion, uint8 of shape (H, W).
     """
-    behind_HW3 = moved_back(other_HW3, ground_HW2)
+    behind_HW3 = moved_back(other_HW3, ground_2HW)
     differs_HW = (difference(frame_HW3, behind_HW3) > DIFFERS).view(np.uint8)
     if not LEAST_AREA <= cv2.countNonZero(differs_HW) <= MOST_OF_PICTURE * differs_HW.size:
         return [], differs_HW
     # One of the two frames shows the ground: the one that is more like what lies around.
-    around_HW3 = _filled(frame_HW3, behind_HW3, cv2.dilate(differs_HW, square(1)))
+    around_HW3 = behind_things(frame_HW3, behind_HW3, cv2.dilate(differs_HW, square(1)))
     stands_out_HW = difference(frame_HW3, around_HW3)
     is_thing_HW = differs_HW & (stands_out_HW >= difference(behind_HW3, around_HW3)) & (stands_out_HW > DIFFERS // 2)
     count, labels_HW, stats, _ = cv2.connectedComponentsWithStats(
         cv2.morphologyEx(is_thing_HW, cv2.MORPH_CLOSE, square(1)), connectivity=8
     )
     areas = stats[:, cv2.CC_STAT_AREA]
-    labels = [n for n in range(1, count) if LEAST_AREA <= areas[n] <= LARGEST_AREA * differs_HW.size]
+    contrasts = np.bincount(labels_HW.ravel(), stands_out_HW.ravel(), count) / areas
+    fitting = (areas >= LEAST_AREA) & (areas <= LARGEST_AREA * differs_HW.size)
+    labels = [int(label) for label in np.flatnonzero(fitting[1:]) + 1]
     if not 0 < len(labels) <= MOST_THINGS:
         return [], differs_HW
-    fits_HW = difference(frame_HW3, moved_back(other_HW3, flow_HW2)) < DIFFERS
-    miss_HW = _length(flow_HW2 + moved_back(flow_back_HW2, flow_HW2))
-    comes_back_HW = miss_HW <= 1.5 + 0.05 * _length(flow_HW2)
-    followed_HW = fits_HW & comes_back_HW & (np.abs(flow_HW2 - ground_HW2).max(axis=2) > MOVED)
     coarse_HW = cv2.erode(differs_HW, square(int(THICKEST * min(differs_HW.shape))))
     things: list[Thing] = []
     for label in labels:
+        if contrasts[label] < SEEN:
+            continue
         left, top, width, height = stats[label, :4]
         rows = slice(max(top - MARGIN, 0), top + height + MARGIN)
         columns = slice(max(left - MARGIN, 0), left + width + MARGIN)
-        mask_hw = (labels_HW[rows, columns] == label).astype(np.uint8)
-        inside = mask_hw > 0
-        out_N, frame_hw3 = stands_out_HW[rows, columns][inside], frame_HW3[rows, columns]
-        if out_N.mean() < SEEN or coarse_HW[rows, columns].any():
+        if cv2.countNonZero(coarse_HW[rows, columns]):
             continue
-        colour_3 = frame_hw3[inside][out_N >= np.median(out_N)].mean(axis=0)
-        if not _is_whole(mask_hw, np.abs(frame_hw3 - colour_3).max(axis=2), float(out_N.mean())):
+        inside_hw = labels_HW[rows, columns] == label
+        mask_hw, frame_hw3 = inside_hw.view(np.uint8), frame_HW3[rows, columns]
+        strong_hw = inside_hw & (stands_out_HW[rows, columns] >= contrasts[label])
+        colour_3 = np.array(cv2.mean(frame_hw3, strong_hw.view(np.uint8))[:3])
+        if not _is_whole(mask_hw, frame_hw3, colour_3, float(contrasts[label])):
             continue
-        y_N, x_N = np.nonzero(mask_hw)
+        y_N, x_N = np.nonzero(inside_hw)
         things.append(
             Thing(
                 np.stack([x_N + columns.start, y_N + rows.start], axis=1).astype(np.float32),
                 colour_3,
-                float(out_N.mean()),
+                float(contrasts[label]),
                 2 * float(cv2.distanceTransform(np.pad(mask_hw, 1), cv2.DIST_L2, 3).max()),
-                ground_HW2[rows, columns][inside].mean(axis=0),
-                bool(followed_HW[rows, columns][inside].mean() >= FOLLOWED),
-                bool(fits_HW[rows, columns][inside].mean() < LOST),
-                np.median(flow_HW2[rows, columns][inside], axis=0),
+                ground_2HW[:, rows, columns][:, inside_hw].mean(axis=1),
             )
         )
     return things, differs_HW
+
+
+def judged(
+    thing: Thing, frame_HW3: np.ndarray, other_HW3: np.ndarray, flow_2HW: np.ndarray, flow_back_2HW: np.ndarray
+) -> Thing:
+    """A thing with what the flow makes of it.
+
+    Args:
+        thing: of the first of two frames.
+        frame_HW3, other_HW3: as for `find_things`.
+        flow_2HW, flow_back_2HW: flow from the frame to the other and back, in pixels.
+    """
+    x_N, y_N = thing.points_N2.astype(int).T
+    flow_N2 = flow_2HW[:, y_N, x_N].T
+    there_N2 = thing.points_N2 + flow_N2
+    fits_N = np.abs(frame_HW3[y_N, x_N] - sampled(other_HW3, there_N2)).max(axis=1) < DIFFERS
+    miss_N = np.linalg.norm(flow_N2 + sampled(flow_back_2HW.transpose(1, 2, 0), there_N2), axis=1)
+    comes_back_N = miss_N <= 1.5 + 0.05 * np.linalg.norm(flow_N2, axis=1)
+    moves_N = np.abs(flow_N2 - thing.ground_motion_2).max(axis=1) > MOVED
+    return replace(
+        thing,
+        is_followed=bool((fits_N & comes_back_N & moves_N).mean() >= FOLLOWED),
+        is_lost=bool(fits_N.mean() < LOST),
+        flow_2=np.median(flow_N2, axis=0),
+    )
 
 
 def keep_isolated(
@@ -248,44 +208,9 @@ def _covered(own: list[Thing], others: list[Thing], size: tuple[int, ...]) -> np
     return cv2.dilate(covered_HW, square(2))
 
 
-def _is_whole(mask_hw: np.ndarray, unlike_hw: np.ndarray, contrast: float) -> bool:
+def _is_whole(mask_hw: np.ndarray, frame_hw3: np.ndarray, colour_3: np.ndarray, contrast: float) -> bool:
     """Whether nothing of the same colour goes on beside a thing."""
     near_hw = cv2.dilate(mask_hw, square(1))
-    ring_hw = (cv2.dilate(near_hw, square(1)) > 0) & (near_hw == 0)
-    return bool(ring_hw.any() and (unlike_hw[ring_hw] < 0.5 * contrast).mean() <= GOES_ON)
-
-
-def _length(vectors_HW2: np.ndarray) -> np.ndarray:
-    return cv2.magnitude(vectors_HW2[..., 0].copy(), vectors_HW2[..., 1].copy())
-
-
-def square(reach: int) -> np.ndarray:
-    """A mask that reaches this many pixels around a pixel, for cv2.dilate and cv2.erode."""
-    return np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-
-
-def _filled(frame_HW3: np.ndarray, other_HW3: np.ndarray, hole_HW: np.ndarray) -> np.ndarray:
-    """The mean of both frames, with holes filled from around (pull-push); at half the size, so less sharp."""
-    height, width = hole_HW.shape
-    half = ((width + 1) // 2, (height + 1) // 2)
-    mean_HW3 = cv2.addWeighted(frame_HW3, 0.5, other_HW3, 0.5, 0)
-    mean_hw3 = cv2.resize(mean_HW3, half, interpolation=cv2.INTER_NEAREST).astype(np.float32)
-    known_hw = 1 - cv2.resize(hole_HW, half, interpolation=cv2.INTER_NEAREST).astype(np.float32)
-    filled_hw3 = pull_push(mean_hw3 * known_hw[..., None], known_hw)
-    return cv2.resize(filled_hw3.round().astype(np.uint8), (width, height), interpolation=cv2.INTER_LINEAR)
-
-
-def pull_push(sums_HWC: np.ndarray, weight_HW: np.ndarray) -> np.ndarray:
-    """Divide sums by their weight, and fill places without weight from ever wider surroundings."""
-    height, width = weight_HW.shape
-    mean_HWC = sums_HWC / np.maximum(weight_HW, 1e-6)[..., None]
-    if min(height, width) < 4:
-        return mean_HWC
-    half = ((width + 1) // 2, (height + 1) // 2)
-    coarse_hwC = pull_push(
-        cv2.resize(sums_HWC, half, interpolation=cv2.INTER_AREA),
-        cv2.resize(weight_HW, half, interpolation=cv2.INTER_AREA),
-    )
-    around_HWC = cv2.resize(coarse_hwC, (width, height), interpolation=cv2.INTER_LINEAR)
-    share_HW1 = np.minimum(weight_HW * 2, 1)[..., None]
-    return around_HWC + (mean_HWC - around_HWC) * share_HW1
+    ring_hw = cv2.dilate(near_hw, square(1)) > near_hw
+    unlike_N = np.abs(frame_hw3[ring_hw] - colour_3).max(axis=1)
+    return bool(np.count_nonzero(unlike_N < 0.5 * contrast) <= GOES_ON * len(unlike_N)) and len(unlike_N) > 0

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..flow.small_things import Thing, square
+from ..flow.ground import square
+from ..flow.small_things import Thing
 from ..flow.thing_matching import Rigid
 
 SOFT_EDGE = 2  # pixels around a thing that its soft edge reaches

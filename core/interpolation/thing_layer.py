@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..flow.ground import DIFFERS, difference, moved_back, pull_push, square
 from ..flow.lost_things import LostThings
-from ..flow.small_things import DIFFERS, Thing, difference, moved_back, ordinary_pictures, pull_push, square
+from ..flow.small_things import Thing
 from ..flow.thing_matching import Rigid
 from .cut_out import SOFT_EDGE, CutOut, between, cut_out
 from .lost import Place, WhenLost
@@ -99,21 +100,20 @@ class WithoutThings:
             forward_12HW, backward_12HW: flow from the first frame to the second and back, in pixels.
             contrast: differences of colour count this many times.
         """
-        flows = _as_picture(forward_12HW), _as_picture(backward_12HW)
-        shown = _as_picture(frames.shown_13HW[0]), _as_picture(frames.shown_13HW[1])
-        lost = LostThings.of(ordinary_pictures(*shown, contrast), flows)
-        grounds = lost.grounds_HW2
-        grounds_12HW = _as_tensor(grounds[0], forward_12HW), _as_tensor(grounds[1], forward_12HW)
+        flows = forward_12HW[0].cpu().numpy(), backward_12HW[0].cpu().numpy()
+        lost = LostThings.of(_ordinary_pictures(*frames.shown_13HW, contrast), flows)
+        grounds = lost.grounds_2HW
+        grounds_12HW = _as_flow(grounds[0], forward_12HW), _as_flow(grounds[1], forward_12HW)
         if not lost:
             return cls(frames, forward_12HW, backward_12HW, grounds_12HW, None)
-        size = grounds[0].shape[:2]
+        size = grounds[0].shape[1:]
         first = [match.first for match in lost.matches] + lost.only_first
         second = [match.second for match in lost.matches] + lost.only_second
         holes = _holes(first, size), _holes(second, size)
         own = _as_picture(frames.first_13HW), _as_picture(frames.second_13HW)
         painted = _painted(own, grounds[0], holes), _painted(own[::-1], grounds[1], holes[::-1])
-        forward_HW2 = _calm_flow(flows[0], grounds[0], painted, holes, contrast)
-        backward_HW2 = _calm_flow(flows[1], grounds[1], painted[::-1], holes[::-1], contrast)
+        forward_2HW = _calm_flow(flows[0], grounds[0], painted, holes, contrast)
+        backward_2HW = _calm_flow(flows[1], grounds[1], painted[::-1], holes[::-1], contrast)
         painted_13HW = _as_tensor(painted[0], forward_12HW), _as_tensor(painted[1], forward_12HW)
         bare = _repainted(frames, painted_13HW, holes)
         given, ground = (tuple(map(_as_picture, each.given_13HW)) for each in (frames, bare))
@@ -125,12 +125,27 @@ class WithoutThings:
             tuple(cut_first[len(motions) :]),
             tuple(cut_second[len(motions) :]),
         )
-        flow_12HW = _as_tensor(forward_HW2, forward_12HW), _as_tensor(backward_HW2, forward_12HW)
-        return cls(bare, *flow_12HW, grounds_12HW, layer)
+        calm_12HW = _as_flow(forward_2HW, forward_12HW), _as_flow(backward_2HW, forward_12HW)
+        return cls(bare, *calm_12HW, grounds_12HW, layer)
 
 
 def _as_picture(frame_1CHW: Tensor) -> np.ndarray:
     return np.ascontiguousarray(frame_1CHW[0].movedim(0, 2).cpu().numpy())
+
+
+def _ordinary_pictures(first_13HW: Tensor, second_13HW: Tensor, contrast: float) -> Pair:
+    """Both frames in 8 bits and with an ordinary contrast: differences of colour count `contrast` times."""
+    scale = 255 * contrast
+    shift = 0.5 if contrast == 1 else 128 - scale * float(first_13HW.mean() + second_13HW.mean()) / 2
+    first, second = (
+        (scale * frame_13HW[0] + shift).nan_to_num(0).clamp(0, 255).to(torch.uint8).movedim(0, 2).contiguous()
+        for frame_13HW in (first_13HW, second_13HW)
+    )
+    return first.cpu().numpy(), second.cpu().numpy()
+
+
+def _as_flow(flow_2HW: np.ndarray, like: Tensor) -> Tensor:
+    return torch.from_numpy(flow_2HW).to(like)[None]
 
 
 def _as_tensor(picture_HWC: np.ndarray, like: Tensor) -> Tensor:
@@ -146,11 +161,11 @@ def _holes(things: Sequence[Thing], size: tuple[int, int]) -> np.ndarray:
     return cv2.dilate(hole_HW, square(SOFT_EDGE))
 
 
-def _painted(frames: Pair, ground_HW2: np.ndarray, holes: Pair) -> np.ndarray:
+def _painted(frames: Pair, ground_2HW: np.ndarray, holes: Pair) -> np.ndarray:
     """The first of two frames with the ground of the other in its holes; what neither shows is filled from around."""
     (own_HW3, other_HW3), (hole_HW, other_hole_HW) = frames, holes
-    behind_HW3 = moved_back(other_HW3, ground_HW2)
-    unseen_HW = (moved_back(other_hole_HW.astype(np.float32), ground_HW2) > 0) & (hole_HW > 0)
+    behind_HW3 = moved_back(other_HW3, ground_2HW)
+    unseen_HW = (moved_back(other_hole_HW.astype(np.float32), ground_2HW) > 0) & (hole_HW > 0)
     painted_HW3 = np.where(hole_HW[..., None] > 0, behind_HW3, own_HW3)
     if unseen_HW.any():
         known_HW = 1 - unseen_HW.astype(np.float32)
@@ -160,21 +175,21 @@ def _painted(frames: Pair, ground_HW2: np.ndarray, holes: Pair) -> np.ndarray:
     return painted_HW3
 
 
-def _calm_flow(flow_HW2: np.ndarray, ground_HW2: np.ndarray, painted: Pair, holes: Pair, contrast: float) -> np.ndarray:
+def _calm_flow(flow_2HW: np.ndarray, ground_2HW: np.ndarray, painted: Pair, holes: Pair, contrast: float) -> np.ndarray:
     """The flow with the motion of the ground where things were, in either frame, unless something else is there.
 
     Args:
-        flow_HW2, ground_HW2: of one frame.
+        flow_2HW, ground_2HW: of one frame.
         painted, holes: of this frame, then of the other.
         contrast: differences of colour count this many times.
     """
-    there_HW = (moved_back(holes[1].astype(np.float32), ground_HW2) > 0).astype(np.uint8)
+    there_HW = (moved_back(holes[1].astype(np.float32), ground_2HW) > 0).astype(np.uint8)
     near_HW = cv2.dilate(holes[0] | there_HW, square(NEAR))
-    other_HW = (difference(painted[0], moved_back(painted[1], ground_HW2)) * (255 * contrast) > DIFFERS).astype(
+    other_HW = (difference(painted[0], moved_back(painted[1], ground_2HW)) * (255 * contrast) > DIFFERS).astype(
         np.uint8
     )
     calm_HW = (near_HW > 0) & (cv2.dilate(other_HW, square(SOFT_EDGE)) == 0)
-    return np.where(calm_HW[..., None], ground_HW2, flow_HW2)
+    return np.where(calm_HW, ground_2HW, flow_2HW)
 
 
 def _repainted(frames: SameLight, painted_13HW: tuple[Tensor, Tensor], holes: Pair) -> SameLight:
