@@ -51,7 +51,7 @@ class LostThings:
         first, second = keep_isolated(first, second, first_differs_HW, second_differs_HW)
         first = [judged(thing, first_HW3, second_HW3, forward_2HW, backward_2HW) for thing in first]
         second = [judged(thing, second_HW3, first_HW3, backward_2HW, forward_2HW) for thing in second]
-        matches = match_things(first, second, max(first_differs_HW.shape))
+        matches = match_things(first, second, pictures_HW3)
         matched = [match.first for match in matches], [match.second for match in matches]
         return cls(
             grounds,

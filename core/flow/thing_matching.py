@@ -4,20 +4,28 @@ A pair is aligned by a turn and a shift (iterative closest points: Besl and McKa
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
+from .ground import square
 from .small_things import Thing
 
 FARTHEST = 0.3  # of the longer side: the longest way of a thing
 MOST_UNLIKE = 0.35  # colour difference of two things, as a share of their contrast to the ground
 SIZE_RATIO, AREA_RATIO = 1.5, 2.0
-MISALIGNED, MISALIGNED_SHARE = 1.5, 0.01  # distance of 9 in 10 aligned pixels, in pixels plus a share of the size
-TURN_GAIN = 0.6  # a turn is accepted if it brings the distance below this share of what a shift alone leaves
+MISALIGNED, MISALIGNED_SHARE = 1.0, 0.01  # how far aligned things may be off, in pixels plus a share of the size
+LIKE = 0.5  # colour difference, as a share of the contrast to the ground, up to which a pixel may be part of a thing
+ITSELF = 0.7  # share of a thing that must be found in the other thing; the rest may be hidden by what has its colour
+FOUND = 0.86  # share of a thing that must be found after a turn
+FOUND_BY_SHIFT = 0.95  # share of a thing with which a shift is enough
+THIN, LONG = 0.5, 3.0  # share of its box that a thin thing fills; length of a long thing over its width
+TURN_GAIN = 0.03  # by how much more of a thing must be found with a turn than by a shift alone
 MOST_TURN = math.radians(75)
-STEPS, POINTS, OTHER_POINTS, TRIMMED = 10, 120, 900, 0.9
+STEPS, POINTS, OTHER_POINTS = 14, 120, 900
+KEPT_FIRST, KEPT_LAST = 0.95, 0.7  # share of the closest points that count, in the first step and in the last
 SHARED, LEAST_SHARED, AHEAD = 0.5, 4, 1.4  # share and number of things with one motion, and its lead over any other
 
 
@@ -42,6 +50,10 @@ class Rigid:
         turn_22 = _turn(share * self.angle)
         return np.concatenate([turn_22, (self.centre_2 + shift_2 - turn_22 @ self.centre_2)[:, None]], axis=1)
 
+    def inverse(self) -> "Rigid":
+        """The motion back."""
+        return Rigid(-self.angle, self.centre_2 + self.shift_2, -self.shift_2)
+
     def apply(self, points_N2: np.ndarray) -> np.ndarray:
         """Move points."""
         matrix_23 = self.at(1.0)
@@ -57,11 +69,13 @@ class Match:
     motion: Rigid
 
 
-def match_things(first: Sequence[Thing], second: Sequence[Thing], longer_side: int) -> list[Match]:
+def match_things(
+    first: Sequence[Thing], second: Sequence[Thing], pictures_HW3: tuple[np.ndarray, np.ndarray]
+) -> list[Match]:
     """Match the things of two frames; each is in one match at most."""
     if not first or not second:
         return []
-    cost_NM = _costs(first, second, FARTHEST * longer_side)
+    cost_NM = _costs(first, second, FARTHEST * max(pictures_HW3[0].shape))
     shift_NM2 = np.stack([b.centre_2 for b in second])[None] - np.stack([a.centre_2 for a in first])[:, None]
     shared_2 = _shared_motion(cost_NM, shift_NM2)
     if shared_2 is not None:
@@ -71,7 +85,7 @@ def match_things(first: Sequence[Thing], second: Sequence[Thing], longer_side: i
         cost_NM = np.where(_contradicts_flow(first, second, shift_NM2), np.inf, cost_NM)
     matches: list[Match] = []
     for number, other in _assigned(cost_NM):
-        motion = aligned(first[number].points_N2, second[other].points_N2)
+        motion = aligned(first[number], second[other], pictures_HW3)
         if motion is not None:
             matches.append(Match(first[number], second[other], motion))
     return matches
@@ -148,40 +162,87 @@ def _assigned(cost_NM: np.ndarray) -> list[tuple[int, int]]:
     return pairs
 
 
-def aligned(first_N2: np.ndarray, second_M2: np.ndarray) -> Rigid | None:
-    """The motion that lays one set of pixels on another, or None if they have different shapes."""
-    first_P2, second_Q2 = _thinned(first_N2, POINTS), _thinned(second_M2, OTHER_POINTS)
-    back_P2 = _thinned(second_M2, POINTS)
-    size = float(np.hypot(*np.ptp(second_M2, axis=0)))
+def aligned(first: Thing, second: Thing, pictures_HW3: tuple[np.ndarray, np.ndarray]) -> Rigid | None:
+    """The motion that lays a thing of one frame on that of another, or None if they have different shapes.
 
-    def distance(motion: Rigid) -> float:
-        there = _nearest(motion.apply(first_P2), second_Q2)[1]
-        back = _nearest(back_P2, motion.apply(_thinned(first_N2, OTHER_POINTS)))[1]
-        return (_most(there) + _most(back)) / 2
+    Either may be hidden in part by something of its colour, so where a thing goes, the whole picture is looked at.
+    """
+    reach = round(MISALIGNED + MISALIGNED_SHARE * max(first.size, second.size))
+    there, here = _Place(second, first, pictures_HW3[1], reach), _Place(first, second, pictures_HW3[0], reach)
 
-    shift = _closest(first_P2, second_Q2, 0.0, turns=False)
-    best, least = shift, distance(shift)
-    enough = MISALIGNED + MISALIGNED_SHARE * size
-    if least > 0.6:
-        tilt = _tilt(second_M2) - _tilt(first_N2)
-        for angle in {0.0, _wrapped(tilt), _wrapped(tilt + math.pi)}:
-            if abs(angle) > MOST_TURN:
-                continue
-            turned = _closest(first_P2, second_Q2, angle, turns=True)
-            off = distance(turned)
-            if abs(turned.angle) <= MOST_TURN and off < least * (TURN_GAIN if best is shift else 1):
-                best, least = turned, off
-    return best if least <= enough else None
+    def found(motion: Rigid) -> float:
+        inverse = motion.inverse()
+        return min(there.share(motion.apply(first.points_N2)), here.share(inverse.apply(second.points_N2)))
+
+    motions = _alignments(first.points_N2, second.points_N2)
+    best = next(motions)
+    most = found(best)
+    if most < FOUND_BY_SHIFT and _shows_turns(first, reach) and _shows_turns(second, reach):
+        turned = [(found(motion), motion) for motion in motions]
+        share, motion = max(turned, key=lambda each: each[0], default=(0.0, best))
+        if share > most + TURN_GAIN:
+            return motion if share >= FOUND else None
+    return best if most >= FOUND_BY_SHIFT - TURN_GAIN else None
+
+
+def _shows_turns(thing: Thing, reach: int) -> bool:
+    """Whether a thing is so thin that no other turn would fit it."""
+    mask_hw = np.zeros(np.ptp(thing.points_N2, axis=0).astype(int)[::-1] + 1, np.uint8)
+    x_N, y_N = (thing.points_N2 - thing.points_N2.min(axis=0)).astype(int).T
+    mask_hw[y_N, x_N] = 1
+    _, (width, height), _ = cv2.minAreaRect(thing.points_N2)
+    is_long = max(width, height) >= LONG * (min(width, height) + 1)
+    return is_long or cv2.dilate(mask_hw, square(reach)).mean() <= THIN
+
+
+def _alignments(first_N2: np.ndarray, second_M2: np.ndarray) -> Iterator[Rigid]:
+    """Motions that may lay one set of pixels on another; the first is a shift, the others turn."""
+    first_P2, second_P2 = _thinned(first_N2, POINTS), _thinned(second_M2, POINTS)
+    first_Q2, second_Q2 = _thinned(first_N2, OTHER_POINTS), _thinned(second_M2, OTHER_POINTS)
+    yield _closest(first_P2, second_Q2, 0.0, turns=False)
+    tilt = _tilt(second_M2) - _tilt(first_N2)
+    for angle in {0.0, _wrapped(tilt), _wrapped(tilt + math.pi)}:
+        if abs(angle) <= MOST_TURN:
+            for motion in (
+                _closest(first_P2, second_Q2, angle, turns=True),
+                _closest(second_P2, first_Q2, -angle, turns=True).inverse(),
+            ):
+                if abs(motion.angle) <= MOST_TURN:
+                    yield motion
+
+
+class _Place:
+    """A thing's place in the other frame, and what around it has the colour of the thing."""
+
+    def __init__(self, place: Thing, thing: Thing, picture_HW3: np.ndarray, reach: int) -> None:
+        margin = int(place.size)
+        low_2 = np.maximum(place.points_N2.min(axis=0).astype(int) - margin, 0)
+        high_2 = place.points_N2.max(axis=0).astype(int) + margin + 1
+        picture_hw3 = picture_HW3[low_2[1] : high_2[1], low_2[0] : high_2[0]]
+        like_hw = (np.abs(picture_hw3 - thing.colour_3).max(axis=2) < LIKE * thing.contrast).astype(np.uint8)
+        itself_hw = np.zeros_like(like_hw)
+        x_N, y_N = (place.points_N2 - low_2).astype(int).T
+        itself_hw[y_N, x_N] = 1
+        self._low_2 = low_2
+        self._masks_hw2 = cv2.dilate(np.dstack([like_hw | itself_hw, itself_hw]), square(reach))
+
+    def share(self, points_N2: np.ndarray) -> float:
+        """The share of some points that have the colour; 0 if too few of them are on the other thing."""
+        x_N, y_N = (points_N2 - self._low_2).round().astype(int).T
+        height, width, _ = self._masks_hw2.shape
+        inside_N = (x_N >= 0) & (y_N >= 0) & (x_N < width) & (y_N < height)
+        like, itself = self._masks_hw2[y_N[inside_N], x_N[inside_N]].sum(axis=0) / len(points_N2)
+        return float(like) if itself >= ITSELF else 0.0
 
 
 def _closest(first_P2: np.ndarray, second_Q2: np.ndarray, angle: float, turns: bool) -> Rigid:
     """Iterate closest points from a turn about the centre."""
     centre_2 = first_P2.mean(axis=0)
     motion = Rigid(angle, centre_2, second_Q2.mean(axis=0) - centre_2)
-    for _ in range(STEPS):
+    for kept in np.linspace(KEPT_FIRST, KEPT_LAST, STEPS):
         moved_P2 = motion.apply(first_P2)
         nearest, distance_P = _nearest(moved_P2, second_Q2)
-        kept_P = distance_P <= np.quantile(distance_P, TRIMMED)
+        kept_P = distance_P <= np.quantile(distance_P, kept)
         from_P2, to_P2 = first_P2[kept_P], second_Q2[nearest[kept_P]]
         from_2, to_2 = from_P2.mean(axis=0), to_P2.mean(axis=0)
         if turns:
@@ -196,11 +257,6 @@ def _nearest(points_P2: np.ndarray, others_Q2: np.ndarray) -> tuple[np.ndarray, 
     square_PQ = (points_P2**2).sum(axis=1)[:, None] - 2 * points_P2 @ others_Q2.T + (others_Q2**2).sum(axis=1)[None]
     nearest_P = square_PQ.argmin(axis=1)
     return nearest_P, np.sqrt(np.maximum(square_PQ[np.arange(len(points_P2)), nearest_P], 0))
-
-
-def _most(values_P: np.ndarray) -> float:
-    """What nine in ten values do not exceed."""
-    return float(np.quantile(values_P, TRIMMED))
 
 
 def _thinned(points_N2: np.ndarray, most: int) -> np.ndarray:

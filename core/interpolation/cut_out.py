@@ -12,6 +12,7 @@ from ..flow.small_things import Thing
 from ..flow.thing_matching import Rigid
 
 SOFT_EDGE = 2  # pixels around a thing that its soft edge reaches
+HIDDEN = 0.9  # a thing with less than this share of its area in the other frame is in part hidden there
 SHOWN = 0.02  # opacity below which nothing is shown
 
 
@@ -113,7 +114,7 @@ def _strongest(frame_hw3: np.ndarray, contrast_hw: np.ndarray) -> np.ndarray:
 
 
 def between(motion: Rigid, first: CutOut, second: CutOut, time: float) -> CutOut:
-    """A thing at a time, from what both frames show of it; it moves from the first to the second."""
+    """A thing at a time, from what both frames show of it; or from the frame that shows more of it."""
     there_23, whole_23 = motion.at(time), motion.at(1.0)
     back_33 = np.linalg.inv(np.concatenate([whole_23, [[0, 0, 1]]]))
     from_first = first.moved(there_23)
@@ -122,7 +123,9 @@ def between(motion: Rigid, first: CutOut, second: CutOut, time: float) -> CutOut
     right = max(each.left + each.colour_hw4.shape[1] for each in (from_first, from_second))
     bottom = max(each.top + each.colour_hw4.shape[0] for each in (from_first, from_second))
     colour_hw4 = np.zeros((bottom - top, right - left, 4), np.float32)
-    for each, weight in ((from_first, 1 - time), (from_second, time)):
+    areas = [float(each.colour_hw4[..., 3].sum()) for each in (first, second)]
+    share = time if min(areas) > HIDDEN * max(areas) else float(areas[1] > areas[0])
+    for each, weight in ((from_first, 1 - share), (from_second, share)):
         height, width = each.colour_hw4.shape[:2]
         y, x = each.top - top, each.left - left
         colour_hw4[y : y + height, x : x + width] += weight * each.colour_hw4
