@@ -90,7 +90,11 @@ def behind_things(frame_HW3: np.ndarray, other_HW3: np.ndarray, hole_HW: np.ndar
     """The mean of two 8-bit frames with holes filled from around; coarse."""
     size = hole_HW.shape[1::-1]
     few_hw3 = cv2.addWeighted(
-        np.ascontiguousarray(frame_HW3[::2, ::2]), 0.5, np.ascontiguousarray(other_HW3[::2, ::2]), 0.5, 0
+        np.ascontiguousarray(frame_HW3[::2, ::2]),
+        0.5,
+        np.ascontiguousarray(other_HW3[::2, ::2]),
+        0.5,
+        0,
     )
     known_hw = (1 - hole_HW[::2, ::2]).astype(np.float32)
     filled_hw3 = pull_push(few_hw3 * known_hw[..., None], known_hw)

@@ -10,6 +10,7 @@ from .small_things import Thing, find_things, is_alone, judged, keep_isolated, r
 from .thing_matching import Match, match_things
 
 SAME_MOTION = 2.0  # pixels; the flow of a thing that differs less from its match has followed it
+MOST_STAYING = 0.3  # share of a thing whose place half-way may be that of something that does not move along
 MOST_OVERLAP = 0.05  # share of a thing that stays in place from which its outline is not known well
 COMPACT = 0.2  # area over the square of the size; 0.4 for a disc, less than 0.1 for lines
 LEAST_WAY, OWN_SIZE = 4.0, 0.8  # dense flow follows what moves less, in pixels, or less than its own size
@@ -71,12 +72,13 @@ def _needs_help(match: Match, matches: Sequence[Match], flow_2HW: np.ndarray) ->
     """Whether dense flow does not follow a thing, or another one so near that it disturbs the flow of this one."""
     if _way(match) < max(LEAST_WAY, match.first.size * OWN_SIZE if _is_compact(match.first) else match.first.thickness):
         return False
-    overlap = _overlap(match)
     if not match.first.is_followed or not match.second.is_followed:
         return True
-    if overlap > MOST_OVERLAP or not _is_followed(match, flow_2HW):
+    if _overlap(match) > MOST_OVERLAP:
         return False
-    return any(
+    if not _agrees(match, flow_2HW):
+        return False
+    return _something_stays(match, flow_2HW) or any(
         np.linalg.norm(other.first.centre_2 - match.first.centre_2) < DISTURBED
         and not (other.first.is_followed and other.second.is_followed)
         for other in matches
@@ -103,9 +105,23 @@ def _overlap(match: Match) -> float:
     return len(first & {tuple(point) for point in match.second.points_N2.astype(int).tolist()}) / len(first)
 
 
-def _is_followed(match: Match, flow_2HW: np.ndarray) -> bool:
-    """Whether dense flow moves a thing in the same way as its match."""
+def _agrees(match: Match, flow_2HW: np.ndarray) -> bool:
+    """Whether dense flow leads a thing where its match says."""
     points_N2 = match.first.points_N2
-    x_N, y_N = points_N2.astype(int).T
-    off_N2 = points_N2 + flow_2HW[:, y_N, x_N].T - match.motion.apply(points_N2)
-    return bool(np.median(np.linalg.norm(off_N2, axis=1)) < SAME_MOTION)
+    way_N2 = match.motion.apply(points_N2) - points_N2
+    return bool(np.median(_off(flow_2HW, points_N2, way_N2)) < SAME_MOTION)
+
+
+def _something_stays(match: Match, flow_2HW: np.ndarray) -> bool:
+    """Whether by dense flow, something else stays where the thing is half-way; the engine takes the mean of both."""
+    points_N2 = match.first.points_N2
+    way_N2 = match.motion.apply(points_N2) - points_N2
+    stays_N = _off(flow_2HW, points_N2 + way_N2 / 2, way_N2) > 0.5 * np.linalg.norm(way_N2, axis=1)
+    return bool(stays_N.mean() > MOST_STAYING)
+
+
+def _off(flow_2HW: np.ndarray, points_N2: np.ndarray, way_N2: np.ndarray) -> np.ndarray:
+    """How far the flow at some points leads from where it should, in pixels."""
+    x_N, y_N = points_N2.round().astype(int).T
+    flow_N2 = flow_2HW[:, y_N.clip(0, flow_2HW.shape[1] - 1), x_N.clip(0, flow_2HW.shape[2] - 1)].T
+    return np.linalg.norm(flow_N2 - way_N2, axis=1)

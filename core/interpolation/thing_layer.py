@@ -134,9 +134,15 @@ def _as_picture(frame_1CHW: Tensor) -> np.ndarray:
 
 
 def _ordinary_pictures(first_13HW: Tensor, second_13HW: Tensor, contrast: float) -> Pair:
-    """Both frames in 8 bits and with an ordinary contrast: differences of colour count `contrast` times."""
-    scale = 255 * contrast
-    shift = 0.5 if contrast == 1 else 128 - scale * float(first_13HW.mean() + second_13HW.mean()) / 2
+    """Both frames in 8 bits: differences of colour count `contrast` times, or less if they would not fit."""
+    if contrast == 1:
+        scale, shift = 255.0, 0.5
+    else:
+        low = min(float(first_13HW.min()), float(second_13HW.min()))
+        high = max(float(first_13HW.max()), float(second_13HW.max()))
+        # Things may stand out more than the ground, which the contrast is for.
+        scale = min(255 * contrast, 255 / max(high - low, 1e-6))
+        shift = 0.5 - scale * low + (255 - scale * (high - low)) / 2
     first, second = (
         (scale * frame_13HW[0] + shift).nan_to_num(0).clamp(0, 255).to(torch.uint8).movedim(0, 2).contiguous()
         for frame_13HW in (first_13HW, second_13HW)

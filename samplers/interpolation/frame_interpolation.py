@@ -22,7 +22,7 @@ NOTEWORTHY = 0.05  # share of the area that must be cross-faded for a pair to be
 
 NOTHING_LOST: tuple[float, Place] = (0.0, (0, 0))
 MOST_PLACES = 3  # places in a picture that the report lists for each pair
-LOST_PART = 0.5  # share of a part of the picture that must be cross-faded for a pair to be listed with this place
+LOST_PART = 0.6  # share of a part of the picture that must be cross-faded for a pair to be listed with this place
 
 SHOWN_AT_CUT: dict[AtCut, str] = {
     "hold": "the nearer frame is held",

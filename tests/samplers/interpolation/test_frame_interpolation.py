@@ -214,7 +214,7 @@ def test_the_advice_fits_the_engine_and_the_gap():
 
 def test_what_is_lost_in_a_small_part_is_reported_with_its_place():
     pairs = {
-        0: PairReport(blended=0.01, frames=(1, 1), worst=(0.6, (40, 30))),
+        0: PairReport(blended=0.01, frames=(1, 1), worst=(0.65, (40, 30))),
         1: PairReport(blended=0.02, frames=(3, 3), worst=(0.9, (200, 8))),
         2: PairReport(blended=0.3, frames=(5, 5), worst=(1.0, (5, 5))),  # named with its area
         3: PairReport(is_cut=True, frames=(7, 7), worst=(1.0, (5, 5))),
