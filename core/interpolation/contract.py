@@ -37,12 +37,14 @@ class Rendered:
         the engine does not judge that.
     lost_things: the middles of small things that only one of the two frames shows, so that they are not followed, in
         pixels from the left and from the top.
+    lost_lines: for each in-between, where thin lines that both frames show are gone, or None; () if that is not judged.
     """
 
     frames_THWC: Tensor
     blended: tuple[float, ...]
     lost_THW: Tensor | None = None
     lost_things: tuple[tuple[int, int], ...] = ()
+    lost_lines: tuple[tuple[int, int] | None, ...] = ()
 
 
 class FramePair(Protocol):

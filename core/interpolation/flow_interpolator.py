@@ -18,6 +18,7 @@ from ..flow.splatting import SplatGeometry
 from ..flow.warping import backward_warp, distance_outside
 from ..pictures.value_range import local_bounds
 from .contract import Rendered, Settings, own_settings
+from .ink import lost_ink
 from .lost import LostSettings, WhenLost
 from .same_light import SameLight
 from .thing_layer import ThingLayer, WithoutThings
@@ -86,13 +87,13 @@ class FlowInterpolator:
         frames = SameLight.of(first_13HW, second_13HW)
         flows_2HW = flow_both_ways(*(shown_13HW[0].movedim(0, 2) for shown_13HW in frames.shown_13HW))
         forward_12HW, backward_12HW = (flow_2HW[None].to(self.device) for flow_2HW in flows_2HW)
-        contrast = frames.contrast()
+        contrast, shown_3HW = frames.contrast(), (first_13HW[0], second_13HW[0])
         bare = WithoutThings.of(frames, forward_12HW, backward_12HW, contrast)
         frames, forward_12HW, backward_12HW = bare.frames, bare.forward_12HW, bare.backward_12HW
         errors_11HW = frames.errors(forward_12HW, backward_12HW)
         first = _source_frame(frames.first_13HW, contrast * errors_11HW[0], forward_12HW, sign=1)
         second = _source_frame(frames.second_13HW, contrast * errors_11HW[1], backward_12HW, sign=-1)
-        return FlowPair(first, second, frames, contrast, bare.things, bare.grounds_12HW, self.when_lost)
+        return FlowPair(first, second, frames, contrast, bare.things, bare.grounds_12HW, shown_3HW, self.when_lost)
 
     def _image(self, frame_HWC: Tensor) -> Tensor:
         return frame_HWC.to(self.device, torch.float32).nan_to_num(0, 1, 0).permute(2, 0, 1)[None].contiguous()
@@ -106,6 +107,7 @@ class FlowPair:
     contrast: differences of colour count this many times.
     things: small things that are laid over the in-betweens, if there are any.
     grounds_12HW: motion of the ground, without things, from each frame to the other, in pixels.
+    shown_3HW: the frames as they were given.
     when_lost: see `LostSettings`.
     """
 
@@ -115,6 +117,7 @@ class FlowPair:
     contrast: float
     things: ThingLayer | None
     grounds_12HW: tuple[Tensor, Tensor]
+    shown_3HW: tuple[Tensor, Tensor]
     when_lost: WhenLost = "fade"
 
     @torch.no_grad()
@@ -145,7 +148,9 @@ class FlowPair:
             lost_T1HW = lost_T1HW.maximum(self.things.put_on(result_T3HW, times, self.when_lost))
         frames_THWC = _as_frames(result_T3HW.clamp(*self.frames.limits))
         blended = tuple(lost_T1HW.mean(dim=(1, 2, 3)).tolist())
-        return Rendered(frames_THWC, blended, lost_T1HW[:, 0], self.things.lost_places() if self.things else ())
+        things = self.things.lost_places() if self.things else ()
+        lines = tuple(lost_ink(*self.shown_3HW, frame_HWC.movedim(2, 0)) for frame_HWC in frames_THWC)
+        return Rendered(frames_THWC, blended, lost_T1HW[:, 0], things, lines)
 
     def _nearer(self, times: Sequence[float]) -> Tensor:
         """The nearer frame at each time, moved with the ground if that was chosen."""

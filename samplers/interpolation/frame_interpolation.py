@@ -54,6 +54,7 @@ class PairReport:
     frames: first and last frame of the result between the two sources.
     lost_things: the middles of small things that were not followed.
     worst: the part of the picture where most is cross-faded, 0 to 1, and its middle; see `worst_part`.
+    lost_lines: where thin lines that both sources show are gone.
     """
 
     is_cut: bool = False
@@ -63,6 +64,7 @@ class PairReport:
     frames: tuple[int, int] = (0, 0)
     lost_things: tuple[Place, ...] = ()
     worst: tuple[float, Place] = (0.0, (0, 0))
+    lost_lines: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,12 @@ class InterpolationReport:
                 f"no motion found in a small part of the picture {between(sources, places)}, so "
                 f"{SHOWN_IF_LOST[self.when_lost]}; {more_keyframes(sources)}use PerVFI."
             )
+        lines = {source: pair.lost_lines for source, pair in self.pairs.items() if pair.lost_lines}
+        if lines:
+            places = [f"around {_place(place)}" for place in lines.values()]
+            warnings.append(
+                f"thin lines are lost {between(list(lines), places)}; {more_keyframes(list(lines))}use PerVFI."
+            )
         with_things = [source for source, pair in self.pairs.items() if pair.lost_things]
         if with_things:
             lists = [self.pairs[source].lost_things for source in with_things]
@@ -227,7 +235,7 @@ def interpolate_frames(
             pairs[source] = PairReport(is_still=True, frames=made)
             continue
         first_HWC, second_HWC = sources[source], sources[source + 1]
-        is_cut, blended, worst, things = cuts.is_cut(sources, source), [], NOTHING_LOST, ()
+        is_cut, blended, worst, things, lines = cuts.is_cut(sources, source), [], NOTHING_LOST, (), None
         pair = (
             cuts.pair(sources, source, interpolator.device) if is_cut else interpolator.prepare(first_HWC, second_HWC)
         )
@@ -240,12 +248,12 @@ def interpolate_frames(
         for frames, picture in zip(frames_at.values(), pictures, strict=True):
             show(frames, picture.frame_HWC)
             blended.append(picture.blended)
-            things = picture.lost_things or things
+            things, lines = picture.lost_things or things, picture.lost_lines or lines
             if picture.lost_HW is not None:
                 worst = max(worst, worst_part(picture.lost_HW))
                 if lost is not None:
                     lost.mark(frames, picture.lost_HW)
-        pairs[source] = PairReport(is_cut, False, sum(blended) / len(blended), untrained, made, things, worst)
+        pairs[source] = PairReport(is_cut, False, sum(blended) / len(blended), untrained, made, things, worst, lines)
     return InterpolationReport(interpolator.name, len(sources), len(instants), pairs, cuts.at_cut)
 
 

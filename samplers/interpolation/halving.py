@@ -21,6 +21,7 @@ class Picture(NamedTuple):
     blended: float
     lost_HW: Tensor | None = None
     lost_things: tuple[Place, ...] = ()
+    lost_lines: Place | None = None
 
     def also_lost(self, source: "Picture") -> "Picture":
         """This picture, with what was lost in a picture that it was made from."""
@@ -35,8 +36,10 @@ def pictures_of(rendered: Rendered) -> list[Picture]:
     count = len(rendered.blended)
     lost = [None] * count if rendered.lost_THW is None else list(rendered.lost_THW)
     return [
-        Picture(frame_HWC, blended, lost_HW, rendered.lost_things)
-        for frame_HWC, blended, lost_HW in zip(rendered.frames_THWC, rendered.blended, lost, strict=True)
+        Picture(frame_HWC, blended, lost_HW, rendered.lost_things, lines)
+        for frame_HWC, blended, lost_HW, lines in zip(
+            rendered.frames_THWC, rendered.blended, lost, rendered.lost_lines or [None] * count, strict=True
+        )
     ]
 
 

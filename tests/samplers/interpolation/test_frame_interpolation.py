@@ -219,11 +219,13 @@ def test_what_is_lost_in_a_small_part_is_reported_with_its_place():
         2: PairReport(blended=0.3, frames=(5, 5), worst=(1.0, (5, 5))),  # named with its area
         3: PairReport(is_cut=True, frames=(7, 7), worst=(1.0, (5, 5))),
         4: PairReport(blended=0.01, frames=(9, 9), worst=(0.2, (5, 5)), lost_things=((12, 34), (56, 78))),
+        5: PairReport(blended=0.01, frames=(11, 11), lost_lines=(7, 9)),
     }
-    report = InterpolationReport("flow", 6, 11, pairs)
+    report = InterpolationReport("flow", 7, 13, pairs)
     assert report.text().splitlines()[3:] == [
         "Warning: no motion found in a small part of the picture between frames 1 and 2 (around x 200, y 8, 3 of the "
         "result); 0 and 1 (around x 40, y 30, 1 of the result), so these areas are cross-faded; use PerVFI.",
+        "Warning: thin lines are lost between frames 5 and 6 (around x 7, y 9, 11 of the result); use PerVFI.",
         "Warning: small things are in only one of two frames between frames 4 and 5 (around x 12, y 34; x 56, y 78, "
         "9 of the result), so they fade out and in; choose what to show with when_lost.",
     ]
