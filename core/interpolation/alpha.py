@@ -1,7 +1,7 @@
 """Lets every engine create frames with alpha."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -54,7 +54,7 @@ class _StillAlpha:
         """The frames with alpha; see `FramePair.render`."""
         rendered = self.inner.render(times)
         alpha_THW1 = self.alpha_HW1.expand(len(times), -1, -1, -1)
-        return Rendered(torch.cat([rendered.frames_THWC, alpha_THW1], dim=-1), rendered.blended)
+        return replace(rendered, frames_THWC=torch.cat([rendered.frames_THWC, alpha_THW1], dim=-1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ class StraightPair:
     def render(self, times: Sequence[float]) -> Rendered:
         """The frames, straight; see `FramePair.render`."""
         rendered = self.inner.render(times)
-        return Rendered(straight(rendered.frames_THWC, self.limits), rendered.blended)
+        return replace(rendered, frames_THWC=straight(rendered.frames_THWC, self.limits))
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """Lets engines whose networks expect values of 0 to 1 work on frames with other values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -41,4 +41,4 @@ class _FittedPair:
         """The frames with the values of those given; see `FramePair.render`."""
         rendered = self.inner.render(times)
         frames_THWC = expanded(rendered.frames_THWC * (self.high - self.low) + self.low)
-        return Rendered(frames_THWC, rendered.blended)
+        return replace(rendered, frames_THWC=frames_THWC)

@@ -33,10 +33,18 @@ class Rendered:
     frames_THWC: float32, in [0, 1] if both frames are, on the interpolator's device.
     blended: for each in-between, the share of its area, 0 to 1, that is visibly cross-faded because no motion could be
         trusted.
+    lost_THW: where an in-between does not show motion that was followed, 0 to 1, on the interpolator's device; None if
+        the engine does not judge that.
+    lost_things: the middles of small things that only one of the two frames shows, so that they are not followed, in
+        pixels from the left and from the top.
+    lost_lines: for each in-between, where thin lines that both frames show are gone, or None; () if that is not judged.
     """
 
     frames_THWC: Tensor
     blended: tuple[float, ...]
+    lost_THW: Tensor | None = None
+    lost_things: tuple[tuple[int, int], ...] = ()
+    lost_lines: tuple[tuple[int, int] | None, ...] = ()
 
 
 class FramePair(Protocol):

@@ -142,7 +142,7 @@ class CutPair:
             pictures = [mixed(self.first_HWC, self.second_HWC, time) for time in times]
         else:
             pictures = [self.first_HWC if time <= 0.5 else self.second_HWC for time in times]
-        return Rendered(torch.stack(pictures), (0.0,) * len(times))
+        return _all_lost(torch.stack(pictures))
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,4 +155,9 @@ class CarriedPair:
     def render(self, times: Sequence[float]) -> Rendered:
         """The nearer frame, moved to each time; see `FramePair.render`."""
         pictures = [self.first.moved(time) if time <= 0.5 else self.second.moved(1 - time) for time in times]
-        return Rendered(torch.stack(pictures), (0.0,) * len(times))
+        return _all_lost(torch.stack(pictures))
+
+
+def _all_lost(frames_THWC: Tensor) -> Rendered:
+    """Frames at a cut: nothing in them is motion from one image to the other."""
+    return Rendered(frames_THWC, (0.0,) * len(frames_THWC), torch.ones_like(frames_THWC[..., 0]))

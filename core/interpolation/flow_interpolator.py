@@ -22,10 +22,13 @@ from ..pictures.alpha import has_alpha
 from ..pictures.filling import pull_push_filled
 from ..pictures.value_range import local_bounds
 from .contract import Rendered, Settings, own_settings
+from .ink import lost_ink
+from .lost import LostSettings, WhenLost
 from .same_light import SameLight
 from .same_light_alpha import SameLightWithAlpha
 from .still_layer import Hidden, StillLayer, lift
 from .still_signs import find_still_signs
+from .thing_layer import ThingLayer, WithoutThings
 from .translucent_sign import TranslucentSign, find_translucent_sign
 
 # If several pixels land in one place, the motion of each counts with a weight of exp(-ERROR_LOSS * d). d is its
@@ -92,14 +95,26 @@ class FlowInterpolator:
     by_halving = False
     carries_alpha = True  # along the same motion as the colours
 
-    def __init__(self, device: torch.device | str = "cpu", settings: "FlowSettings | None" = None) -> None:
+    def __init__(
+        self,
+        device: torch.device | str = "cpu",
+        settings: "FlowSettings | None" = None,
+        when_lost: WhenLost = "fade",
+    ) -> None:
         """Choose where the frames are warped; the flow itself is always estimated on the CPU."""
         self.device = torch.device(device)
         self.settings = settings or FlowSettings()
+        self.when_lost = when_lost
 
     def start(self, settings: Settings, height: int, width: int) -> "FlowInterpolator":
         """Return an interpolator with these settings; there is nothing to load."""
-        return FlowInterpolator(self.device, own_settings(FlowSettings, settings))
+        when_lost = own_settings(LostSettings, settings).when_lost
+        return FlowInterpolator(self.device, own_settings(FlowSettings, settings), when_lost)
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether to look for motion at half the size, and neither for small things nor for translucent signs."""
+        return self.settings.speed == "fast"
 
     @torch.no_grad()
     def prepare(self, first_HWC: Tensor, second_HWC: Tensor, left_11HW: Tensor | None = None) -> "FlowPair":
@@ -117,10 +132,13 @@ class FlowInterpolator:
             return self._pair(frames, *self._flows(frames))
         frames = SameLight.of(first_13HW, second_13HW)
         flows_12HW = self._flows(frames)
+        given_3HW = first_13HW[0], second_13HW[0]
         layers: list[StillLayer | TranslucentSign] = []
         known_11HW = None
-        if frames.are_given and (
-            sign := find_translucent_sign(first_13HW, second_13HW, flows_12HW, self._flows_between)
+        if (
+            not self.is_fast
+            and frames.are_given
+            and (sign := find_translucent_sign(first_13HW, second_13HW, flows_12HW, self._flows_between))
         ):
             layers.append(sign)
             first_13HW, second_13HW = sign.taken_off(first_13HW), sign.taken_off(second_13HW)
@@ -132,14 +150,15 @@ class FlowInterpolator:
             layers.append(layer)
             frames = SameLight.by(painted.light, *layer.behind_13HW)
             flows_12HW, known_11HW = layer.flows_12HW, layer.known_11HW
-        return replace(self._pair(frames, *flows_12HW), layers=tuple(layers), known_11HW=known_11HW)
+        pair = self._pair(frames, *flows_12HW)
+        return replace(pair, layers=tuple(layers), known_11HW=known_11HW, shown_3HW=given_3HW)
 
     def _flows_between(self, first_13HW: Tensor, second_13HW: Tensor) -> tuple[Tensor, Tensor]:
         return self._flows(SameLight.by(None, first_13HW, second_13HW))
 
     def _flows(self, frames: SameLight) -> tuple[Tensor, Tensor]:
         find = matched_both_ways
-        if self.settings.speed == "fast":
+        if self.is_fast:
             find = partial(flow_both_ways, fine=False)
         elif isinstance(frames, SameLightWithAlpha):  # which looks for far shifts of what is seen itself
             find = flow_both_ways
@@ -147,11 +166,15 @@ class FlowInterpolator:
         return forward_2HW[None].to(self.device), backward_2HW[None].to(self.device)
 
     def _pair(self, frames: SameLight, forward_12HW: Tensor, backward_12HW: Tensor) -> "FlowPair":
+        contrast, things, grounds_12HW = frames.contrast(), None, (forward_12HW, backward_12HW)
+        if not self.is_fast and not isinstance(frames, SameLightWithAlpha):
+            bare = WithoutThings.of(frames, forward_12HW, backward_12HW, contrast)
+            frames, forward_12HW, backward_12HW = bare.frames, bare.forward_12HW, bare.backward_12HW
+            things, grounds_12HW = bare.things, bare.grounds_12HW
         errors_11HW = frames.errors(forward_12HW, backward_12HW)
-        contrast = frames.contrast()
         first = _source_frame(frames.first_13HW, contrast * errors_11HW[0], forward_12HW, sign=1)
         second = _source_frame(frames.second_13HW, contrast * errors_11HW[1], backward_12HW, sign=-1)
-        return FlowPair(first, second, frames, contrast)
+        return FlowPair(first, second, frames, contrast, things, grounds_12HW, self.when_lost)
 
     def _image(self, frame_HWC: Tensor) -> Tensor:
         return frame_HWC.to(self.device, torch.float32).nan_to_num(0, 1, 0).permute(2, 0, 1)[None].contiguous()
@@ -161,8 +184,12 @@ class FlowInterpolator:
 class FlowPair:
     """Two frames and the motion between them.
 
-    first, second: in one light, see `frames`.
+    first, second: in one light, see `frames`; without `things`.
     contrast: differences of colour count this many times.
+    things: small things that are laid over the in-betweens, if there are any.
+    grounds_12HW: motion of the ground, without things, from each frame to the other, in pixels.
+    shown_3HW: the frames as they were given, for a judgement of the result; None if it is not judged.
+    when_lost: see `LostSettings`.
     layers: signs that were taken off both frames one after another, to be laid over the in-betweens.
     known_11HW: for each frame, 1 where it was seen and 0 where it was painted in behind a sign; None if all was seen.
     """
@@ -171,6 +198,10 @@ class FlowPair:
     second: _SourceFrame
     frames: SameLight
     contrast: float
+    things: ThingLayer | None
+    grounds_12HW: tuple[Tensor, Tensor]
+    when_lost: WhenLost = "fade"
+    shown_3HW: tuple[Tensor, Tensor] | None = None
     layers: tuple[StillLayer | TranslucentSign, ...] = ()
     known_11HW: tuple[Tensor, Tensor] | None = None
 
@@ -194,16 +225,36 @@ class FlowPair:
             coverage1_T1HW = coverage1_T1HW * _known(self.known_11HW[1], (1 - time_T111) * motion_T2HW)
         moved_T3HW = _blended(warped0_T3HW, warped1_T3HW, coverage0_T1HW, coverage1_T1HW, time_T111, self.contrast)
         faded_T3HW = torch.lerp(*self.frames.given_13HW, time_T111)
-        distrust_T1HW, blended_T = _distrust(
+        distrust_T1HW, lost_T1HW = _distrust(
             warped0_T3HW, warped1_T3HW, first.frame_13HW, second.frame_13HW, self.contrast, faded_T3HW
         )
         moved_T3HW = self.frames.relit(moved_T3HW, time_T111)
         still_T1HW = motion_T2HW.abs().amax(dim=1, keepdim=True) < STILL
         result_T3HW = torch.lerp(moved_T3HW, faded_T3HW, torch.where(still_T1HW, 1.0, distrust_T1HW))
+        if self.when_lost != "fade":
+            result_T3HW += lost_T1HW * (self._nearer(times) - faded_T3HW)
+        if self.things is not None:
+            lost_T1HW = lost_T1HW.maximum(self.things.put_on(result_T3HW, times, self.when_lost))
         result_T3HW = result_T3HW.clamp(*self.frames.limits)
         for layer in reversed(self.layers):
             result_T3HW = layer.over(result_T3HW, time_T111)
-        return Rendered(_as_frames(result_T3HW), tuple(blended_T.tolist()))
+            lost_T1HW = lost_T1HW * (1 - layer.opacity_11HW)
+        blended = tuple(lost_T1HW.mean(dim=(1, 2, 3)).tolist())
+        things = self.things.lost_places() if self.things else ()
+        lines = tuple(lost_ink(*self.shown_3HW, each_3HW) for each_3HW in result_T3HW) if self.shown_3HW else ()
+        return Rendered(_as_frames(result_T3HW), blended, lost_T1HW[:, 0], things, lines)
+
+    def _nearer(self, times: Sequence[float]) -> Tensor:
+        """The nearer frame at each time, moved with the ground if that was chosen."""
+        pictures = []
+        for time in times:
+            is_first = time <= 0.5
+            picture_13HW = self.frames.given_13HW[0 if is_first else 1]
+            if self.when_lost == "nearest":
+                share = time if is_first else 1 - time
+                picture_13HW = _fetched(picture_13HW, -share * self.grounds_12HW[0 if is_first else 1])
+            pictures.append(picture_13HW)
+        return torch.cat(pictures)
 
 
 def _source_frame(own_13HW: Tensor, error_11HW: Tensor, flow_12HW: Tensor, sign: int) -> _SourceFrame:
@@ -272,7 +323,7 @@ def _distrust(
     contrast: float,
     faded_T3HW: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """How far motion fails to explain each pixel, from 0 (trusted) to 1, and the share of each frame that shows it."""
+    """How far motion fails to explain each pixel, from 0 (trusted) to 1; and the same where that is seen, else 0."""
     after_T1hw = contrast * _block_difference(warped0_T3HW, warped1_T3HW)
     before_11hw = contrast * _block_difference(frame0_13HW, frame1_13HW)
     if faded_T3HW.shape[1] == 4:  # half-way over nothing, a thing that moves farther than its size is in neither frame
@@ -284,9 +335,12 @@ def _distrust(
     if contrast > 1:  # noise is stretched with the picture, and a cross-fade of noise is not seen
         noise_T111 = contrast * _noise(warped0_T3HW - warped1_T3HW)
         seen_T111 = seen_T111.maximum((SEEN_OVER_NOISE * noise_T111).clamp(max=contrast * SEEN_DIFFERENCE))
-    blended_T = (distrust_T1hw * (before_11hw > seen_T111)).mean(dim=(1, 2, 3))
-    size = frame0_13HW.shape[2:]
-    return functional.interpolate(distrust_T1hw, size, mode="bilinear", align_corners=False), blended_T
+    size, lost_T1hw = frame0_13HW.shape[2:], distrust_T1hw * (before_11hw > seen_T111)
+    distrust_T1HW, lost_T1HW = (
+        functional.interpolate(each_T1hw, size, mode="bilinear", align_corners=False)
+        for each_T1hw in (distrust_T1hw, lost_T1hw)
+    )
+    return distrust_T1HW, lost_T1HW
 
 
 def _noise(differences_T3HW: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Areas of a picture that are not to be moved, for any engine."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -70,4 +70,4 @@ class _LeftPair:
         time_T111 = torch.tensor(list(times), device=self.left_11HW.device)[:, None, None, None]
         faded_THWC = torch.lerp(*self.given_13HW, time_T111).movedim(1, 3)
         frames_THWC = torch.lerp(rendered.frames_THWC, faded_THWC, self.left_11HW.movedim(1, 3))
-        return Rendered(frames_THWC, rendered.blended)
+        return replace(rendered, frames_THWC=frames_THWC)

@@ -1,15 +1,17 @@
 """Running an engine in the host, over a sequence or on frames to refine: memory, progress, interruption."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import comfy.model_management as model_management
 from torch import Tensor
 
-from ...core.interpolation.contract import PUBLISHED, Engine, Interpolator, Settings
+from ...core.interpolation.contract import PUBLISHED, Engine, Interpolator, Settings, own_settings
 from ...core.interpolation.cuts import FOUND_CUTS, CutRule
 from ...core.interpolation.frame_choice import choose_frames
 from ...core.interpolation.left_alone import LeavingAlone, united_mask
+from ...core.interpolation.lost import LostMask, LostSettings
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.timing.moments import Instant
 from ...samplers.interpolation.frame_interpolation import InterpolationReport, interpolate_frames
@@ -28,6 +30,7 @@ def interpolate(
     recursive: bool = False,
     cuts: CutRule = FOUND_CUTS,
     still_mask: Tensor | None = None,
+    lost: LostMask | None = None,
 ) -> tuple[Tensor, InterpolationReport]:
     """Render the frames at `instants` into the host's image memory, with its progress bar and interruption.
 
@@ -39,6 +42,7 @@ def interpolate(
         recursive: halve each gap repeatedly instead of rendering each frame directly at its time.
         cuts: where the cuts are, and what is shown there.
         still_mask: a MASK, 1 where the picture is not moved; see `united_mask`.
+        lost: takes the mask of where motion was not followed.
 
     Returns:
         Frames of shape (len(instants), H, W, 3 or 4) in [0, 1], with alpha if the sources have it, and a report on the
@@ -58,8 +62,8 @@ def interpolate(
     if left_11HW is not None:
         interpolator = LeavingAlone(interpolator, left_11HW)
     batch = _frames_at_once(interpolator, height * width)
-    report = interpolate_frames(sources, instants, interpolator, result_THWC, progress, batch, recursive, cuts)
-    return result_THWC, report
+    report = interpolate_frames(sources, instants, interpolator, result_THWC, progress, batch, recursive, cuts, lost)
+    return result_THWC, replace(report, when_lost=own_settings(LostSettings, settings).when_lost)
 
 
 def refine(

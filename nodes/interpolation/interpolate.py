@@ -11,6 +11,7 @@ from ...core.interpolation.copy_plan import COPY_CHOICES, KEEP, CopyChoice
 from ...core.interpolation.cuts import AT_CUT, AtCut, cut_rule
 from ...core.interpolation.flow_interpolator import SPEEDS
 from ...core.interpolation.frame_plan import AS_KEYFRAMED, BEZIER, LINEAR, plan_frames
+from ...core.interpolation.lost import WHEN_LOST, LostMask
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.pictures.alpha import parted
 from ...core.timing.easing import CURVES, EASE_OVER
@@ -166,6 +167,15 @@ class InbetweenInterpolate(InbetweenNode):
                     tooltip="For the engine without a model. fast looks for motion at half the size: about a third "
                     "quicker, with less detail in what moves. Other engines ignore it.",
                 ),
+                io.Combo.Input(
+                    "when_lost",
+                    options=list(WHEN_LOST),
+                    default=WHEN_LOST[0],
+                    optional=True,
+                    tooltip="Engine without a model: what to show where no motion can be followed. fade cross-fades "
+                    "the two images there. hold keeps the pixels of the nearer image in place until half-way. "
+                    "nearest moves the pixels of the nearer image along with their surroundings.",
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="All frames, including those of the input."),
@@ -180,6 +190,12 @@ class InbetweenInterpolate(InbetweenNode):
                     "ramp it is the rate of the input.",
                 ),
                 transparency_output(),
+                io.Mask.Output(
+                    display_name="lost",
+                    tooltip="White where a frame does not show motion that was followed: cross-faded or held places, "
+                    "and whole frames at a cut. Black for frames of the input. PerVFI, RIFE and FILM only report "
+                    "cuts.",
+                ),
             ],
         )
 
@@ -212,10 +228,12 @@ class InbetweenInterpolate(InbetweenNode):
         plan = plan_frames(frames, **chosen, progress=Progress, check_room=check_room_for_images)
         recursive = method == RECURSIVE
         rule = cut_rule(plan.positions, cut_threshold, cuts, at_cut)
+        lost = LostMask()
         result_THWC, report = interpolate(
-            plan.sources, plan.instants, interpolator, settings, recursive, rule, still_mask
+            plan.sources, plan.instants, interpolator, settings, recursive, rule, still_mask, lost
         )
         text = plan.described(report.text(plan.keyframes, plan.numbers))
         show_report(text)
+        lost_THW = lost.frames(*result_THWC.shape[:3], result_THWC.device)
         frames_THWC, transparency_THW = parted(result_THWC, plan.channels)
-        return io.NodeOutput(frames_THWC, text, plan.fps, transparency_THW)
+        return io.NodeOutput(frames_THWC, text, plan.fps, transparency_THW, lost_THW)

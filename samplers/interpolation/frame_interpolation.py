@@ -12,19 +12,36 @@ from ...core.errors import InbetweenError
 from ...core.interpolation.alpha import AnyAlpha
 from ...core.interpolation.contract import FramePair, Interpolator
 from ...core.interpolation.cuts import FOUND_CUTS, AtCut, CutRule
+from ...core.interpolation.lost import LostMask, Place, WhenLost, worst_part
 from ...core.pictures.alpha import has_alpha, is_same_picture
 from ...core.progress import ProgressCallback, no_progress
 from ...core.reports import missing_keyframes, report_text, span
 from ...core.timing.moments import Instant
-from .halving import check_halvable, half_way, halved, is_halved, untrained_times
+from .halving import Picture, check_halvable, half_way, halved, is_halved, pictures_of, untrained_times
 
 MOST_LISTED = 6  # pairs that the report lists; more are only counted
 NOTEWORTHY = 0.05  # share of the area that must be cross-faded for a pair to be listed
+
+NOTHING_LOST: tuple[float, Place] = (0.0, (0, 0))
+MOST_PLACES = 3  # places in a picture that the report lists for each pair
+LOST_PART = 0.6  # share of a part of the picture that must be cross-faded for a pair to be listed with this place
 
 SHOWN_AT_CUT: dict[AtCut, str] = {
     "hold": "the nearer frame is held",
     "cross-fade": "the frames are cross-faded",
     "carry on": "each shot carries its motion on",
+}
+
+
+SHOWN_IF_LOST: dict[WhenLost, str] = {
+    "fade": "these areas are cross-faded",
+    "hold": "the nearer frame is held there",
+    "nearest": "the nearer frame is moved with the ground there",
+}
+THINGS_IF_LOST: dict[WhenLost, str] = {
+    "fade": "they fade out and in",
+    "hold": "they stand still up to half-way, or from there on",
+    "nearest": "they move with the ground up to half-way, or from there on",
 }
 
 
@@ -37,6 +54,9 @@ class PairReport:
     blended: mean share of the area, 0 to 1, that is visibly cross-faded because no motion could be trusted.
     untrained: number of in-betweens at times for which the engine was not trained.
     frames: first and last frame of the result between the two sources.
+    lost_things: the middles of small things that were not followed.
+    worst: the part of the picture where most is cross-faded, 0 to 1, and its middle; see `worst_part`.
+    lost_lines: where thin lines that both sources show are gone.
     """
 
     is_cut: bool = False
@@ -44,6 +64,9 @@ class PairReport:
     blended: float = 0.0
     untrained: int = 0
     frames: tuple[int, int] = (0, 0)
+    lost_things: tuple[Place, ...] = ()
+    worst: tuple[float, Place] = (0.0, (0, 0))
+    lost_lines: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +81,7 @@ class InterpolationReport:
     frame_count: int
     pairs: dict[int, PairReport]
     at_cut: AtCut = "hold"
+    when_lost: WhenLost = "fade"
 
     def text(self, keyframes: Sequence[int] | None = None, numbers: Sequence[int] | None = None) -> str:
         """The frame counts, then warnings: cuts, still pairs, cross-faded areas (largest first), untrained times.
@@ -111,8 +135,34 @@ class InterpolationReport:
             other = "use a video model (Engine Advice names one)" if "PerVFI" in self.engine else "use PerVFI"
             areas = [f"{faded[source]:.0%} of the area" for source in noted]
             warnings.append(
-                f"no motion found {between(noted, areas)}, so these areas are cross-faded; "
+                f"no motion found {between(noted, areas)}, so {SHOWN_IF_LOST[self.when_lost]}; "
                 f"{more_keyframes(noted)}{other}."
+            )
+        in_part = {
+            source: pair.worst
+            for source, pair in self.pairs.items()
+            if not pair.is_cut and faded[source] < NOTEWORTHY and pair.worst[0] >= LOST_PART
+        }
+        if in_part:
+            sources = sorted(in_part, key=lambda source: -in_part[source][0])
+            places = [f"around {_place(in_part[source][1])}" for source in sources]
+            warnings.append(
+                f"no motion found in a small part of the picture {between(sources, places)}, so "
+                f"{SHOWN_IF_LOST[self.when_lost]}; {more_keyframes(sources)}use PerVFI."
+            )
+        lines = {source: pair.lost_lines for source, pair in self.pairs.items() if pair.lost_lines}
+        if lines:
+            places = [f"around {_place(place)}" for place in lines.values()]
+            warnings.append(
+                f"thin lines are lost {between(list(lines), places)}; {more_keyframes(list(lines))}use PerVFI."
+            )
+        with_things = [source for source, pair in self.pairs.items() if pair.lost_things]
+        if with_things:
+            lists = [self.pairs[source].lost_things for source in with_things]
+            places = [f"around {'; '.join(map(_place, things[:MOST_PLACES]))}" for things in lists]
+            warnings.append(
+                f"small things are in only one of two frames {between(with_things, places)}, so "
+                f"{THINGS_IF_LOST[self.when_lost]}; {more_keyframes(with_things)}choose what to show with when_lost."
             )
         untrained = [source for source, pair in self.pairs.items() if pair.untrained]
         if untrained:
@@ -125,6 +175,10 @@ class InterpolationReport:
         return report_text([line], warnings)
 
 
+def _place(place: Place) -> str:
+    return f"x {place[0]}, y {place[1]}"
+
+
 def interpolate_frames(
     sources: Sequence[Tensor] | Tensor,
     instants: Sequence[Instant],
@@ -134,6 +188,7 @@ def interpolate_frames(
     batch: int = 1,
     recursive: bool = False,
     cuts: CutRule = FOUND_CUTS,
+    lost: LostMask | None = None,
 ) -> InterpolationReport:
     """Fill `result_THWC` with the frames at `instants`; source frames are copied exactly.
 
@@ -148,6 +203,7 @@ def interpolate_frames(
         recursive: render the middle frame first, then the middle of each half, and so on, instead of each frame at its
             time. Engines with `by_halving` always do so in gaps where halving reaches every frame.
         cuts: where cuts are, and what is shown there.
+        lost: takes the mask of where motion was not followed.
 
     Returns:
         What was rendered, and where a fall-back was used.
@@ -185,7 +241,7 @@ def interpolate_frames(
             pairs[source] = PairReport(is_still=True, frames=made)
             continue
         first_HWC, second_HWC = sources[source], sources[source + 1]
-        is_cut, blended = cuts.is_cut(sources, source), []
+        is_cut, blended, worst, things, lines = cuts.is_cut(sources, source), [], NOTHING_LOST, (), None
         pair = (
             cuts.pair(sources, source, interpolator.device) if is_cut else interpolator.prepare(first_HWC, second_HWC)
         )
@@ -195,10 +251,15 @@ def interpolate_frames(
         else:
             pictures = batches.render(pair, list(frames_at))
         del pair  # large, and not needed while its two halves are halved further
-        for frames, (picture_HWC, share) in zip(frames_at.values(), pictures, strict=True):
-            show(frames, picture_HWC)
-            blended.append(share)
-        pairs[source] = PairReport(is_cut, False, sum(blended) / len(blended), untrained, made)
+        for frames, picture in zip(frames_at.values(), pictures, strict=True):
+            show(frames, picture.frame_HWC)
+            blended.append(picture.blended)
+            things, lines = picture.lost_things or things, picture.lost_lines or lines
+            if picture.lost_HW is not None:
+                worst = max(worst, worst_part(picture.lost_HW))
+                if lost is not None:
+                    lost.mark(frames, picture.lost_HW)
+        pairs[source] = PairReport(is_cut, False, sum(blended) / len(blended), untrained, made, things, worst, lines)
     return InterpolationReport(interpolator.name, len(sources), len(instants), pairs, cuts.at_cut)
 
 
@@ -208,8 +269,8 @@ class _Batches:
     def __init__(self, most: int) -> None:
         self._most = most
 
-    def render(self, pair: FramePair, times: list[Fraction]) -> Iterator[tuple[Tensor, float]]:
-        """Yield each picture, shape (H, W, 3), and the share of it that is cross-faded, in the order of the times."""
+    def render(self, pair: FramePair, times: list[Fraction]) -> Iterator[Picture]:
+        """Yield each picture in the order of the times."""
         while times:
             now = times[: self._most]
             try:
@@ -219,5 +280,5 @@ class _Batches:
                     raise
                 self._most //= 2
                 continue
-            yield from zip(rendered.frames_THWC, rendered.blended, strict=True)
+            yield from pictures_of(rendered)
             times = times[len(now) :]

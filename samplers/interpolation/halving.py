@@ -2,16 +2,45 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from typing import NamedTuple
 
 from torch import Tensor
 
 from ...core.errors import InbetweenError
-from ...core.interpolation.contract import FramePair, Interpolator
+from ...core.interpolation.contract import FramePair, Interpolator, Rendered
+from ...core.interpolation.lost import Place
 
 MOST_HALVINGS = 6
 HALF = Fraction(1, 2)
 
-Picture = tuple[Tensor, float]  # of shape (H, W, 3), and the share of it that is cross-faded
+
+class Picture(NamedTuple):
+    """One in-between; see `core.interpolation.contract.Rendered`."""
+
+    frame_HWC: Tensor
+    blended: float
+    lost_HW: Tensor | None = None
+    lost_things: tuple[Place, ...] = ()
+    lost_lines: Place | None = None
+
+    def also_lost(self, source: "Picture") -> "Picture":
+        """This picture, with what was lost in a picture that it was made from."""
+        if self.lost_HW is None or source.lost_HW is None:
+            return self
+        lost_HW = self.lost_HW.maximum(source.lost_HW)
+        return self._replace(lost_HW=lost_HW, lost_things=(*source.lost_things, *self.lost_things))
+
+
+def pictures_of(rendered: Rendered) -> list[Picture]:
+    """The in-betweens one by one."""
+    count = len(rendered.blended)
+    lost = [None] * count if rendered.lost_THW is None else list(rendered.lost_THW)
+    return [
+        Picture(frame_HWC, blended, lost_HW, rendered.lost_things, lines)
+        for frame_HWC, blended, lost_HW, lines in zip(
+            rendered.frames_THWC, rendered.blended, lost, rendered.lost_lines or [None] * count, strict=True
+        )
+    ]
 
 
 def is_halvable(time: Fraction) -> bool:
@@ -44,8 +73,7 @@ def untrained_times(interpolator: Interpolator, times: Iterable[Fraction]) -> li
 
 def half_way(pair: FramePair) -> Picture:
     """Render the picture half-way between two frames."""
-    rendered = pair.render([float(HALF)])
-    return rendered.frames_THWC[0], rendered.blended[0]
+    return pictures_of(pair.render([float(HALF)]))[0]
 
 
 def halved(
@@ -65,11 +93,13 @@ def halved(
     before = [2 * time for time in times if time < HALF]
     after = [2 * time - 1 for time in times if time > HALF]
     if before:
-        yield from _gap(interpolator, first_HWC, half[0], before)
+        for picture in _gap(interpolator, first_HWC, half.frame_HWC, before):
+            yield picture.also_lost(half)
     if HALF in times:
         yield half
     if after:
-        yield from _gap(interpolator, half[0], second_HWC, after)
+        for picture in _gap(interpolator, half.frame_HWC, second_HWC, after):
+            yield picture.also_lost(half)
 
 
 def _gap(interpolator: Interpolator, first_HWC: Tensor, second_HWC: Tensor, times: list[Fraction]) -> Iterator[Picture]:

@@ -127,8 +127,8 @@ def _rendered(
 ) -> Iterator[Tensor]:
     """Render the pictures at these times between two frames, one by one."""
     if is_halved(interpolator, times):
-        for picture_HWC, _ in halved(interpolator, first_HWC, half_way(pair), second_HWC, times):
-            yield picture_HWC
+        for picture in halved(interpolator, first_HWC, half_way(pair), second_HWC, times):
+            yield picture.frame_HWC
     else:
         for time in times:
             yield pair.render([float(time)]).frames_THWC[0]

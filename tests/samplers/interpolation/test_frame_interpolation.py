@@ -212,6 +212,31 @@ def test_the_advice_fits_the_engine_and_the_gap():
     )
 
 
+def test_what_is_lost_in_a_small_part_is_reported_with_its_place():
+    pairs = {
+        0: PairReport(blended=0.01, frames=(1, 1), worst=(0.65, (40, 30))),
+        1: PairReport(blended=0.02, frames=(3, 3), worst=(0.9, (200, 8))),
+        2: PairReport(blended=0.3, frames=(5, 5), worst=(1.0, (5, 5))),  # named with its area
+        3: PairReport(is_cut=True, frames=(7, 7), worst=(1.0, (5, 5))),
+        4: PairReport(blended=0.01, frames=(9, 9), worst=(0.2, (5, 5)), lost_things=((12, 34), (56, 78))),
+        5: PairReport(blended=0.01, frames=(11, 11), lost_lines=(7, 9)),
+    }
+    report = InterpolationReport("flow", 7, 13, pairs)
+    assert report.text().splitlines()[3:] == [
+        "Warning: no motion found in a small part of the picture between frames 1 and 2 (around x 200, y 8, 3 of the "
+        "result); 0 and 1 (around x 40, y 30, 1 of the result), so these areas are cross-faded; use PerVFI.",
+        "Warning: thin lines are lost between frames 5 and 6 (around x 7, y 9, 11 of the result); use PerVFI.",
+        "Warning: small things are in only one of two frames between frames 4 and 5 (around x 12, y 34; x 56, y 78, "
+        "9 of the result), so they fade out and in; choose what to show with when_lost.",
+    ]
+    held = replace(report, when_lost="hold").text()
+    assert "cross-faded" not in held
+    assert held.count("so the nearer frame is held there") == 2
+    assert "add a keyframe near frame 15, or use PerVFI" in InterpolationReport("flow", 2, 21, {0: pairs[0]}).text(
+        (10, 20)
+    )
+
+
 @given(
     st.sets(st.integers(0, 60), min_size=2, max_size=7).map(sorted),
     st.sampled_from([("as keyframed", {}), ("multiplier", {"multiplier": 3}), ("frame count", {"frame_count": 17})]),
