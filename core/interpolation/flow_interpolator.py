@@ -34,7 +34,8 @@ from .translucent_sign import TranslucentSign, find_translucent_sign
 # If several pixels land in one place, the motion of each counts with a weight of exp(-ERROR_LOSS * d). d is its
 # photometric error, the colour difference between the pixel and what its flow points at.
 ERROR_LOSS = 60.0
-ERROR_AROUND = 5  # pixels across, over which the error is averaged
+ERROR_AROUND = 5  # pixels across, over which the error is averaged ...
+SPRITE_ERROR_AROUND = 3  # ... and in frames with alpha, where the edge of a sprite is sharp
 LOWEST_IMPORTANCE = -18.0
 
 STILL = 0.01  # pixels; with less motion the frames are cross-faded without warping, so still pixels stay exact
@@ -258,7 +259,8 @@ class FlowPair:
 
 
 def _source_frame(own_13HW: Tensor, error_11HW: Tensor, flow_12HW: Tensor, sign: int) -> _SourceFrame:
-    around_11HW = functional.avg_pool2d(error_11HW, ERROR_AROUND, 1, padding=ERROR_AROUND // 2, count_include_pad=False)
+    around = SPRITE_ERROR_AROUND if own_13HW.shape[1] == 4 else ERROR_AROUND
+    around_11HW = functional.avg_pool2d(error_11HW, around, 1, padding=around // 2, count_include_pad=False)
     weight_11HW = (-ERROR_LOSS * around_11HW).clamp(min=LOWEST_IMPORTANCE).exp()
     motion_12HW = sign * flow_12HW
     landing_11HW = own_13HW[:, 3:] if own_13HW.shape[1] == 4 else torch.ones_like(weight_11HW)

@@ -13,7 +13,7 @@ from .same_light import SameLight
 
 # A pixel's photometric error is raised by UNSEEN_ERROR each time that alpha falls to 1 / e of what it was, and what
 # is seen counts SEEN_WEIGHT times as much as in opaque frames. So what lies around it, unseen, takes its motion.
-UNSEEN_ERROR, SEEN_WEIGHT = 1 / 40, 10.0
+UNSEEN_ERROR, SEEN_WEIGHT = 1 / 60, 10.0
 LEAST_ALPHA = 1e-6
 # Alpha is at most this many times what lands in a place, from the frame from which more does. Uneven motion leaves gaps
 # of a few pixels between what lands, which do not count.
