@@ -9,6 +9,7 @@ from torch import Tensor
 from ...core.interpolation.contract import PUBLISHED, Engine, Interpolator, Settings
 from ...core.interpolation.cuts import FOUND_CUTS, CutRule
 from ...core.interpolation.frame_choice import choose_frames
+from ...core.interpolation.grained import KEEP, GrainChoice
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.timing.moments import Instant
 from ...samplers.interpolation.frame_interpolation import InterpolationReport, interpolate_frames
@@ -26,6 +27,7 @@ def interpolate(
     settings: Settings = PUBLISHED,
     recursive: bool = False,
     cuts: CutRule = FOUND_CUTS,
+    grain: GrainChoice = KEEP,
 ) -> tuple[Tensor, InterpolationReport]:
     """Render the frames at `instants` into the host's image memory, with its progress bar and interruption.
 
@@ -36,6 +38,7 @@ def interpolate(
         settings: by name; the engine takes those it knows.
         recursive: halve each gap repeatedly instead of rendering each frame directly at its time.
         cuts: where the cuts are, and what is shown there.
+        grain: whether frames keep the grain of the sources.
 
     Returns:
         Frames of shape (len(instants), H, W, 3) in [0, 1], and a report on the gaps between the sources.
@@ -49,7 +52,7 @@ def interpolate(
     progress = Progress(len(instants))
     interpolator = engine.start(settings, height, width)
     batch = _frames_at_once(interpolator, height * width)
-    report = interpolate_frames(sources, instants, interpolator, result_THWC, progress, batch, recursive, cuts)
+    report = interpolate_frames(sources, instants, interpolator, result_THWC, progress, batch, recursive, cuts, grain)
     return result_THWC, report
 
 
@@ -60,6 +63,7 @@ def refine(
     settings: Settings = PUBLISHED,
     strength: float = 1.0,
     keyframes: KeyframeSet | None = None,
+    grain: GrainChoice = KEEP,
 ) -> tuple[Tensor, Refinement]:
     """Render chosen frames again, in the host's image memory; see `refine_frames`.
 
@@ -70,6 +74,7 @@ def refine(
         settings: by name; the engine takes those it knows.
         strength: 0 keeps the frames unchanged, 1 replaces them.
         keyframes: frames that are never changed.
+        grain: whether rebuilt frames keep the grain of their neighbours.
 
     Raises:
         InbetweenError: the choice of frames is not valid, the result does not fit into free memory, or a setting is out
@@ -82,7 +87,8 @@ def refine(
     result_THWC = empty_frames(count, height, width)
     progress = Progress(max(1, sum(frame not in kept for chosen in passes for frame in chosen)))
     interpolator = engine.start(settings, height, width)
-    return result_THWC, refine_frames(frames_THWC, passes, interpolator, strength, kept, result_THWC, progress)
+    done = refine_frames(frames_THWC, passes, interpolator, strength, kept, result_THWC, progress, grain)
+    return result_THWC, done
 
 
 def _frames_at_once(interpolator: Interpolator, pixels: int) -> int:

@@ -9,6 +9,8 @@ from ...core.interpolation.contract import Engine
 from ...core.interpolation.copy_plan import COPY_CHOICES, KEEP, CopyChoice
 from ...core.interpolation.cuts import AT_CUT, AtCut, cut_rule
 from ...core.interpolation.frame_plan import AS_KEYFRAMED, BEZIER, LINEAR, plan_frames
+from ...core.interpolation.grained import KEEP as KEEP_GRAIN
+from ...core.interpolation.grained import GrainChoice
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.timing.easing import CURVES, EASE_OVER
 from ...host.frame_memory import check_room_for_images
@@ -18,7 +20,7 @@ from ..checked_node import InbetweenNode
 from ..timing.inputs import fps_input
 from ..types import Interpolator, Keyframes
 from .cut_settings import cut_inputs
-from .render_settings import settings_inputs
+from .render_settings import grain_input, settings_inputs
 
 DIRECT, RECURSIVE = "direct", "recursive"
 
@@ -149,6 +151,7 @@ class InbetweenInterpolate(InbetweenNode):
                     "pulldown restores film at 4/5 of the frame rate.",
                 ),
                 *cut_inputs(),
+                grain_input(),
             ],
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="All frames, including those of the input."),
@@ -179,13 +182,14 @@ class InbetweenInterpolate(InbetweenNode):
         cut_threshold: float = CUT_THRESHOLD,
         cuts: str = "",
         at_cut: AtCut = AT_CUT[0],
+        grain: GrainChoice = KEEP_GRAIN,
         **settings: Any,
     ) -> io.NodeOutput:
         chosen = {**timing, **(easing or {}), "hold": hold, "fps": fps, "copies": copies}
         plan = plan_frames(frames, **chosen, progress=Progress, check_room=check_room_for_images)
         recursive = method == RECURSIVE
         rule = cut_rule(plan.positions, cut_threshold, cuts, at_cut)
-        result_THWC, report = interpolate(plan.sources, plan.instants, interpolator, settings, recursive, rule)
+        result_THWC, report = interpolate(plan.sources, plan.instants, interpolator, settings, recursive, rule, grain)
         text = plan.described(report.text(plan.keyframes, plan.numbers))
         show_report(text)
         return io.NodeOutput(result_THWC, text, plan.fps)

@@ -6,12 +6,13 @@ from comfy_api.latest import Input, io
 
 from ...core.interpolation.contract import Engine
 from ...core.interpolation.defects import SCORES
+from ...core.interpolation.grained import KEEP, GrainChoice
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...host.interpolation.run import refine
 from ...host.runtime import show_report
 from ..checked_node import InbetweenNode
 from ..types import Interpolator, Keyframes
-from .render_settings import settings_inputs
+from .render_settings import grain_input, settings_inputs
 
 
 class InbetweenRefine(InbetweenNode):
@@ -77,6 +78,7 @@ class InbetweenRefine(InbetweenNode):
                 ),
                 Keyframes.Input("keyframes", optional=True, tooltip="Frames with a keyframe are never changed."),
                 *settings_inputs(),
+                grain_input(),
             ],
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="The clip, with the same number of frames."),
@@ -94,8 +96,9 @@ class InbetweenRefine(InbetweenNode):
         which: dict[str, Any],
         strength: float,
         keyframes: KeyframeSet | None = None,
+        grain: GrainChoice = KEEP,
         **settings: Any,
     ) -> io.NodeOutput:
-        result_THWC, report = refine(images, which, interpolator, settings, strength, keyframes)
+        result_THWC, report = refine(images, which, interpolator, settings, strength, keyframes, grain)
         show_report(report.text())
         return io.NodeOutput(result_THWC, report.text())

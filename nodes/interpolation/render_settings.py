@@ -1,7 +1,8 @@
-"""Inputs shared by the nodes that take an interpolator: the engine settings. Only PerVFI has any."""
+"""Inputs shared by the nodes that take an interpolator: the engine settings, which only PerVFI has, and grain."""
 
 from comfy_api.latest import io
 
+from ...core.interpolation.grained import GRAIN_CHOICES
 from ...networks.interpolation.pervfi.settings import PRIMARY_FRAMES, PerVFISettings
 
 DEFAULTS = PerVFISettings()
@@ -39,3 +40,15 @@ def settings_inputs() -> list[io.Input]:
             "versions, in twice the time, and keeps the one that agrees better with both neighbours.",
         ),
     ]
+
+
+def grain_input() -> io.Input:
+    """Whether new frames keep the grain of those given. Optional."""
+    return io.Combo.Input(
+        "grain",
+        options=list(GRAIN_CHOICES),
+        default=GRAIN_CHOICES[0],
+        optional=True,
+        tooltip="Film grain and camera noise. keep gives new frames the grain of the input, which blending removes; "
+        "clean clips stay the same. as rendered leaves frames as the interpolator renders them, with less grain.",
+    )

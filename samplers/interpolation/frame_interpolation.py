@@ -11,6 +11,7 @@ from torch import Tensor
 from ...core.errors import InbetweenError
 from ...core.interpolation.contract import FramePair, Interpolator
 from ...core.interpolation.cuts import FOUND_CUTS, AtCut, CutRule
+from ...core.interpolation.grained import KEEP, GrainChoice, with_grain
 from ...core.progress import ProgressCallback, no_progress
 from ...core.reports import missing_keyframes, report_text, span
 from ...core.timing.moments import Instant
@@ -132,6 +133,7 @@ def interpolate_frames(
     batch: int = 1,
     recursive: bool = False,
     cuts: CutRule = FOUND_CUTS,
+    grain: GrainChoice = KEEP,
 ) -> InterpolationReport:
     """Fill `result_THWC` with the frames at `instants`; source frames are copied exactly.
 
@@ -145,6 +147,7 @@ def interpolate_frames(
         recursive: render the middle frame first, then the middle of each half, and so on, instead of each frame at its
             time. Engines with `by_halving` always do so in gaps where halving reaches every frame.
         cuts: where cuts are, and what is shown there.
+        grain: whether frames keep the grain of the sources, if these have any.
 
     Returns:
         What was rendered, and where a fall-back was used.
@@ -162,6 +165,7 @@ def interpolate_frames(
             result_THWC[frame].copy_(picture_HWC)
         on_frames(len(frames))
 
+    interpolator = with_grain(interpolator, grain)
     batches = _Batches(batch)
     pairs: dict[int, PairReport] = {}
     for source, group in groupby(enumerate(instants), key=lambda numbered: numbered[1].source):

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...core.flow.consistency import is_cut_between
 from ...core.interpolation.contract import FramePair, Interpolator
+from ...core.interpolation.grained import KEEP, GrainChoice, with_grain
 from ...core.limits import check_between
 from ...core.progress import ProgressCallback, no_progress
 from ...core.reports import frame_list, report_text
@@ -66,6 +67,7 @@ def refine_frames(
     keyframes: Sequence[int],
     result_THWC: Tensor,
     on_frames: ProgressCallback = no_progress,
+    grain: GrainChoice = KEEP,
 ) -> Refinement:
     """Rebuild frames from the nearest frames on both sides that are not chosen, pass by pass.
 
@@ -78,6 +80,7 @@ def refine_frames(
         result_THWC: the output, with the same number of frames; any device, any floating type.
         on_frames: called with 0 before each run of consecutive frames and with n after n more frames; may raise to stop
             the work.
+        grain: whether rebuilt frames keep the grain of their neighbours, if these have any.
 
     Returns:
         What was done.
@@ -86,6 +89,7 @@ def refine_frames(
         InbetweenError: strength is not 0 to 1.
     """
     check_between(strength, "strength", 0, 1)
+    interpolator = with_grain(interpolator, grain)
     result_THWC.copy_(frames_THWC)
     fixed, changed, cut, untrained = set(keyframes), set(), set(), set()
     for chosen in passes:
