@@ -27,7 +27,7 @@ FEWEST_BLOCKS, FEWEST = 12, 0.2  # how many blocks must change, and which share;
 
 # Frames have grain if what differs along the motion has at least this standard deviation in the calm blocks. What
 # compression leaves in clean clips is below. For dark and flat frames it is less, but never less than rounding makes.
-LEAST, LEAST_ROUNDED, LEAST_OF_ALL = 0.0062, 0.0025, 0.0003
+LEAST, LEAST_ROUNDED, LEAST_OF_ALL = 0.0046, 0.64, 1e-4
 MOST = 0.12  # more is no grain, but another picture
 CALM = 0.25  # share of the blocks, those with the least detail that both frames share, in which grain is looked for
 LOW = 0.2  # quantile of these blocks: grain is everywhere, errors of motion are only in some places
@@ -246,9 +246,12 @@ def _least(first_13HW: Tensor, second_13HW: Tensor) -> float:
     """The standard deviation from which on frames have grain."""
     lumas_HW = [frame_13HW[0].mean(dim=0) for frame_13HW in (first_13HW, second_13HW)]
     tones = ToneRange.of(*lumas_HW)
-    steps = first_13HW[..., ::7, ::7] * 255
-    is_rounded = bool(((steps - steps.round()).abs() < 1e-2).all())
-    return max(LEAST / max(tones.contrast, 1), LEAST_ROUNDED if is_rounded else LEAST_OF_ALL)
+    least = max(LEAST / max(tones.contrast, 1), LEAST_OF_ALL)
+    for levels in (255, 1023):
+        steps = first_13HW[..., ::7, ::7] * levels
+        if bool(((steps - steps.round()).abs() < 1e-2).all()):
+            return max(least, LEAST_ROUNDED / levels)
+    return least
 
 
 def _curve(luma_N: Tensor, found_N: Tensor, shared_N: Tensor, pilot: Tensor, lumas: tuple[float, float]) -> Tensor:
@@ -312,7 +315,8 @@ def _pattern(device: torch.device) -> Tensor:
 def _amplitudes(variance_1Bhw: Tensor) -> Tensor:
     """By what to multiply the bands of white noise so that their sum has these variances in its bands.
 
-    Bands overlap, so the bands of the sum depend on all amplitudes: Newton's method on the logarithms.
+    Bands overlap, so each band of the sum depends on all amplitudes, and not all variances can be had: the weak bands
+    give way. Found by the method of Gauss and Newton.
     """
     impulse_11hw = torch.zeros(1, 1, 64, 64, device=variance_1Bhw.device)
     impulse_11hw[0, 0, 32, 32] = 1
@@ -320,17 +324,18 @@ def _amplitudes(variance_1Bhw: Tensor) -> Tensor:
     mixed_BBB = torch.einsum("aihw,ajhw->aij", parts_BBhw, parts_BBhw)
     variance_NB = variance_1Bhw[0].flatten(1).T
     total_N1 = variance_NB.sum(dim=1, keepdim=True).clamp(min=1e-20)
-    wanted_NB = (variance_NB / total_N1).clamp(min=1e-3)
-    amplitude_NB = (wanted_NB / mixed_BBB.diagonal(dim1=1, dim2=2).diagonal()).sqrt()
+    wanted_NB = variance_NB / total_N1
+    amplitude_NB = (wanted_NB.clamp(min=1e-3) / mixed_BBB.diagonal(dim1=1, dim2=2).diagonal()).sqrt()
     damping_BB = 0.02 * torch.eye(BANDS, device=variance_1Bhw.device)
     for _ in range(8):
         halves_NBB = torch.einsum("aij,nj->nai", mixed_BBB, amplitude_NB)
         got_NB = torch.einsum("nai,ni->na", halves_NBB, amplitude_NB)
-        slope_NBB = 2 * halves_NBB / got_NB[:, :, None] * amplitude_NB[:, None, :].abs()
-        miss_NB = (wanted_NB / got_NB).log().clamp(-1, 1)
-        normal_NBB = slope_NBB.transpose(1, 2) @ slope_NBB + damping_BB
-        step_NB = torch.linalg.solve(normal_NBB, (slope_NBB.transpose(1, 2) @ miss_NB[:, :, None]))[:, :, 0]
-        amplitude_NB = amplitude_NB + step_NB.clamp(-1, 1) * amplitude_NB.abs()
+        scale_NB = 1 / (wanted_NB + 0.1)
+        slope_NBB = 2 * halves_NBB * scale_NB[:, :, None] * amplitude_NB[:, None, :].abs()
+        miss_NB1 = ((wanted_NB - got_NB) * scale_NB)[:, :, None]
+        turned_NBB = slope_NBB.transpose(1, 2)
+        step_NB = torch.linalg.solve(turned_NBB @ slope_NBB + damping_BB, turned_NBB @ miss_NB1)[:, :, 0]
+        amplitude_NB = amplitude_NB * (1 + step_NB.clamp(-0.7, 2))
     return (amplitude_NB * total_N1.sqrt()).T.reshape(variance_1Bhw.shape)
 
 
