@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from ..flow.warping import backward_warp
 from .contrast import ToneRange
+from .images import luma
 from .value_range import extremes
 
 DILATIONS = (1, 2, 4)  # of the smoothing, for the three bands: detail of about 1 to 2, 2 to 4 and 4 to 8 pixels
@@ -29,7 +30,7 @@ FEWEST_BLOCKS, FEWEST = 12, 0.2  # how many blocks must change, and which share;
 # compression leaves in clean clips is below. For dark and flat frames it is less, but never less than rounding makes.
 LEAST, LEAST_ROUNDED, LEAST_OF_ALL = 0.0046, 0.64, 1e-4
 MOST = 0.12  # more is no grain, but another picture
-CALM = 0.25  # share of the blocks, those with the least detail that both frames share, in which grain is looked for
+CALM = 0.25  # share of the blocks, those with the least detail, in which grain is looked for
 LOW = 0.2  # quantile of these blocks: grain is everywhere, errors of motion are only in some places
 DENSE = 0.45  # (mean size) ** 2 / mean square of what differs, 0.64 in grain; lines that are off leave less
 LEAST_SHARE = 0.2  # of the detail of a band, in calm blocks, that must differ between the frames
@@ -99,7 +100,7 @@ class Grain:
         shared_1Bhw = backward_warp(self.shared_1Bhw, to_first_12hw)
         found_1Bhw = backward_warp(self.found_1Bhw, to_first_12hw)
 
-        luma_11HW = made_13HW.mean(dim=1, keepdim=True)
+        luma_11HW = _luma(made_13HW)
         grain_1Bhw = self._variance(_block_means(luma_11HW))
         changing_11hw = self.changing_11hw.clamp(min=0.01)
         weight_1Bhw = changing_11hw * (grain_1Bhw / (grain_1Bhw + shared_1Bhw) + 0.03).square()
@@ -133,8 +134,8 @@ def may_have_grain(first_13HW: Tensor, second_13HW: Tensor) -> bool:
     """A quick look: whether the calm blocks of both frames have as much fine detail as the least grain that counts."""
     least = _least(first_13HW, second_13HW) / 2
     for frame_13HW in (first_13HW, second_13HW):
-        green_11HW = frame_13HW[:, 1:2]
-        detail_N = _block_means((green_11HW - _smooth(_smooth(green_11HW, 1), 2)).square()).flatten()
+        luma_11HW = _luma(frame_13HW)
+        detail_N = _block_means((luma_11HW - _smooth(_smooth(luma_11HW, 1), 2)).square()).flatten()
         detail_N = detail_N[detail_N > STEADY**2]
         if len(detail_N) < FEWEST_BLOCKS or float(detail_N.quantile(CALM)) < least**2:
             return False
@@ -149,18 +150,17 @@ def find_grain(given_13HW: tuple[Tensor, Tensor], second_13HW: Tensor, motion_12
         second_13HW: the second frame in the light of the first.
         motion_12HW: motion from the first frame to the second, in pixels.
     """
-    green = slice(1, 2)  # it has the grain of grey and of coloured film, and a look at it is quick
-    green_11HW, other_11HW = given_13HW[0][:, green], second_13HW[:, green]
-    differing_11HW = green_11HW - backward_warp(other_11HW, motion_12HW, "bicubic")
+    luma_11HW = _luma(given_13HW[0])  # the colours of most video are of half the size, and differ where they move
+    differing_11HW = luma_11HW - backward_warp(_luma(second_13HW), motion_12HW, "bicubic")
     changes_11HW = ((given_13HW[0] - given_13HW[1]).abs() >= STEADY).any(dim=1, keepdim=True)
-    blocks = _Blocks.of(green_11HW, green_11HW, differing_11HW, changes_11HW)
+    blocks = _Blocks.of(luma_11HW, luma_11HW, differing_11HW, changes_11HW)
     if blocks is None or not blocks.are_grainy(differing_11HW, _least(*given_13HW)):
         return None
     difference_13HW = given_13HW[0] - backward_warp(second_13HW, motion_12HW, "bicubic")
     blocks = _Blocks.of(*given_13HW, difference_13HW, changes_11HW)
     if blocks is None:
         return None
-    luma_N = _block_means(given_13HW[0].mean(dim=1, keepdim=True)).flatten()[blocks.valid_N]
+    luma_N = _block_means(luma_11HW).flatten()[blocks.valid_N]
     lumas = (float(luma_N.min()), float(luma_N.max()) + STEADY)
     found_NB, shared_NB = blocks.listed(blocks.found_1Bhw), blocks.listed(blocks.shared_1Bhw)
     pilot_B = found_NB[blocks.calm_N].median(dim=0).values.clamp(min=1e-10)
@@ -182,7 +182,7 @@ class _Blocks:
 
     changing_11hw: as in `Grain`.
     valid_N: the blocks that are not the same in both frames; N counts all blocks, or these in all that follows.
-    calm_N: the numbers of those with the least detail that both frames share.
+    calm_N: the numbers of those with the least detail.
     """
 
     found_1Bhw: Tensor
@@ -213,7 +213,7 @@ class _Blocks:
         valid_N = (changing_11hw > CHANGING).flatten()
         if int(valid_N.sum()) < max(FEWEST_BLOCKS, FEWEST * len(valid_N)):
             return None
-        total_N = shared_1Bhw.sum(dim=1).flatten()[valid_N]
+        total_N = detail0_1Bhw.sum(dim=1).flatten()[valid_N]
         calm_N = total_N.argsort()[: max(FEWEST_BLOCKS, int(CALM * len(total_N)))]
         return cls(found_1Bhw, shared_1Bhw, detail0_1Bhw, detail1_1Bhw, changing_11hw, valid_N, calm_N)
 
@@ -235,6 +235,10 @@ class _Blocks:
         return least <= deviation <= MOST
 
 
+def _luma(frames_T3HW: Tensor) -> Tensor:
+    return luma(frames_T3HW.movedim(1, 3))[:, None]
+
+
 def seed_of(frame_HWC: Tensor, time: float) -> int:
     """A number that is the same for the same frame and time, and another for others."""
     step = max(1, min(frame_HWC.shape[:2]) // 16)
@@ -244,7 +248,7 @@ def seed_of(frame_HWC: Tensor, time: float) -> int:
 
 def _least(first_13HW: Tensor, second_13HW: Tensor) -> float:
     """The standard deviation from which on frames have grain."""
-    lumas_HW = [frame_13HW[0].mean(dim=0) for frame_13HW in (first_13HW, second_13HW)]
+    lumas_HW = [_luma(frame_13HW)[0, 0] for frame_13HW in (first_13HW, second_13HW)]
     tones = ToneRange.of(*lumas_HW)
     least = max(LEAST / max(tones.contrast, 1), LEAST_OF_ALL)
     for levels in (255, 1023):
