@@ -24,7 +24,10 @@ def with_grain(interpolator: Interpolator, choice: GrainChoice) -> Interpolator:
 
 
 class Grained:
-    """An interpolator whose frames have the grain of those given; pairs without grain are passed on as they are."""
+    """An interpolator whose frames have the grain of those given; pairs without grain are passed on as they are.
+
+    Channels after the first three, such as alpha, are left alone.
+    """
 
     def __init__(self, inner: Interpolator) -> None:
         """Wrap an interpolator."""
@@ -45,7 +48,8 @@ class Grained:
         return pair if grain is None else _GrainedPair(pair, grain, given_13HW)
 
     def _image(self, frame_HWC: Tensor) -> Tensor:
-        return frame_HWC.to(self.device, torch.float32).nan_to_num(0, 1, 0).permute(2, 0, 1)[None].contiguous()
+        colours_HW3 = frame_HWC[..., :3].to(self.device, torch.float32).nan_to_num(0, 1, 0)
+        return colours_HW3.permute(2, 0, 1)[None].contiguous()
 
 
 def _grain_of(pair: FramePair, given_13HW: tuple[Tensor, Tensor]) -> Grain | None:
@@ -72,6 +76,6 @@ class _GrainedPair:
         """The frames with the grain of those given; see `FramePair.render`."""
         rendered = self.inner.render(times)
         seeds = [seed_of(self.given_13HW[0][0].movedim(0, 2), time) for time in times]
-        made_T3HW = rendered.frames_THWC.movedim(3, 1)
-        frames_T3HW = self.grain.added_to(made_T3HW, self.given_13HW, times, seeds)
-        return Rendered(frames_T3HW.movedim(1, 3).contiguous(), rendered.blended)
+        colours_THW3, others_THWC = rendered.frames_THWC[..., :3], rendered.frames_THWC[..., 3:]
+        grainy_T3HW = self.grain.added_to(colours_THW3.movedim(3, 1), self.given_13HW, times, seeds)
+        return Rendered(torch.cat([grainy_T3HW.movedim(1, 3), others_THWC], dim=3), rendered.blended)
