@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from ..flow.warping import backward_warp
 from .contrast import ToneRange
-from .images import luma
+from .images import LUMA_3
 from .value_range import extremes
 
 DILATIONS = (1, 2, 4)  # of the smoothing, for the three bands: detail of about 1 to 2, 2 to 4 and 4 to 8 pixels
@@ -44,7 +44,7 @@ STEADY = 1e-6  # colours that differ by less are equal
 
 @dataclass(frozen=True, eq=False)
 class Grain:
-    """The grain of two frames, in bands of size; B bands, blocks of `BLOCK` pixels (h, w).
+    """The grain of two frames, in bands of size; B bands, blocks of `BLOCK` pixels (h, w), all on the CPU.
 
     curve_BK: variance at `KNOTS` values of luma, the mean of the colour channels.
     lumas: the luma of the first and of the last of these.
@@ -111,13 +111,13 @@ class Grain:
         lack_1Bhw = share_1Bhw * within_1Bhw * grain_1Bhw
         # Amplitudes for the luma of each block are brought to that of each pixel.
         gain_1Bhw = _amplitudes(lack_1Bhw) / grain_1Bhw.clamp(min=1e-12).sqrt()
-        gain_1BHW = functional.interpolate(gain_1Bhw, size, mode="bilinear")
+        gain_1BHW = functional.interpolate(gain_1Bhw.to(made_13HW.device), size, mode="bilinear")
         gain_1BHW = gain_1BHW * self._variance(_smooth(_smooth(luma_11HW, 1), 2)).sqrt()
 
         result_13HW = made_13HW.clone()
         rows, columns = torch.randint(TILE, (2,), generator=torch.Generator().manual_seed(seed)).tolist()
         for band in range(BANDS):
-            new_3hw = torch.einsum("ij,jhw->ihw", self.colour_B33[band], pattern_B3hw[band])
+            new_3hw = torch.einsum("ij,jhw->ihw", self.colour_B33[band].to(made_13HW.device), pattern_B3hw[band])
             result_13HW += gain_1BHW[:, band : band + 1] * _tiled(new_3hw, rows, columns, *size)
         return result_13HW
 
@@ -127,7 +127,8 @@ class Grain:
         place_11HW = ((luma_11HW - low) / (high - low) * (KNOTS - 1)).clamp(0, KNOTS - 1)
         below_HW = place_11HW[0, 0].floor().clamp(max=KNOTS - 2).long()
         part_HW = place_11HW[0, 0] - below_HW
-        return torch.lerp(self.curve_BK[:, below_HW], self.curve_BK[:, below_HW + 1], part_HW)[None]
+        curve_BK = self.curve_BK.to(luma_11HW.device)
+        return torch.lerp(curve_BK[:, below_HW], curve_BK[:, below_HW + 1], part_HW)[None]
 
 
 def may_have_grain(first_13HW: Tensor, second_13HW: Tensor) -> bool:
@@ -236,7 +237,8 @@ class _Blocks:
 
 
 def _luma(frames_T3HW: Tensor) -> Tensor:
-    return luma(frames_T3HW.movedim(1, 3))[:, None]
+    red_T1HW, green_T1HW, blue_T1HW = frames_T3HW.split(1, dim=1)
+    return (LUMA_3[0] * red_T1HW).add_(green_T1HW, alpha=LUMA_3[1]).add_(blue_T1HW, alpha=LUMA_3[2])
 
 
 def seed_of(frame_HWC: Tensor, time: float) -> int:
@@ -262,17 +264,17 @@ def _curve(luma_N: Tensor, found_N: Tensor, shared_N: Tensor, pilot: Tensor, lum
     """The variance at each knot: a smooth broken line through what was found, calm blocks first, without outliers."""
     place_N = ((luma_N - lumas[0]) / (lumas[1] - lumas[0]) * (KNOTS - 1)).clamp(0, KNOTS - 1 - 1e-4)
     below_N = place_N.long()
-    hats_NK = torch.zeros(len(luma_N), KNOTS, device=luma_N.device)
+    hats_NK = torch.zeros(len(luma_N), KNOTS)
     hats_NK.scatter_(1, below_N[:, None], (1 - (place_N - below_N))[:, None])
     hats_NK.scatter_(1, below_N[:, None] + 1, (place_N - below_N)[:, None])
     calm_N = (pilot / (pilot + shared_N)).square()
-    bend_LK = torch.diff(torch.eye(KNOTS, device=luma_N.device), dim=0)
+    bend_LK = torch.diff(torch.eye(KNOTS), dim=0)
     fitted_N, curve_K = pilot.expand_as(found_N), pilot.expand(KNOTS)
     for _ in range(4):
         weight_N = calm_N / (1 + ((found_N - fitted_N) / (0.5 * fitted_N + 1e-12)).square()) / fitted_N.square()
         normal_KK = hats_NK.T @ (weight_N[:, None] * hats_NK)
         normal_KK = normal_KK + SMOOTHNESS * weight_N.sum() / KNOTS * bend_LK.T @ bend_LK
-        normal_KK = normal_KK + 1e-4 * weight_N.sum() / KNOTS * torch.eye(KNOTS, device=luma_N.device)
+        normal_KK = normal_KK + 1e-4 * weight_N.sum() / KNOTS * torch.eye(KNOTS)
         right_K = hats_NK.T @ (weight_N * found_N) + 1e-4 * weight_N.sum() / KNOTS * pilot
         curve_K = torch.linalg.solve(normal_KK, right_K).clamp(min=0.02 * float(pilot))
         fitted_N = hats_NK @ curve_K
@@ -281,12 +283,12 @@ def _curve(luma_N: Tensor, found_N: Tensor, shared_N: Tensor, pilot: Tensor, lum
 
 def _colour(band_13HW: Tensor, calm_11hw: Tensor) -> Tensor:
     """The root of the covariance of the channels in the calm blocks, with a mean variance of 1."""
-    calm_11HW = functional.interpolate(calm_11hw, scale_factor=float(BLOCK), mode="nearest")
+    calm_11HW = functional.interpolate(calm_11hw.to(band_13HW.device), scale_factor=float(BLOCK), mode="nearest")
     calm_HW = calm_11HW[0, 0, : band_13HW.shape[2], : band_13HW.shape[3]] > 0
     values_3N = band_13HW[0, :, calm_HW]
-    covariance_33 = values_3N @ values_3N.T
+    covariance_33 = (values_3N @ values_3N.T).cpu()
     covariance_33 = covariance_33 / covariance_33.diagonal().mean().clamp(min=1e-20)
-    return torch.linalg.cholesky(covariance_33 + 1e-4 * torch.eye(3, device=band_13HW.device))
+    return torch.linalg.cholesky(covariance_33 + 1e-4 * torch.eye(3))
 
 
 def _bands(frames_TCHW: Tensor, beyond: str = "replicate") -> list[Tensor]:
@@ -322,7 +324,7 @@ def _amplitudes(variance_1Bhw: Tensor) -> Tensor:
     Bands overlap, so each band of the sum depends on all amplitudes, and not all variances can be had: the weak bands
     give way. Found by the method of Gauss and Newton.
     """
-    impulse_11hw = torch.zeros(1, 1, 64, 64, device=variance_1Bhw.device)
+    impulse_11hw = torch.zeros(1, 1, 64, 64)
     impulse_11hw[0, 0, 32, 32] = 1
     parts_BBhw = torch.stack([torch.cat(_bands(band_11hw), dim=1)[0] for band_11hw in _bands(impulse_11hw)], dim=1)
     mixed_BBB = torch.einsum("aihw,ajhw->aij", parts_BBhw, parts_BBhw)
@@ -330,7 +332,7 @@ def _amplitudes(variance_1Bhw: Tensor) -> Tensor:
     total_N1 = variance_NB.sum(dim=1, keepdim=True).clamp(min=1e-20)
     wanted_NB = variance_NB / total_N1
     amplitude_NB = (wanted_NB.clamp(min=1e-3) / mixed_BBB.diagonal(dim1=1, dim2=2).diagonal()).sqrt()
-    damping_BB = 0.02 * torch.eye(BANDS, device=variance_1Bhw.device)
+    damping_BB = 0.02 * torch.eye(BANDS)
     for _ in range(8):
         halves_NBB = torch.einsum("aij,nj->nai", mixed_BBB, amplitude_NB)
         got_NB = torch.einsum("nai,ni->na", halves_NBB, amplitude_NB)
@@ -350,12 +352,12 @@ def _tiled(tile_3hw: Tensor, rows: int, columns: int, height: int, width: int) -
 
 
 def _block_means(values_1CHW: Tensor) -> Tensor:
-    """Means over blocks and channels: shape (1, 1, h, w)."""
+    """Means over blocks and channels: shape (1, 1, h, w), on the CPU."""
     return _block_means_of_each(values_1CHW).mean(dim=1, keepdim=True)
 
 
 def _block_means_of_each(values_1CHW: Tensor) -> Tensor:
-    return functional.avg_pool2d(values_1CHW, BLOCK, ceil_mode=True)
+    return functional.avg_pool2d(values_1CHW, BLOCK, ceil_mode=True).cpu()
 
 
 def _around(values_1Bhw: Tensor) -> Tensor:
