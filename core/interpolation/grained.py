@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ..flow.grain import Grain, find_grain, may_have_grain, seed_of
 from ..flow.optical_flow import SMALLEST_SIDE, flow_both_ways
-from ..pictures.grain import Grain, find_grain, may_have_grain, seed_of
 from .contract import FramePair, Interpolator, Rendered
 from .flow_interpolator import FlowPair
 from .same_light import SameLight

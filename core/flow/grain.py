@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..flow.warping import backward_warp
-from .contrast import ToneRange
-from .images import LUMA_3
-from .value_range import extremes
+from ..pictures.contrast import ToneRange
+from ..pictures.images import LUMA_3
+from ..pictures.value_range import extremes
+from .warping import backward_warp
 
 DILATIONS = (1, 2, 4)  # of the smoothing, for the three bands: detail of about 1 to 2, 2 to 4 and 4 to 8 pixels
 BANDS = len(DILATIONS)
@@ -27,7 +27,8 @@ CHANGING = 0.3  # share of the pixels of a block that must change; other blocks 
 FEWEST_BLOCKS, FEWEST = 12, 0.2  # how many blocks must change, and which share; in fewer, errors are taken for grain
 
 # Frames have grain if what differs along the motion has at least this standard deviation in the calm blocks. What
-# compression leaves in clean clips is below. For dark and flat frames it is less, but never less than rounding makes.
+# compression leaves in clean clips is below. Both limits follow the contrast, but grain is more than rounding makes:
+# LEAST_ROUNDED is a share of the steps of 8 or 10 bits.
 LEAST, LEAST_ROUNDED, LEAST_OF_ALL = 0.0046, 0.64, 1e-4
 MOST = 0.12  # more is no grain, but another picture
 CALM = 0.25  # share of the blocks, those with the least detail, in which grain is looked for
@@ -133,7 +134,7 @@ class Grain:
 
 def may_have_grain(first_13HW: Tensor, second_13HW: Tensor) -> bool:
     """A quick look: whether the calm blocks of both frames have as much fine detail as the least grain that counts."""
-    least = _least(first_13HW, second_13HW) / 2
+    least = _limits(first_13HW, second_13HW)[0] / 2
     for frame_13HW in (first_13HW, second_13HW):
         luma_11HW = _luma(frame_13HW)
         detail_N = _block_means((luma_11HW - _smooth(_smooth(luma_11HW, 1), 2)).square()).flatten()
@@ -155,7 +156,7 @@ def find_grain(given_13HW: tuple[Tensor, Tensor], second_13HW: Tensor, motion_12
     differing_11HW = luma_11HW - backward_warp(_luma(second_13HW), motion_12HW, "bicubic")
     changes_11HW = ((given_13HW[0] - given_13HW[1]).abs() >= STEADY).any(dim=1, keepdim=True)
     blocks = _Blocks.of(luma_11HW, luma_11HW, differing_11HW, changes_11HW)
-    if blocks is None or not blocks.are_grainy(differing_11HW, _least(*given_13HW)):
+    if blocks is None or not blocks.are_grainy(differing_11HW, *_limits(*given_13HW)):
         return None
     difference_13HW = given_13HW[0] - backward_warp(second_13HW, motion_12HW, "bicubic")
     blocks = _Blocks.of(*given_13HW, difference_13HW, changes_11HW)
@@ -222,7 +223,7 @@ class _Blocks:
         """The valid blocks, shape (N, B)."""
         return variance_1Bhw[0].flatten(1).T[self.valid_N]
 
-    def are_grainy(self, difference_11HW: Tensor, least: float) -> bool:
+    def are_grainy(self, difference_11HW: Tensor, least: float, most: float) -> bool:
         """Whether much of the detail differs between the frames in calm blocks, enough, and all over each block."""
         found_NB, detail_NB = (self.listed(each)[self.calm_N] for each in (self.found_1Bhw, self.detail0_1Bhw))
         share_B = (found_NB / detail_NB.clamp(min=STEADY**2)).median(dim=0).values
@@ -233,7 +234,7 @@ class _Blocks:
         if float((sizes_N.square() / squares_N.clamp(min=STEADY**2)).median()) < DENSE:
             return False
         deviation = float(found_NB[:, share_B >= LEAST_SHARE].sum(dim=1).quantile(LOW).sqrt())
-        return least <= deviation <= MOST
+        return least <= deviation <= most
 
 
 def _luma(frames_T3HW: Tensor) -> Tensor:
@@ -248,16 +249,15 @@ def seed_of(frame_HWC: Tensor, time: float) -> int:
     return zlib.crc32(sample, round(time * 1e6) & 0xFFFFFFFF)
 
 
-def _least(first_13HW: Tensor, second_13HW: Tensor) -> float:
-    """The standard deviation from which on frames have grain."""
-    lumas_HW = [_luma(frame_13HW)[0, 0] for frame_13HW in (first_13HW, second_13HW)]
-    tones = ToneRange.of(*lumas_HW)
-    least = max(LEAST / max(tones.contrast, 1), LEAST_OF_ALL)
+def _limits(first_13HW: Tensor, second_13HW: Tensor) -> tuple[float, float]:
+    """The least and the greatest standard deviation of grain, for the contrast of two frames."""
+    contrast = ToneRange.of(*(_luma(frame_13HW)[0, 0] for frame_13HW in (first_13HW, second_13HW))).contrast
+    least, most = max(LEAST / contrast, LEAST_OF_ALL), MOST / min(contrast, 1)
     for levels in (255, 1023):
         steps = first_13HW[..., ::7, ::7] * levels
         if bool(((steps - steps.round()).abs() < 1e-2).all()):
-            return max(least, LEAST_ROUNDED / levels)
-    return least
+            return max(least, LEAST_ROUNDED / levels), most
+    return least, most
 
 
 def _curve(luma_N: Tensor, found_N: Tensor, shared_N: Tensor, pilot: Tensor, lumas: tuple[float, float]) -> Tensor:
