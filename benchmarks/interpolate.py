@@ -22,6 +22,7 @@ from _measures import psnr, ssim
 from _minterpolate import doubled
 from comfyui_inbetween.core.flow.optical_flow import flow_both_ways
 from comfyui_inbetween.core.interpolation.flow_interpolator import FlowInterpolator
+from comfyui_inbetween.core.interpolation.grained import AS_RENDERED
 from comfyui_inbetween.core.timing.moments import Instant
 from comfyui_inbetween.samplers.interpolation.frame_interpolation import interpolate_frames
 
@@ -73,7 +74,7 @@ def compare(file: Path, most_frames: int) -> Comparison:
     instants = [Instant(number, Fraction(1, 2)) for number in range(len(truth))]
     made_THWC = torch.empty(len(truth), *sources_THWC.shape[1:])
     began = time.perf_counter()
-    interpolate_frames(sources_THWC, instants, FlowInterpolator(), made_THWC)
+    interpolate_frames(sources_THWC, instants, FlowInterpolator(), made_THWC, grain=AS_RENDERED)
     our_seconds = (time.perf_counter() - began) / len(truth)
     began = time.perf_counter()
     for first_HWC, second_HWC in pairwise(sources_THWC):

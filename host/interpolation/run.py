@@ -10,6 +10,7 @@ from torch import Tensor
 from ...core.interpolation.contract import PUBLISHED, Engine, Interpolator, Settings, own_settings
 from ...core.interpolation.cuts import FOUND_CUTS, CutRule
 from ...core.interpolation.frame_choice import choose_frames
+from ...core.interpolation.grained import KEEP, GrainChoice
 from ...core.interpolation.left_alone import LeavingAlone, united_mask
 from ...core.interpolation.lost import LostMask, LostSettings
 from ...core.keyframes.keyframe_set import KeyframeSet
@@ -31,6 +32,7 @@ def interpolate(
     cuts: CutRule = FOUND_CUTS,
     still_mask: Tensor | None = None,
     lost: LostMask | None = None,
+    grain: GrainChoice = KEEP,
 ) -> tuple[Tensor, InterpolationReport]:
     """Render the frames at `instants` into the host's image memory, with its progress bar and interruption.
 
@@ -43,6 +45,7 @@ def interpolate(
         cuts: where the cuts are, and what is shown there.
         still_mask: a MASK, 1 where the picture is not moved; see `united_mask`.
         lost: takes the mask of where motion was not followed.
+        grain: whether frames keep the grain of the sources.
 
     Returns:
         Frames of shape (len(instants), H, W, 3 or 4) in [0, 1], with alpha if the sources have it, and a report on the
@@ -62,7 +65,9 @@ def interpolate(
     if left_11HW is not None:
         interpolator = LeavingAlone(interpolator, left_11HW)
     batch = _frames_at_once(interpolator, height * width)
-    report = interpolate_frames(sources, instants, interpolator, result_THWC, progress, batch, recursive, cuts, lost)
+    report = interpolate_frames(
+        sources, instants, interpolator, result_THWC, progress, batch, recursive, cuts, lost, grain
+    )
     return result_THWC, replace(report, when_lost=own_settings(LostSettings, settings).when_lost)
 
 
@@ -74,6 +79,7 @@ def refine(
     strength: float = 1.0,
     keyframes: KeyframeSet | None = None,
     still_mask: Tensor | None = None,
+    grain: GrainChoice = KEEP,
 ) -> tuple[Tensor, Refinement]:
     """Render chosen frames again, in the host's image memory; see `refine_frames`.
 
@@ -85,6 +91,7 @@ def refine(
         strength: 0 keeps the frames unchanged, 1 replaces them.
         keyframes: frames that are never changed.
         still_mask: a MASK, 1 where all frames stay as they are; see `united_mask`.
+        grain: whether rebuilt frames keep the grain of their neighbours.
 
     Raises:
         InbetweenError: the choice of frames is not valid, the result does not fit into free memory, or a setting is out
@@ -102,7 +109,8 @@ def refine(
     if left_11HW is not None:
         interpolator = LeavingAlone(interpolator, left_11HW)
         weight = strength * (1 - left_11HW[0].movedim(0, 2))
-    return result_THWC, refine_frames(frames_THWC, passes, interpolator, weight, kept, result_THWC, progress)
+    done = refine_frames(frames_THWC, passes, interpolator, weight, kept, result_THWC, progress, grain)
+    return result_THWC, done
 
 
 def _frames_at_once(interpolator: Interpolator, pixels: int) -> int:

@@ -11,6 +11,8 @@ from ...core.interpolation.copy_plan import COPY_CHOICES, KEEP, CopyChoice
 from ...core.interpolation.cuts import AT_CUT, AtCut, cut_rule
 from ...core.interpolation.flow_interpolator import SPEEDS
 from ...core.interpolation.frame_plan import AS_KEYFRAMED, BEZIER, LINEAR, plan_frames
+from ...core.interpolation.grained import KEEP as KEEP_GRAIN
+from ...core.interpolation.grained import GrainChoice
 from ...core.interpolation.lost import WHEN_LOST, LostMask
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.pictures.alpha import parted
@@ -23,7 +25,7 @@ from ..timing.inputs import fps_input
 from ..transparency import transparency_input, transparency_output
 from ..types import Interpolator, Keyframes
 from .cut_settings import cut_inputs
-from .render_settings import settings_inputs, still_mask_input
+from .render_settings import grain_input, settings_inputs, still_mask_input
 
 DIRECT, RECURSIVE = "direct", "recursive"
 
@@ -176,6 +178,7 @@ class InbetweenInterpolate(InbetweenNode):
                     "the two images there. hold keeps the pixels of the nearer image in place until half-way. "
                     "nearest moves the pixels of the nearer image along with their surroundings.",
                 ),
+                grain_input(),
             ],
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="All frames, including those of the input."),
@@ -215,6 +218,7 @@ class InbetweenInterpolate(InbetweenNode):
         at_cut: AtCut = AT_CUT[0],
         still_mask: Input.Mask | None = None,
         transparency: Tensor | None = None,
+        grain: GrainChoice = KEEP_GRAIN,
         **settings: Any,
     ) -> io.NodeOutput:
         chosen = {
@@ -230,7 +234,7 @@ class InbetweenInterpolate(InbetweenNode):
         rule = cut_rule(plan.positions, cut_threshold, cuts, at_cut)
         lost = LostMask()
         result_THWC, report = interpolate(
-            plan.sources, plan.instants, interpolator, settings, recursive, rule, still_mask, lost
+            plan.sources, plan.instants, interpolator, settings, recursive, rule, still_mask, lost, grain
         )
         text = plan.described(report.text(plan.keyframes, plan.numbers))
         show_report(text)

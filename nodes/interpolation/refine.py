@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ...core.interpolation.contract import Engine
 from ...core.interpolation.defects import SCORES
+from ...core.interpolation.grained import KEEP, GrainChoice
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.pictures.alpha import joined, parted
 from ...host.interpolation.run import refine
@@ -14,7 +15,7 @@ from ...host.runtime import show_report
 from ..checked_node import InbetweenNode
 from ..transparency import transparency_input, transparency_output
 from ..types import Interpolator, Keyframes
-from .render_settings import settings_inputs, still_mask_input
+from .render_settings import grain_input, settings_inputs, still_mask_input
 
 
 class InbetweenRefine(InbetweenNode):
@@ -82,6 +83,7 @@ class InbetweenRefine(InbetweenNode):
                 *settings_inputs(),
                 still_mask_input(),
                 transparency_input(),
+                grain_input(),
             ],
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="The clip, with the same number of frames."),
@@ -102,10 +104,11 @@ class InbetweenRefine(InbetweenNode):
         keyframes: KeyframeSet | None = None,
         still_mask: Input.Mask | None = None,
         transparency: Tensor | None = None,
+        grain: GrainChoice = KEEP,
         **settings: Any,
     ) -> io.NodeOutput:
         joined_THWC = joined(images, transparency, "images")
-        result_THWC, report = refine(joined_THWC, which, interpolator, settings, strength, keyframes, still_mask)
+        result_THWC, report = refine(joined_THWC, which, interpolator, settings, strength, keyframes, still_mask, grain)
         frames_THWC, transparency_THW = parted(result_THWC, images.shape[-1])
         show_report(report.text())
         return io.NodeOutput(frames_THWC, report.text(), transparency_THW)

@@ -1,7 +1,8 @@
-"""Inputs shared by the nodes that take an interpolator: the settings of PerVFI, and what is not to be moved."""
+"""Inputs shared by the nodes that take an interpolator: PerVFI's settings, what is not to be moved, and grain."""
 
 from comfy_api.latest import io
 
+from ...core.interpolation.grained import GRAIN_CHOICES
 from ...networks.interpolation.pervfi.settings import PRIMARY_FRAMES, PerVFISettings
 
 DEFAULTS = PerVFISettings()
@@ -48,4 +49,16 @@ def still_mask_input() -> io.Input:
         optional=True,
         tooltip="White areas are left as they are: nothing moves there. Paint over a logo, a display or a frame that "
         "stands still in front of moving things and is not detected.",
+    )
+
+
+def grain_input() -> io.Input:
+    """Whether new frames keep the grain of those given. Optional."""
+    return io.Combo.Input(
+        "grain",
+        options=list(GRAIN_CHOICES),
+        default=GRAIN_CHOICES[0],
+        optional=True,
+        tooltip="Film grain and camera noise. keep gives new frames the grain of the input, which blending removes; "
+        "clean clips stay the same. as rendered leaves frames as the interpolator renders them, with less grain.",
     )

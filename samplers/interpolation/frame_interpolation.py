@@ -12,6 +12,7 @@ from ...core.errors import InbetweenError
 from ...core.interpolation.alpha import AnyAlpha
 from ...core.interpolation.contract import FramePair, Interpolator
 from ...core.interpolation.cuts import FOUND_CUTS, AtCut, CutRule
+from ...core.interpolation.grained import KEEP, GrainChoice, with_grain
 from ...core.interpolation.lost import LostMask, Place, WhenLost, worst_part
 from ...core.pictures.alpha import has_alpha, is_same_picture
 from ...core.progress import ProgressCallback, no_progress
@@ -189,6 +190,7 @@ def interpolate_frames(
     recursive: bool = False,
     cuts: CutRule = FOUND_CUTS,
     lost: LostMask | None = None,
+    grain: GrainChoice = KEEP,
 ) -> InterpolationReport:
     """Fill `result_THWC` with the frames at `instants`; source frames are copied exactly.
 
@@ -204,6 +206,7 @@ def interpolate_frames(
             time. Engines with `by_halving` always do so in gaps where halving reaches every frame.
         cuts: where cuts are, and what is shown there.
         lost: takes the mask of where motion was not followed.
+        grain: whether frames keep the grain of the sources, if these have any.
 
     Returns:
         What was rendered, and where a fall-back was used.
@@ -224,6 +227,7 @@ def interpolate_frames(
             result_THWC[frame].copy_(picture_HWC)
         on_frames(len(frames))
 
+    interpolator = with_grain(interpolator, grain)
     batches = _Batches(batch)
     pairs: dict[int, PairReport] = {}
     for source, group in groupby(enumerate(instants), key=lambda numbered: numbered[1].source):

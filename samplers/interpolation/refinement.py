@@ -9,6 +9,7 @@ from torch import Tensor
 from ...core.flow.consistency import is_cut_between
 from ...core.interpolation.alpha import AnyAlpha
 from ...core.interpolation.contract import FramePair, Interpolator
+from ...core.interpolation.grained import KEEP, GrainChoice, with_grain
 from ...core.limits import check_between
 from ...core.pictures.alpha import difference, has_alpha, mixed
 from ...core.progress import ProgressCallback, no_progress
@@ -67,6 +68,7 @@ def refine_frames(
     keyframes: Sequence[int],
     result_THWC: Tensor,
     on_frames: ProgressCallback = no_progress,
+    grain: GrainChoice = KEEP,
 ) -> Refinement:
     """Rebuild frames from the nearest frames on both sides that are not chosen, pass by pass.
 
@@ -79,6 +81,7 @@ def refine_frames(
         result_THWC: the output, with the same number of frames; any device, any floating type.
         on_frames: called with 0 before each run of consecutive frames and with n after n more frames; may raise to stop
             the work.
+        grain: whether rebuilt frames keep the grain of their neighbours, if these have any.
 
     Returns:
         What was done.
@@ -93,6 +96,7 @@ def refine_frames(
     result_THWC.copy_(frames_THWC)
     if has_alpha(frames_THWC):
         interpolator = AnyAlpha(interpolator)
+    interpolator = with_grain(interpolator, grain)
     fixed, changed, cut, untrained = set(keyframes), set(), set(), set()
     for chosen in passes:
         for run in _runs([frame for frame in chosen if frame not in fixed]):

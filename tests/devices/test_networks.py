@@ -4,7 +4,13 @@ import gc
 
 import pytest
 import torch
-from device_runs import ENGINES, NETWORKS, interpolated, interpolated_by_the_host
+from device_runs import (
+    ENGINES,
+    NETWORKS,
+    interpolated,
+    interpolated_by_the_host,
+    interpolated_with_grain,
+)
 from pretend_device import MEMORY
 
 # A GPU makes several frames at once, and a network sums differently beside others' numbers.
@@ -29,6 +35,15 @@ def test_engines(frames_of_the_cpu, on_device, name):
     assert found.device.type == half_way.device.type == "cpu"
     torch.testing.assert_close(found, expected, rtol=0, atol=SEVERAL_AT_ONCE)
     torch.testing.assert_close(half_way[1], expected[2], rtol=0, atol=SEVERAL_AT_ONCE)
+
+
+@pytest.mark.parametrize("name", ["weight-free", "RIFE"])
+def test_grain(on_device, tiny_models, name):
+    expected = interpolated_with_grain(name, "keep")
+    assert not torch.equal(expected, interpolated_with_grain(name, "as rendered"))
+    with on_device():
+        found = interpolated_with_grain(name, "keep")
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ENGINES)

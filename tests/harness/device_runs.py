@@ -54,6 +54,20 @@ def interpolated(name: str, multiplier: int = 5, sources: int = 3, given: Any = 
     )
 
 
+def interpolated_with_grain(name: str, grain: str) -> torch.Tensor:
+    """Three frames between two with grain."""
+    from grainy_clips import grainy_pan
+
+    return _result(
+        "InbetweenInterpolate",
+        interpolator=engine(name),
+        frames=grainy_pan(2),
+        timing={"timing": "multiplier", "multiplier": 4},
+        easing={"easing": "linear"},
+        grain=grain,
+    )
+
+
 def interpolated_by_the_host(name: str) -> torch.Tensor:
     """Frames half-way between pictures, by the host's own node."""
     from comfy_extras.nodes_frame_interpolation import FrameInterpolate

@@ -8,7 +8,9 @@ import torch
 from comfyui_inbetween.core.errors import InbetweenError
 from comfyui_inbetween.core.interpolation.contract import Rendered
 from comfyui_inbetween.core.interpolation.cuts import CutRule
+from comfyui_inbetween.core.interpolation.flow_interpolator import FlowInterpolator
 from comfyui_inbetween.core.interpolation.frame_plan import plan_frames
+from comfyui_inbetween.core.interpolation.grained import AS_RENDERED, KEEP
 from comfyui_inbetween.core.keyframes.keyframe_set import Keyframe, KeyframeSet
 from comfyui_inbetween.core.timing.easing import apply_hold
 from comfyui_inbetween.core.timing.moments import Instant, locate, moments_by_multiplier, moments_by_rate
@@ -17,6 +19,7 @@ from comfyui_inbetween.samplers.interpolation.frame_interpolation import (
     PairReport,
     interpolate_frames,
 )
+from grainy_clips import grain_of, grainy_pan
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -270,3 +273,16 @@ def test_a_listed_cut_is_cross_faded_without_a_word_about_lost_motion():
     values, report = run(ramp(2), moments_by_multiplier(2, 4), cuts=cuts)
     assert values == [0, 0.25, 0.5, 0.75, 1]
     assert report.pairs[0].blended == 0
+
+
+@pytest.mark.parametrize("recursive", [False, True])
+def test_grain_is_kept_unless_frames_are_wanted_as_rendered(recursive):
+    frames_THWC = grainy_pan(2)
+    instants = [Instant(0, Fraction(step, 4)) for step in range(4)]
+    spread = {}
+    for grain in (KEEP, AS_RENDERED):
+        result_THWC = torch.empty(4, *frames_THWC.shape[1:])
+        interpolate_frames(frames_THWC, instants, FlowInterpolator(), result_THWC, recursive=recursive, grain=grain)
+        spread[grain] = [grain_of(frame_HWC) for frame_HWC in result_THWC]
+    assert spread[KEEP] == pytest.approx([spread[KEEP][0]] * 4, rel=0.1)
+    assert max(spread[AS_RENDERED][1:]) < 0.85 * spread[KEEP][0]

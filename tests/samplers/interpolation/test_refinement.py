@@ -5,9 +5,11 @@ import torch
 from comfyui_inbetween.core.interpolation.contract import Rendered
 from comfyui_inbetween.core.interpolation.flow_interpolator import FlowInterpolator
 from comfyui_inbetween.core.interpolation.frame_choice import every_other
+from comfyui_inbetween.core.interpolation.grained import AS_RENDERED, KEEP
 from comfyui_inbetween.samplers.interpolation.refinement import Refinement, refine_frames
 from drawn_pairs import draw_pair
 from drawn_scenes import octaves
+from grainy_clips import grain_of, grainy_pan
 
 
 class Between:
@@ -151,3 +153,14 @@ def test_lights_above_one_are_rebuilt_as_bright():
     refine_frames(clip, [[1]], FlowInterpolator(), 1.0, (), result)
     assert result[1].max() > 5.5
     assert (result[1] - clip[1]).abs().mean() < 0.15
+
+
+def test_rebuilt_frames_keep_the_grain_of_their_neighbours_unless_they_are_wanted_as_rendered():
+    frames_THWC = grainy_pan(5)
+    spread = {}
+    for grain in (KEEP, AS_RENDERED):
+        result_THWC = torch.empty_like(frames_THWC)
+        refine_frames(frames_THWC, [[1, 3]], FlowInterpolator(), 1.0, [], result_THWC, grain=grain)
+        spread[grain] = [grain_of(result_THWC[frame]) for frame in (1, 3)]
+    assert spread[KEEP] == pytest.approx([grain_of(frames_THWC[0])] * 2, rel=0.1)
+    assert max(spread[AS_RENDERED]) < 0.85 * grain_of(frames_THWC[0])
