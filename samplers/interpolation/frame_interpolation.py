@@ -1,6 +1,6 @@
 """Run a two-frame interpolator over a sequence, pair by pair, into one preallocated result."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
@@ -157,43 +157,90 @@ def interpolate_frames(
     if recursive:
         check_halvable({instant.time for instant in instants})
 
-    def show(frames: list[int], picture_HWC: Tensor) -> None:
+    def put(frames: Sequence[int], picture_HWC: Tensor) -> None:
         for frame in frames:
             result_THWC[frame].copy_(picture_HWC)
-        on_frames(len(frames))
 
-    batches = _Batches(batch)
-    pairs: dict[int, PairReport] = {}
+    run = SequenceRun(sources, interpolator, put, on_frames, batch, recursive, cuts)
     for source, group in groupby(enumerate(instants), key=lambda numbered: numbered[1].source):
-        on_frames(0)
+        run.gap(source, [(frame, instant.time) for frame, instant in group])
+    return InterpolationReport(interpolator.name, len(sources), len(instants), run.pairs, cuts.at_cut)
+
+
+class SequenceRun:
+    """Renders a sequence gap by gap. All gaps of a run share the interpolator and the size of the batches.
+
+    Attributes:
+        pairs: for each source number, the report on the pair (source, source + 1), if it has any in-betweens.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Tensor] | Tensor,
+        interpolator: Interpolator,
+        put: Callable[[Sequence[int], Tensor], None],
+        on_frames: ProgressCallback = no_progress,
+        batch: int = 1,
+        recursive: bool = False,
+        cuts: CutRule = FOUND_CUTS,
+    ) -> None:
+        """
+        Args:
+            put: takes a picture of shape (H, W, 3) and the numbers of the result frames that show it. The frames of a
+                gap come in any order.
+            sources, interpolator, on_frames, batch, recursive, cuts: see `interpolate_frames`.
+        """
+        self._sources, self._interpolator, self._put = sources, interpolator, put
+        self._on_frames, self._recursive, self._cuts = on_frames, recursive, cuts
+        self._batches = _Batches(batch)
+        self.pairs: dict[int, PairReport] = {}
+
+    def gap(self, source: int, instants: Sequence[tuple[int, Fraction]]) -> None:
+        """Render the frames that show a source, or something between it and the next.
+
+        Args:
+            source: number of the source.
+            instants: the number and the time, 0 <= time < 1, of each frame.
+
+        Raises:
+            InbetweenError: a time cannot be reached by halving.
+        """
+        sources, interpolator, recursive = self._sources, self._interpolator, self._recursive
+        self._on_frames(0)
         frames_at: dict[Fraction, list[int]] = {}  # several frames may show one held picture, which is rendered once
-        for frame, instant in group:
-            frames_at.setdefault(instant.time, []).append(frame)
-        show(frames_at.pop(Fraction(0), []), sources[source])
+        for frame, time in instants:
+            frames_at.setdefault(time, []).append(frame)
+        self._show(frames_at.pop(Fraction(0), []), sources[source])
         if not frames_at:
-            continue
+            return
         made = min(map(min, frames_at.values())), max(map(max, frames_at.values()))
         if torch.equal(sources[source], sources[source + 1]):
             for frames in frames_at.values():
-                show(frames, sources[source])
-            pairs[source] = PairReport(is_still=True, frames=made)
-            continue
+                self._show(frames, sources[source])
+            self.pairs[source] = PairReport(is_still=True, frames=made)
+            return
         first_HWC, second_HWC = sources[source], sources[source + 1]
-        is_cut, blended = cuts.is_cut(sources, source), []
+        is_cut, blended = self._cuts.is_cut(sources, source), []
         pair = (
-            cuts.pair(sources, source, interpolator.device) if is_cut else interpolator.prepare(first_HWC, second_HWC)
+            self._cuts.pair(sources, source, interpolator.device)
+            if is_cut
+            else interpolator.prepare(first_HWC, second_HWC)
         )
         untrained = 0 if is_cut or recursive else len(untrained_times(interpolator, frames_at))
         if not is_cut and (recursive or is_halved(interpolator, frames_at)):
             pictures = halved(interpolator, first_HWC, half_way(pair), second_HWC, list(frames_at))
         else:
-            pictures = batches.render(pair, list(frames_at))
+            pictures = self._batches.render(pair, list(frames_at))
         del pair  # large, and not needed while its two halves are halved further
         for frames, (picture_HWC, share) in zip(frames_at.values(), pictures, strict=True):
-            show(frames, picture_HWC)
+            self._show(frames, picture_HWC)
             blended.append(share)
-        pairs[source] = PairReport(is_cut, False, sum(blended) / len(blended), untrained, made)
-    return InterpolationReport(interpolator.name, len(sources), len(instants), pairs, cuts.at_cut)
+        self.pairs[source] = PairReport(is_cut, False, sum(blended) / len(blended), untrained, made)
+
+    def _show(self, frames: list[int], picture_HWC: Tensor) -> None:
+        if frames:
+            self._put(frames, picture_HWC)
+        self._on_frames(len(frames))
 
 
 class _Batches:
