@@ -1,5 +1,7 @@
 """What FFmpeg's errors mean for an artist."""
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,3 +35,24 @@ def reading(name: str) -> Iterator[None]:
             f"video: {name} cannot be read ({reason[:80]}); it is damaged, incomplete or not a video. Copy or convert "
             "it again."
         ) from None
+
+
+@contextmanager
+def writing(path: str) -> Iterator[None]:
+    """Turn errors of writing a file into one line.
+
+    Raises:
+        InbetweenError: the disk is full, the file may not be written, or the codec refuses what it gets.
+    """
+    name, folder = os.path.basename(path), os.path.basename(os.path.dirname(path))
+    try:
+        yield
+    except (OSError, av.error.FFmpegError) as error:
+        if getattr(error, "errno", None) == errno.ENOSPC:
+            text = f"there is no space left for {name}; free some on that disk, and run again to go on."
+        elif isinstance(error, PermissionError | FileNotFoundError | NotADirectoryError):
+            text = f"{name} cannot be written into the folder {folder}; allow writing there."
+        else:
+            reason = str(getattr(error, "strerror", "") or error)[:100]
+            text = f"{name} cannot be written ({reason}); choose another codec."
+        raise InbetweenError(text) from None

@@ -96,7 +96,7 @@ class VideoReader:
         self._end = self._start + Fraction(duration) if duration else None
         self.name = name or (os.path.basename(source) if isinstance(source, str) else "the video")
         self.problems: list[str] = []
-        with reading(self.name), self._open() as container:
+        with reading(self.name), opened(self._source) as container:
             stream = self._stream(container)
             first = next(self._decode(container, stream), None)
             if first is None:
@@ -108,7 +108,7 @@ class VideoReader:
     def __iter__(self) -> Iterator[VideoFrame]:
         """The frames in the order in which they are shown, each later than the one before."""
         self.problems = []
-        with reading(self.name), self._open() as container:
+        with reading(self.name), opened(self._source) as container:
             stream = self._stream(container)
             tick = _tick(stream)
             count = repaired = damaged = 0
@@ -142,7 +142,7 @@ class VideoReader:
         """
         ticks: list[int] = []
         last = 0
-        with reading(self.name), self._open() as container:
+        with reading(self.name), opened(self._source) as container:
             stream = self._stream(container)
             tick = _tick(stream)
             with suppress(av.error.FFmpegError):  # a broken tail: the frames before it count
@@ -165,11 +165,6 @@ class VideoReader:
 
     def _is_chosen(self, time: Fraction) -> bool:
         return (not self._start or time >= self._start) and (self._end is None or time < self._end)
-
-    def _open(self) -> av.container.InputContainer:
-        if isinstance(self._source, io.BytesIO):
-            self._source.seek(0)
-        return av.open(self._source, mode="r")
 
     def _stream(self, container: av.container.InputContainer) -> av.VideoStream:
         """The first stream of pictures that move, ready to be decoded by several threads."""
@@ -241,6 +236,11 @@ class VideoReader:
             tracks,
             stream.frames,
         )
+
+
+def opened(source: Source) -> av.container.InputContainer:
+    """Open a file for reading. A file in memory can be opened several times at once."""
+    return av.open(source if isinstance(source, str) else io.BytesIO(source.getvalue()), mode="r")
 
 
 def _tick(stream: av.VideoStream) -> Fraction:
