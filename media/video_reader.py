@@ -156,7 +156,7 @@ class VideoReader:
             raise InbetweenError(f"video: {self.name} has no frames in the chosen range; choose an earlier start.")
         found = frame_times(ticks, tick, self.info.rates, last)
         if self._deinterlace == "one frame per field":
-            return replace(found, rate=2 * found.rate, count=2 * found.count)
+            return replace(found, rate=2 * found.rate, count=2 * found.count, last=found.last / 2)
         return found
 
     @property

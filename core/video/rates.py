@@ -48,6 +48,7 @@ class FrameTimes:
     constant: whether they come at a constant rate; a frame that is missing there leaves the others in their places.
     count: frames found.
     end: when the last frame ends, in seconds.
+    last: how long the last frame is shown, in seconds.
     """
 
     start: Fraction
@@ -55,6 +56,7 @@ class FrameTimes:
     constant: bool
     count: int
     end: Fraction
+    last: Fraction
 
     def position(self, time: Fraction) -> Fraction:
         """The place of a frame on the time line, in frames of `rate`; whole numbers if the rate is constant."""
@@ -78,7 +80,7 @@ def frame_times(ticks: Sequence[int], tick: Fraction, named: Sequence[Fraction] 
     start, count = int(shown[0]) * tick, len(shown)
     if count == 1:
         rate = next((rate for rate in named if rate > 0), 1 / (last * tick) if last else Fraction(25))
-        return FrameTimes(start, rate, True, 1, start + 1 / rate)
+        return FrameTimes(start, rate, True, 1, start + 1 / rate, 1 / rate)
     span = int(shown[-1] - shown[0])
     usual = Fraction(int(np.median(np.diff(shown)))) * tick
     average = Fraction(count - 1) / (span * tick)
@@ -87,11 +89,11 @@ def frame_times(ticks: Sequence[int], tick: Fraction, named: Sequence[Fraction] 
     for jitter, rates in ((0.0, [*candidates, average]), (UNEVEN, candidates)):
         for rate in rates:
             if _fits(shown, float(1 / (rate * tick)), jitter):
-                return FrameTimes(start, rate, True, count, start + count / rate)
+                return FrameTimes(start, rate, True, count, start + count / rate, 1 / rate)
     near = min(candidates, key=lambda rate: abs(float(rate * usual) - 1))
     rate = near if abs(near * usual - 1) <= UNEVEN else 1 / usual
     lasting = last * tick if last else 1 / rate
-    return FrameTimes(start, rate, False, count, int(shown[-1]) * tick + lasting)
+    return FrameTimes(start, rate, False, count, int(shown[-1]) * tick + lasting, lasting)
 
 
 def _fits(shown: np.ndarray, step: float, jitter: float) -> bool:

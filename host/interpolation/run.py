@@ -48,7 +48,7 @@ def interpolate(
     result_THWC = empty_frames(len(instants), height, width)
     progress = Progress(len(instants))
     interpolator = engine.start(settings, height, width)
-    batch = _frames_at_once(interpolator, height * width)
+    batch = frames_at_once(interpolator, height * width)
     report = interpolate_frames(sources, instants, interpolator, result_THWC, progress, batch, recursive, cuts)
     return result_THWC, report
 
@@ -85,7 +85,7 @@ def refine(
     return result_THWC, refine_frames(frames_THWC, passes, interpolator, strength, kept, result_THWC, progress)
 
 
-def _frames_at_once(interpolator: Interpolator, pixels: int) -> int:
+def frames_at_once(interpolator: Interpolator, pixels: int) -> int:
     """How many frames to render in one batch: as many as fit easily; one on a CPU, where batches are slower."""
     if model_management.is_device_cpu(interpolator.device):
         return 1

@@ -45,7 +45,7 @@ MAY_IMPORT_MODULES = {
 # Whole names that are allowed beside the modules above, by room or by a folder within it.
 MAY_IMPORT_NAMES = {
     "media": {"av"},
-    "host": {"av"},
+    "host": {"av", "PIL"},
     "nodes": {"comfy_api.latest"},
     "nodes/graphs": {"comfy_execution.graph_utils"},
 }
