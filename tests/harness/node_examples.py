@@ -155,6 +155,46 @@ def _join() -> Iterator[Arguments]:
     yield {"clips": mixed, "overlap": 0, "seam": "cut", "match_colour": {"match_colour": "off"}, "fps": 24.0}
 
 
+def _video() -> Iterator[Arguments]:
+    from comfy_api.latest import InputImpl, Types
+    from comfyui_inbetween.core.video.encodings import ENCODINGS
+
+    sound = {"waveform": torch.zeros(1, 2, 8000) + 0.1, "sample_rate": 16000}
+    video = InputImpl.VideoFromComponents(Types.VideoComponents(moving_clip(5), Fraction(10), sound))
+    timings = (
+        {"timing": "frame rate", "target_fps": 24.0},
+        {"timing": "multiplier", "multiplier": 2},
+        {"timing": "slow motion", "slower": 2.0, "result_fps": 12.0},
+        {"timing": "duration", "seconds": 0.8, "result_fps": 0.0},
+        {"timing": "speed ramp", "speeds": "0-2: 1, 2-: 0.5", "result_fps": 0.0},
+    )
+    codecs = [
+        {"codec": each.name, **({} if each.crf is None else {"crf": each.crf[0]}), "bit_depth": "as the video"}
+        for each in ENCODINGS.values()
+    ]
+    for number, codec in enumerate(codecs):
+        timing = timings[number % len(timings)]
+        sounds = ("stretch", "keep", "drop")
+        yield {
+            "interpolator": flow_engine(),
+            "video": video,
+            "timing": timing,
+            "codec": codec,
+            "sound": sounds[number % 3],
+        }
+    yield {
+        "interpolator": flow_engine(),
+        "video": video,
+        "timing": {"timing": "multiplier", "multiplier": 4},
+        "codec": {**codecs[0], "bit_depth": "10"},
+        "sound": "stretch",
+        "copies": "keep time",
+        "method": "recursive",
+        "cuts": "3",
+        "at_cut": "carry on",
+    }
+
+
 def _contact_sheet() -> Iterator[Arguments]:
     common = {"images": moving_clip(9), "columns": 0, "thumbnail_width": 32, "most_frames": 5}
     yield {**common, "keyframes": keyframes()}
@@ -380,6 +420,7 @@ EXAMPLES: dict[str, Callable[[], Iterator[Arguments]]] = {
     "InbetweenOpticalFlowLoader": _optical_flow_loader,
     "InbetweenInterpolatorLoader": _interpolator_loader,
     "InbetweenInterpolate": _interpolate,
+    "InbetweenVideo": _video,
     "InbetweenRefine": _refine,
     "InbetweenFinish": _finish,
     "InbetweenJoin": _join,
