@@ -25,6 +25,7 @@ from example_values import (
 )
 from raft_weights import seeded_raft
 from random_weights import numbers
+from video_examples import video_examples
 
 
 def _keyframes_node() -> Iterator[Arguments]:
@@ -153,46 +154,6 @@ def _join() -> Iterator[Arguments]:
     video = InputImpl.VideoFromComponents(Types.VideoComponents(moving_clip(4), Fraction(30000, 1001)))
     mixed = {"clip0": moving_clip(5), "clip1": video}
     yield {"clips": mixed, "overlap": 0, "seam": "cut", "match_colour": {"match_colour": "off"}, "fps": 24.0}
-
-
-def _video() -> Iterator[Arguments]:
-    from comfy_api.latest import InputImpl, Types
-    from comfyui_inbetween.core.video.encodings import ENCODINGS
-
-    sound = {"waveform": torch.zeros(1, 2, 8000) + 0.1, "sample_rate": 16000}
-    video = InputImpl.VideoFromComponents(Types.VideoComponents(moving_clip(5), Fraction(10), sound))
-    timings = (
-        {"timing": "frame rate", "target_fps": 24.0},
-        {"timing": "multiplier", "multiplier": 2},
-        {"timing": "slow motion", "slower": 2.0, "result_fps": 12.0},
-        {"timing": "duration", "seconds": 0.8, "result_fps": 0.0},
-        {"timing": "speed ramp", "speeds": "0-2: 1, 2-: 0.5", "result_fps": 0.0},
-    )
-    codecs = [
-        {"codec": each.name, **({} if each.crf is None else {"crf": each.crf[0]}), "bit_depth": "as the video"}
-        for each in ENCODINGS.values()
-    ]
-    for number, codec in enumerate(codecs):
-        timing = timings[number % len(timings)]
-        sounds = ("stretch", "keep", "drop")
-        yield {
-            "interpolator": flow_engine(),
-            "video": video,
-            "timing": timing,
-            "codec": codec,
-            "sound": sounds[number % 3],
-        }
-    yield {
-        "interpolator": flow_engine(),
-        "video": video,
-        "timing": {"timing": "multiplier", "multiplier": 4},
-        "codec": {**codecs[0], "bit_depth": "10"},
-        "sound": "stretch",
-        "copies": "keep time",
-        "method": "recursive",
-        "cuts": "3",
-        "at_cut": "carry on",
-    }
 
 
 def _contact_sheet() -> Iterator[Arguments]:
@@ -420,7 +381,7 @@ EXAMPLES: dict[str, Callable[[], Iterator[Arguments]]] = {
     "InbetweenOpticalFlowLoader": _optical_flow_loader,
     "InbetweenInterpolatorLoader": _interpolator_loader,
     "InbetweenInterpolate": _interpolate,
-    "InbetweenVideo": _video,
+    "InbetweenVideo": video_examples,
     "InbetweenRefine": _refine,
     "InbetweenFinish": _finish,
     "InbetweenJoin": _join,
