@@ -139,6 +139,16 @@ def test_hdr_is_never_squeezed_into_eight_bits():
     assert choose_look(info(bits=8), bit_depth="10").pixel_format == "yuv420p10le"
 
 
+@pytest.mark.parametrize("encoding", ["H.264 (mp4)", "FFV1, lossless (mkv)", "VP9 (webm)"])
+def test_the_same_pictures_are_coded_the_same_in_every_run(tmp_path, encoding):
+    """Otherwise a run that goes on would not make the file of one that was not stopped."""
+    pictures, first = drawn_pictures(30), None
+    for _ in range(4):
+        _, read_back = written(tmp_path, pictures, choose_look(info(), encoding))
+        first = read_back if first is None else first
+        assert all(np.array_equal(*pair) for pair in zip(first, read_back, strict=True))
+
+
 def test_what_is_not_finished_has_no_name_and_can_be_removed(tmp_path):
     path = tmp_path / "result.mp4"
     writer = VideoWriter(str(path), choose_look(info()), 64, 48, Fraction(24))
