@@ -105,7 +105,7 @@ def interpolated(video: str, base: str, target: str, codec: str) -> dict[str, An
 
 def start(video: Path, base: Path, target: float, codec: str) -> "subprocess.Popen[str]":
     """Start `interpolated` in a process of its own."""
-    command = [sys.executable, __file__, "--run", str(video), str(base), str(target), codec]
+    command = [sys.executable, str(Path(__file__).resolve()), "--run", str(video), str(base), str(target), codec]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 

@@ -12,7 +12,6 @@ from .info import ColourTags, VideoInfo
 BitDepth = Literal["as the video", "8", "10"]
 BIT_DEPTHS: tuple[BitDepth, ...] = get_args(BitDepth)
 BT709 = ColourTags(1, 1, 1)
-TINY = 128  # pixels of the shorter side; measured with libx264: 96x64 varies from run to run, 128x96 does not
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,8 @@ _MKV_SOUND = (
 ENCODINGS: dict[str, Encoding] = {
     each.name: each
     for each in (
-        Encoding("H.264 (mp4)", "libx264", "mp4", (), (12, 0, 51), odd_needs_444=True),
+        # libx264's macroblock tree may give other codes in every run; then a run that goes on makes another file.
+        Encoding("H.264 (mp4)", "libx264", "mp4", (("mbtree", "0"),), (12, 0, 51), odd_needs_444=True),
         Encoding(
             "H.265 (mp4)", "libx265", "mp4", (("x265-params", "log-level=error"),), (16, 0, 51), odd_needs_444=True
         ),
@@ -97,7 +97,6 @@ class EncodedLook:
     tags: what the file says about its colour.
     pixel_aspect: width of a pixel divided by its height.
     note: what a report says about the choice; "" if there is nothing to say.
-    tiny: whether the pictures are so small that libx264's macroblock tree gives other codes in every run.
     """
 
     encoding: Encoding
@@ -107,7 +106,6 @@ class EncodedLook:
     tags: ColourTags = BT709
     pixel_aspect: Fraction = Fraction(1)
     note: str = ""
-    tiny: bool = False
 
     @property
     def options(self) -> dict[str, str]:
@@ -115,8 +113,6 @@ class EncodedLook:
         options = dict(self.encoding.options)
         if self.crf is not None:
             options["crf"] = str(self.crf)
-        if self.tiny and self.encoding.codec == "libx264":
-            options["mbtree"] = "0"
         if self.encoding.codec == "prores_ks":
             options["profile"] = "4444" if "444" in self.pixel_format else "hq"
         return options
@@ -179,4 +175,4 @@ def choose_look(
     if info.has_alpha and not alpha:
         notes.append(f"{chosen.name} has no opacity, so it is left out")
     tags = BT709 if is_rgb else info.tags
-    return EncodedLook(chosen, crf, name, coding, tags, aspect, "; ".join(notes), min(info.width, info.height) < TINY)
+    return EncodedLook(chosen, crf, name, coding, tags, aspect, "; ".join(notes))

@@ -139,7 +139,7 @@ def test_hdr_is_never_squeezed_into_eight_bits():
     assert choose_look(info(bits=8), bit_depth="10").pixel_format == "yuv420p10le"
 
 
-@pytest.mark.parametrize("encoding", ["H.264 (mp4)", "FFV1, lossless (mkv)", "VP9 (webm)"])
+@pytest.mark.parametrize("encoding", ENCODINGS)
 def test_the_same_pictures_are_coded_the_same_in_every_run(tmp_path, encoding):
     """Otherwise a run that goes on would not make the file of one that was not stopped."""
     pictures, first = drawn_pictures(30), None
