@@ -20,6 +20,7 @@ import torch
 from _harness import boot_host
 from _minterpolate import doubled
 from _run import print_table, timed
+from comfyui_inbetween.core.flow.consistency import is_cut_between
 from comfyui_inbetween.core.interpolation.flow_interpolator import FlowInterpolator
 from comfyui_inbetween.core.video.encodings import ENCODINGS, choose_look
 from comfyui_inbetween.media.video_reader import VideoReader
@@ -149,6 +150,7 @@ def print_overlap(folder: Path, width: int, height: int, count: int, target: flo
     def render() -> None:
         interpolator = FlowInterpolator().start({}, height, width)
         for number in range(count - 1):
+            is_cut_between(pictures[number], pictures[number + 1])  # as for every gap
             pair = interpolator.prepare(pictures[number], pictures[number + 1])
             first = -(-number * fps // RATE)
             times = [float(each * RATE / fps - number) for each in range(first, -(-(number + 1) * fps // RATE))]
