@@ -2,7 +2,7 @@
 
 from setuptools import find_packages, setup
 
-ROOMS = ("core", "host", "networks", "nodes", "samplers")
+ROOMS = ("core", "host", "media", "networks", "nodes", "samplers")
 
 # The root itself is the package comfyui_inbetween, because ComfyUI imports it as a folder of custom_nodes.
 setup(

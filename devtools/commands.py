@@ -20,7 +20,7 @@ QUICK_KINDS = "pure,host"  # names from tests/harness/kinds.py
 # tests/harness/kinds.py decides when to use two, and which files each of them starts with.
 TWO_WORKERS = ("--numprocesses", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 NOTHING_COLLECTED = 5  # pytest's exit code
-TYPED = ("core", "samplers", "networks", "host", "nodes", "convert.py", "pipelines")
+TYPED = ("core", "samplers", "networks", "media", "host", "nodes", "convert.py", "pipelines")
 
 
 def demo(workplace: Workplace) -> int:

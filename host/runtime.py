@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import comfy.model_management as model_management
 import comfy.utils
@@ -69,3 +70,12 @@ class Progress:
         """
         model_management.throw_exception_if_processing_interrupted()
         self._bar.update(done)
+
+    def preview(self, image: Any, most_pixels: int) -> None:
+        """Show a picture on the node.
+
+        Args:
+            image: a PIL image.
+            most_pixels: of its longer side in the page.
+        """
+        self._bar.update_absolute(self._bar.current, preview=("JPEG", image, most_pixels))

@@ -20,6 +20,7 @@ from .svd.reverse_motion_loader import InbetweenReverseMotionLoader
 from .svd.segments import InbetweenSVDSegments
 from .svd.video_decode import InbetweenVideoDecode
 from .timing.frame_count import InbetweenFrameCount
+from .video.interpolate_video import InbetweenVideo
 from .views.advise import InbetweenAdvise
 from .views.audio_view import InbetweenAudioView
 from .views.contact_sheet import InbetweenContactSheet
@@ -52,6 +53,7 @@ ALL_NODES = [
     InbetweenOpticalFlowLoader,
     InbetweenInterpolatorLoader,
     InbetweenInterpolate,
+    InbetweenVideo,
     InbetweenRefine,
     InbetweenFinish,
     InbetweenJoin,

@@ -26,7 +26,7 @@ except ModuleNotFoundError:  # Python 3.10, where pytest brings it
 LONGEST_FILE = 420
 NOT_SHIPPED = {"tests", "devtools", "benchmarks"}
 NO_PACKAGES = NOT_SHIPPED | {"pipelines"}  # programs that speak to a server, and import nothing of the pack
-WITHOUT_HOST = ["core", "samplers", "networks"]
+WITHOUT_HOST = ["core", "samplers", "networks", "media"]
 PACKAGE_OF_LIBRARY = {"cv2": "opencv-python-headless"}
 
 

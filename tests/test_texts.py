@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from project_paths import ROOT, WORKFLOWS
 
-ROOMS = ("core", "samplers", "networks", "host", "nodes", "pipelines", "devtools")
+ROOMS = ("core", "samplers", "networks", "media", "host", "nodes", "pipelines", "devtools")
 PAGES = ("README.md", "CONTRIBUTING.md", "pipelines/README.md", "benchmarks/README.md", "web/docs/*/en.md")
 
 # What to avoid, and what to write instead.

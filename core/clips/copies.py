@@ -7,7 +7,7 @@ is not a copy, and neither is the moment at which something swings back or eases
 """
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -91,7 +91,7 @@ class Copies:
 
 
 def find_copies(
-    frames_THWC: Tensor | Sequence[Tensor], on_frames: ProgressCallback = no_progress, name: str = "images"
+    frames_THWC: Tensor | Iterable[Tensor], on_frames: ProgressCallback = no_progress, name: str = "images"
 ) -> Copies:
     """Find the frames that repeat the frame before, also after compression or under noise.
 

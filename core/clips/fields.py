@@ -5,7 +5,7 @@ by holding frames for two and three fields in turn, so two video frames in five 
 combed wherever something moves. Their missing field is in the video frame before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import overload
 
 import cv2
@@ -40,7 +40,7 @@ class WovenFrames(Sequence[Tensor]):
     @property
     def repeats(self) -> tuple[int, ...]:
         """The woven frames that are the frame before: the first of two in a row, as 3:2 pull-down combs them."""
-        return tuple(frame for frame in sorted(self.woven) if frame - 1 not in self.woven and frame + 1 in self.woven)
+        return repeated_frames(self.woven)
 
     def __len__(self) -> int:
         return len(self.frames_THWC)
@@ -56,7 +56,7 @@ class WovenFrames(Sequence[Tensor]):
         frame = range(len(self))[index]
         if frame not in self.woven:
             return self.frames_THWC[frame]
-        return _weave(self.frames_THWC[frame], self.frames_THWC[frame - 1], self.own_rows)
+        return weave(self.frames_THWC[frame], self.frames_THWC[frame - 1], self.own_rows)
 
 
 def match_fields(frames_THWC: Sequence[Tensor] | Tensor, on_frames: ProgressCallback = no_progress) -> WovenFrames:
@@ -71,9 +71,22 @@ def match_fields(frames_THWC: Sequence[Tensor] | Tensor, on_frames: ProgressCall
     Returns:
         The clip; nothing is woven if no frames are combed in the pattern of 3:2 pull-down.
     """
+    return WovenFrames(frames_THWC, *combed_frames(frames_THWC, on_frames))
+
+
+def repeated_frames(woven: Collection[int]) -> tuple[int, ...]:
+    """The woven frames that are the frame before: the first of two in a row, as 3:2 pull-down combs them."""
+    return tuple(frame for frame in sorted(woven) if frame - 1 not in woven and frame + 1 in woven)
+
+
+def combed_frames(frames: Iterable[Tensor], on_frames: ProgressCallback = no_progress) -> tuple[frozenset[int], int]:
+    """The frames that 3:2 pull-down combed, and 0 or 1 for the rows that are their own; see `match_fields`.
+
+    frames: of shape (H, W, 3); each is read once.
+    """
     combed: tuple[dict[int, float], dict[int, float]] = ({}, {})  # how much, by the rows that frames keep
     before_HW: np.ndarray | None = None
-    for frame, frame_HWC in enumerate(frames_THWC):
+    for frame, frame_HWC in enumerate(frames):
         now_HW = luma(frame_HWC.cpu()).numpy()
         if before_HW is not None and len(now_HW) > 2:
             combs_HW = _combs(now_HW)
@@ -85,7 +98,7 @@ def match_fields(frames_THWC: Sequence[Tensor] | Tensor, on_frames: ProgressCall
         on_frames(1)
     woven = [_in_pattern(each) for each in combed]
     own_rows = int(len(woven[1]) > len(woven[0]))
-    return WovenFrames(frames_THWC, woven[own_rows], own_rows)
+    return woven[own_rows], own_rows
 
 
 def _in_pattern(combed: dict[int, float]) -> frozenset[int]:
@@ -102,7 +115,8 @@ def _in_pattern(combed: dict[int, float]) -> frozenset[int]:
     return frozenset(found) if is_pulldown else frozenset()
 
 
-def _weave(own_HWC: Tensor, other_HWC: Tensor, own_rows: int) -> Tensor:
+def weave(own_HWC: Tensor, other_HWC: Tensor, own_rows: int) -> Tensor:
+    """A frame from its own rows 0, 2, 4, ... (own_rows 0) or 1, 3, 5, ... (1), and the other rows of another."""
     woven_HWC = own_HWC.clone()
     woven_HWC[1 - own_rows :: 2] = other_HWC[1 - own_rows :: 2]
     return woven_HWC

@@ -64,7 +64,7 @@ def interpolate(
     interpolator = engine.start(settings, height, width)
     if left_11HW is not None:
         interpolator = LeavingAlone(interpolator, left_11HW)
-    batch = _frames_at_once(interpolator, height * width)
+    batch = frames_at_once(interpolator, height * width)
     report = interpolate_frames(
         sources, instants, interpolator, result_THWC, progress, batch, recursive, cuts, lost, grain
     )
@@ -113,7 +113,7 @@ def refine(
     return result_THWC, done
 
 
-def _frames_at_once(interpolator: Interpolator, pixels: int) -> int:
+def frames_at_once(interpolator: Interpolator, pixels: int) -> int:
     """How many frames to render in one batch: as many as fit easily; one on a CPU, where batches are slower."""
     if model_management.is_device_cpu(interpolator.device):
         return 1

@@ -9,11 +9,10 @@ from ...core.flow.consistency import CUT_THRESHOLD
 from ...core.interpolation.contract import Engine
 from ...core.interpolation.copy_plan import COPY_CHOICES, KEEP, CopyChoice
 from ...core.interpolation.cuts import AT_CUT, AtCut, cut_rule
-from ...core.interpolation.flow_interpolator import SPEEDS
 from ...core.interpolation.frame_plan import AS_KEYFRAMED, BEZIER, LINEAR, plan_frames
 from ...core.interpolation.grained import KEEP as KEEP_GRAIN
 from ...core.interpolation.grained import GrainChoice
-from ...core.interpolation.lost import WHEN_LOST, LostMask
+from ...core.interpolation.lost import LostMask
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.pictures.alpha import parted
 from ...core.timing.easing import CURVES, EASE_OVER
@@ -25,7 +24,7 @@ from ..timing.inputs import fps_input
 from ..transparency import transparency_input, transparency_output
 from ..types import Interpolator, Keyframes
 from .cut_settings import cut_inputs
-from .render_settings import grain_input, settings_inputs, still_mask_input
+from .render_settings import rendering_inputs, settings_inputs, still_mask_input
 
 DIRECT, RECURSIVE = "direct", "recursive"
 
@@ -161,24 +160,7 @@ class InbetweenInterpolate(InbetweenNode):
                     "For a clip: its MASK, where 1 is transparent, as Load Image gives it. It is carried "
                     "along the motion of the frames. Frames with alpha (RGBA) and keyframes bring their own."
                 ),
-                io.Combo.Input(
-                    "speed",
-                    options=list(SPEEDS),
-                    default=SPEEDS[0],
-                    optional=True,
-                    tooltip="For the engine without a model. fast looks for motion at half the size: about a third "
-                    "quicker, with less detail in what moves. Other engines ignore it.",
-                ),
-                io.Combo.Input(
-                    "when_lost",
-                    options=list(WHEN_LOST),
-                    default=WHEN_LOST[0],
-                    optional=True,
-                    tooltip="Engine without a model: what to show where no motion can be followed. fade cross-fades "
-                    "the two images there. hold keeps the pixels of the nearer image in place until half-way. "
-                    "nearest moves the pixels of the nearer image along with their surroundings.",
-                ),
-                grain_input(),
+                *rendering_inputs(),
             ],
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="All frames, including those of the input."),

@@ -2,7 +2,9 @@
 
 from comfy_api.latest import io
 
+from ...core.interpolation.flow_interpolator import SPEEDS
 from ...core.interpolation.grained import GRAIN_CHOICES
+from ...core.interpolation.lost import WHEN_LOST
 from ...networks.interpolation.pervfi.settings import PRIMARY_FRAMES, PerVFISettings
 
 DEFAULTS = PerVFISettings()
@@ -50,6 +52,31 @@ def still_mask_input() -> io.Input:
         tooltip="White areas are left as they are: nothing moves there. Paint over a logo, a display or a frame that "
         "stands still in front of moving things and is not detected.",
     )
+
+
+def rendering_inputs() -> list[io.Input]:
+    """Speed, what to show where motion is lost, and grain. All are optional."""
+    return [
+        io.Combo.Input(
+            "speed",
+            options=list(SPEEDS),
+            default=SPEEDS[0],
+            optional=True,
+            tooltip="For the engine without a model. fast looks for motion at half the size, and neither for small "
+            "things nor for half transparent logos: about a third quicker, with less detail in what moves. Other "
+            "engines ignore it.",
+        ),
+        io.Combo.Input(
+            "when_lost",
+            options=list(WHEN_LOST),
+            default=WHEN_LOST[0],
+            optional=True,
+            tooltip="Engine without a model: what to show where no motion can be followed. fade cross-fades "
+            "the two images there. hold keeps the pixels of the nearer image in place until half-way. "
+            "nearest moves the pixels of the nearer image along with their surroundings.",
+        ),
+        grain_input(),
+    ]
 
 
 def grain_input() -> io.Input:

@@ -1,9 +1,10 @@
 """Run a two-frame interpolator over a sequence, pair by pair, into one preallocated result."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -68,6 +69,26 @@ class PairReport:
     lost_things: tuple[Place, ...] = ()
     worst: tuple[float, Place] = (0.0, (0, 0))
     lost_lines: Place | None = None
+
+    @classmethod
+    def of(cls, values: Sequence[Any]) -> "PairReport":
+        """The report with these values, in their order, as JSON has them."""
+        is_cut, is_still, blended, untrained, frames, things, (share, place), lines = values
+        places = tuple(map(tuple, things))
+        line = tuple(lines) if lines else None
+        return cls(is_cut, is_still, blended, untrained, tuple(frames), places, (share, tuple(place)), line)
+
+    @property
+    def is_noteworthy(self) -> bool:
+        """Whether there is something to tell about the pair."""
+        return (
+            self.is_cut
+            or self.is_still
+            or self.untrained > 0
+            or self.blended >= NOTEWORTHY
+            or self.worst[0] >= LOST_PART
+            or bool(self.lost_things or self.lost_lines)
+        )
 
 
 @dataclass(frozen=True)
@@ -219,52 +240,101 @@ def interpolate_frames(
     if recursive:
         check_halvable({instant.time for instant in instants})
 
-    if has_alpha(sources[0]):
-        interpolator = AnyAlpha(interpolator)
-
-    def show(frames: list[int], picture_HWC: Tensor) -> None:
+    def put(frames: Sequence[int], picture_HWC: Tensor) -> None:
         for frame in frames:
             result_THWC[frame].copy_(picture_HWC)
-        on_frames(len(frames))
 
-    interpolator = with_grain(interpolator, grain)
-    batches = _Batches(batch)
-    pairs: dict[int, PairReport] = {}
+    run = SequenceRun(sources, interpolator, put, on_frames, batch, recursive, cuts, lost, grain, has_alpha(sources[0]))
     for source, group in groupby(enumerate(instants), key=lambda numbered: numbered[1].source):
-        on_frames(0)
+        run.gap(source, [(frame, instant.time) for frame, instant in group])
+    return InterpolationReport(interpolator.name, len(sources), len(instants), run.pairs, cuts.at_cut)
+
+
+class SequenceRun:
+    """Renders a sequence gap by gap. All gaps of a run share the interpolator and the size of the batches.
+
+    Attributes:
+        pairs: for each source number, the report on the pair (source, source + 1), if it has any in-betweens.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Tensor] | Tensor,
+        interpolator: Interpolator,
+        put: Callable[[Sequence[int], Tensor], None],
+        on_frames: ProgressCallback = no_progress,
+        batch: int = 1,
+        recursive: bool = False,
+        cuts: CutRule = FOUND_CUTS,
+        lost: LostMask | None = None,
+        grain: GrainChoice = KEEP,
+        has_alpha: bool = False,
+    ) -> None:
+        """
+        Args:
+            put: takes a picture of shape (H, W, 3) and the numbers of the result frames that show it. The frames of a
+                gap come in any order.
+            sources, interpolator, on_frames, batch, recursive, cuts, lost, grain: see `interpolate_frames`.
+            has_alpha: whether the sources have alpha.
+        """
+        self._interpolator = with_grain(AnyAlpha(interpolator) if has_alpha else interpolator, grain)
+        self._sources, self._put, self._lost = sources, put, lost
+        self._on_frames, self._recursive, self._cuts = on_frames, recursive, cuts
+        self._batches = _Batches(batch)
+        self.pairs: dict[int, PairReport] = {}
+
+    def gap(self, source: int, instants: Sequence[tuple[int, Fraction]]) -> None:
+        """Render the frames that show a source, or something between it and the next.
+
+        Args:
+            source: number of the source.
+            instants: the number and the time, 0 <= time < 1, of each frame.
+
+        Raises:
+            InbetweenError: a time cannot be reached by halving.
+        """
+        sources, interpolator, recursive = self._sources, self._interpolator, self._recursive
+        self._on_frames(0)
         frames_at: dict[Fraction, list[int]] = {}  # several frames may show one held picture, which is rendered once
-        for frame, instant in group:
-            frames_at.setdefault(instant.time, []).append(frame)
-        show(frames_at.pop(Fraction(0), []), sources[source])
+        for frame, time in instants:
+            frames_at.setdefault(time, []).append(frame)
+        self._show(frames_at.pop(Fraction(0), []), sources[source])
         if not frames_at:
-            continue
+            return
         made = min(map(min, frames_at.values())), max(map(max, frames_at.values()))
         if is_same_picture(sources[source], sources[source + 1]):
             for frames in frames_at.values():
-                show(frames, sources[source])
-            pairs[source] = PairReport(is_still=True, frames=made)
-            continue
+                self._show(frames, sources[source])
+            self.pairs[source] = PairReport(is_still=True, frames=made)
+            return
         first_HWC, second_HWC = sources[source], sources[source + 1]
-        is_cut, blended, worst, things, lines = cuts.is_cut(sources, source), [], NOTHING_LOST, (), None
+        is_cut, blended, worst, things, lines = self._cuts.is_cut(sources, source), [], NOTHING_LOST, (), None
         pair = (
-            cuts.pair(sources, source, interpolator.device) if is_cut else interpolator.prepare(first_HWC, second_HWC)
+            self._cuts.pair(sources, source, interpolator.device)
+            if is_cut
+            else interpolator.prepare(first_HWC, second_HWC)
         )
         untrained = 0 if is_cut or recursive else len(untrained_times(interpolator, frames_at))
         if not is_cut and (recursive or is_halved(interpolator, frames_at)):
             pictures = halved(interpolator, first_HWC, half_way(pair), second_HWC, list(frames_at))
         else:
-            pictures = batches.render(pair, list(frames_at))
+            pictures = self._batches.render(pair, list(frames_at))
         del pair  # large, and not needed while its two halves are halved further
         for frames, picture in zip(frames_at.values(), pictures, strict=True):
-            show(frames, picture.frame_HWC)
+            self._show(frames, picture.frame_HWC)
             blended.append(picture.blended)
             things, lines = picture.lost_things or things, picture.lost_lines or lines
             if picture.lost_HW is not None:
                 worst = max(worst, worst_part(picture.lost_HW))
-                if lost is not None:
-                    lost.mark(frames, picture.lost_HW)
-        pairs[source] = PairReport(is_cut, False, sum(blended) / len(blended), untrained, made, things, worst, lines)
-    return InterpolationReport(interpolator.name, len(sources), len(instants), pairs, cuts.at_cut)
+                if self._lost is not None:
+                    self._lost.mark(frames, picture.lost_HW)
+        mean = sum(blended) / len(blended)
+        self.pairs[source] = PairReport(is_cut, False, mean, untrained, made, things, worst, lines)
+
+    def _show(self, frames: list[int], picture_HWC: Tensor) -> None:
+        if frames:
+            self._put(frames, picture_HWC)
+        self._on_frames(len(frames))
 
 
 class _Batches:

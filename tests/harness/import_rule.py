@@ -1,7 +1,7 @@
 """
 The rule of which folder may import which, and its check.
 
-Imports run one way: core <- samplers, networks <- host <- nodes <- the root's __init__. Inside the pack they are
+Imports run one way: core <- samplers, networks, media <- host <- nodes <- the root's __init__. Inside the pack they are
 relative. Each folder has a list of outside packages that it may import.
 """
 
@@ -14,8 +14,9 @@ MAY_IMPORT_ROOMS = {
     "core": {"core"},
     "samplers": {"core", "samplers"},
     "networks": {"core", "networks"},
-    "host": {"core", "samplers", "networks", "host"},
-    "nodes": {"core", "samplers", "networks", "host", "nodes"},
+    "media": {"core", "media"},
+    "host": {"core", "samplers", "networks", "media", "host"},
+    "nodes": {"core", "samplers", "networks", "media", "host", "nodes"},
     ROOT_ROOM: {"nodes"},
     "convert": {"core", "networks"},
 }
@@ -35,13 +36,19 @@ MAY_IMPORT_MODULES = {
     "core": LIBRARIES,
     "samplers": LIBRARIES,
     "networks": LIBRARIES,
+    "media": LIBRARIES,
     "host": LIBRARIES | HOST_MODULES,
     "nodes": set(),
     ROOT_ROOM: set(),
     "convert": LIBRARIES,
 }
 # Whole names that are allowed beside the modules above, by room or by a folder within it.
-MAY_IMPORT_NAMES = {"host": {"av"}, "nodes": {"comfy_api.latest"}, "nodes/graphs": {"comfy_execution.graph_utils"}}
+MAY_IMPORT_NAMES = {
+    "media": {"av"},
+    "host": {"av", "PIL"},
+    "nodes": {"comfy_api.latest"},
+    "nodes/graphs": {"comfy_execution.graph_utils"},
+}
 
 
 def violations(path: PurePosixPath, source: str) -> list[str]:

@@ -26,6 +26,7 @@ from example_values import (
 )
 from raft_weights import seeded_raft
 from random_weights import numbers
+from video_examples import video_examples
 
 
 def _keyframes_node() -> Iterator[Arguments]:
@@ -400,6 +401,7 @@ EXAMPLES: dict[str, Callable[[], Iterator[Arguments]]] = {
     "InbetweenOpticalFlowLoader": _optical_flow_loader,
     "InbetweenInterpolatorLoader": _interpolator_loader,
     "InbetweenInterpolate": _interpolate,
+    "InbetweenVideo": video_examples,
     "InbetweenRefine": _refine,
     "InbetweenFinish": _finish,
     "InbetweenJoin": _join,

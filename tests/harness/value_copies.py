@@ -33,6 +33,10 @@ def frozen_copy(value: object) -> object:
     if type(value).__name__ == "ModelPatcher":  # the host's; where it has put the weights is its own affair
         told = ("model", "patches", "object_patches", "model_options")
         return {"class": "ModelPatcher", **{name: frozen_copy(getattr(value, name)) for name in told}}
+    if type(value).__name__ == "VideoFromFile":  # what it shows counts, not where its file is
+        components = value.get_components()
+        shown = {name: frozen_copy(getattr(components, name)) for name in ("images", "audio", "frame_rate")}
+        return {"class": "VideoFromFile", **shown}
     if hasattr(value, "__dict__"):
         return {"class": type(value).__name__, **{key: frozen_copy(inner) for key, inner in vars(value).items()}}
     return value

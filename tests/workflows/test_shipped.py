@@ -1,7 +1,9 @@
 """Every shipped workflow runs as it is, from the real page into the real server, and makes what it promises."""
 
 import re
+from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -30,6 +32,8 @@ SMALL = {
     "audio_guided_inbetween": 9,
     "fix_talking_segment": 17,
     "context_clips": 17,
+    "smooth_video": 98,
+    "slow_motion": 95,
 }
 MOST_STEPS = 4
 SMALL_GAP = {"gap.from_seconds": 0.8, "gap.to_seconds": 1.08, "gap.frames": 8}  # in a video of 41 frames
@@ -158,6 +162,36 @@ def test_pictures_stand_at_both_ends_of_the_sound(server, outputs):
 def test_a_part_made_anew_keeps_number_and_rate_of_frames(server, outputs):
     frames_THWC, rate = server.video(*files(outputs, [".mp4"]))
     assert (len(frames_THWC), rate) == (SMALL_FRAMES, SMALL_RATE)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "frame_count", "fps", "seconds"),
+    [("smooth_video", 98, 60, 1.64), ("slow_motion", 95, 25, 3.8)],
+    ids=lambda value: value if isinstance(value, str) else "",
+    indirect=["outputs"],
+)
+def test_a_whole_video_is_interpolated_with_its_sound(server, outputs, frame_count, fps, seconds):
+    """And Save Video keeps the file of Interpolate Video as it is: its coded pictures are the same bytes."""
+    (file,) = files(outputs, [".mp4"])
+    frames_THWC, rate = server.video(file)
+    assert (len(frames_THWC), rate) == (frame_count, fps)
+    path = server.base_directory / "output" / file.subfolder / file.filename
+    made = [coded(each) for each in (server.base_directory / "temp").glob("interpolated_*.mp4")]
+    assert coded(path)["audio"]
+    assert coded(path) in made
+    with av.open(str(path)) as container:
+        (sound,) = container.streams.audio
+        assert float(sound.duration * sound.time_base) == pytest.approx(seconds, abs=0.1)
+
+
+def coded(path: Path) -> dict[str, list[bytes]]:
+    """The packets of each kind of stream in a file."""
+    packets: dict[str, list[bytes]] = {"video": [], "audio": []}
+    with av.open(str(path)) as container:
+        for packet in container.demux():
+            if packet.size:
+                packets[packet.stream.type].append(bytes(packet))
+    return packets
 
 
 @pytest.mark.parametrize("name", ["fix_talking_segment", "context_clips"])
