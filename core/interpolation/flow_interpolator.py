@@ -7,6 +7,7 @@ the colours keeps the picture sharp, and a hole in a smooth motion field is easi
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -109,8 +110,10 @@ class FlowInterpolator:
 
     def start(self, settings: Settings, height: int, width: int) -> "FlowInterpolator":
         """Return an interpolator with these settings; there is nothing to load."""
-        when_lost = own_settings(LostSettings, settings).when_lost
-        return FlowInterpolator(self.device, own_settings(FlowSettings, settings), when_lost)
+        started = copy(self)
+        started.settings = own_settings(FlowSettings, settings)
+        started.when_lost = own_settings(LostSettings, settings).when_lost
+        return started
 
     @property
     def is_fast(self) -> bool:

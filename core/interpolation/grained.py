@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..flow.grain import Grain, find_grain, may_have_grain, seed_of
 from ..flow.optical_flow import SMALLEST_SIDE, flow_both_ways
+from ..pictures.alpha import has_alpha
 from .contract import FramePair, Interpolator, Rendered
 from .flow_interpolator import FlowPair
 from .same_light import SameLight
@@ -24,9 +25,9 @@ def with_grain(interpolator: Interpolator, choice: GrainChoice) -> Interpolator:
 
 
 class Grained:
-    """An interpolator whose frames have the grain of those given; pairs without grain are passed on as they are.
+    """An interpolator whose frames have the grain of those given.
 
-    Channels after the first three, such as alpha, are left alone.
+    Pairs without grain are passed on as they are, and so are frames with alpha, whose hidden colours say nothing.
     """
 
     def __init__(self, inner: Interpolator) -> None:
@@ -39,7 +40,7 @@ class Grained:
     def prepare(self, first_HWC: Tensor, second_HWC: Tensor) -> FramePair:
         """Prepare the pair, and measure its grain if it has any; see `Interpolator.prepare`."""
         pair = self.inner.prepare(first_HWC, second_HWC)
-        if min(first_HWC.shape[:2]) < SMALLEST_SIDE:
+        if min(first_HWC.shape[:2]) < SMALLEST_SIDE or has_alpha(first_HWC):
             return pair
         given_13HW = self._image(first_HWC), self._image(second_HWC)
         if not may_have_grain(*given_13HW):
@@ -48,8 +49,7 @@ class Grained:
         return pair if grain is None else _GrainedPair(pair, grain, given_13HW)
 
     def _image(self, frame_HWC: Tensor) -> Tensor:
-        colours_HW3 = frame_HWC[..., :3].to(self.device, torch.float32).nan_to_num(0, 1, 0)
-        return colours_HW3.permute(2, 0, 1)[None].contiguous()
+        return frame_HWC.to(self.device, torch.float32).nan_to_num(0, 1, 0).permute(2, 0, 1)[None].contiguous()
 
 
 def _grain_of(pair: FramePair, given_13HW: tuple[Tensor, Tensor]) -> Grain | None:
@@ -76,6 +76,5 @@ class _GrainedPair:
         """The frames with the grain of those given; see `FramePair.render`."""
         rendered = self.inner.render(times)
         seeds = [seed_of(self.given_13HW[0][0].movedim(0, 2), time) for time in times]
-        colours_THW3, others_THWC = rendered.frames_THWC[..., :3], rendered.frames_THWC[..., 3:]
-        grainy_T3HW = self.grain.added_to(colours_THW3.movedim(3, 1), self.given_13HW, times, seeds)
-        return replace(rendered, frames_THWC=torch.cat([grainy_T3HW.movedim(1, 3), others_THWC], dim=3))
+        grainy_T3HW = self.grain.added_to(rendered.frames_THWC.movedim(3, 1), self.given_13HW, times, seeds)
+        return replace(rendered, frames_THWC=grainy_T3HW.movedim(1, 3).contiguous())

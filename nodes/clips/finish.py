@@ -3,7 +3,6 @@
 from typing import Any
 
 from comfy_api.latest import Input, io
-from torch import Tensor
 
 from ...core.clips.finish import PUT_BACK_MODES, finish_frames
 from ...core.keyframes.keyframe_set import KeyframeSet
@@ -92,7 +91,7 @@ class InbetweenFinish(InbetweenNode):
         put_back: dict[str, Any],
         match_colour: bool = False,
         loop: bool = False,
-        transparency: Tensor | None = None,
+        transparency: Input.Mask | None = None,
     ) -> io.NodeOutput:
         blend_frames = put_back.get("blend_frames", 0)
         check_room_like(images, min(len(images), keyframes.frame_count))

@@ -3,7 +3,6 @@
 from typing import Any
 
 from comfy_api.latest import Input, io
-from torch import Tensor
 
 from ...core.flow.consistency import CUT_THRESHOLD
 from ...core.interpolation.contract import Engine
@@ -199,7 +198,7 @@ class InbetweenInterpolate(InbetweenNode):
         cuts: str = "",
         at_cut: AtCut = AT_CUT[0],
         still_mask: Input.Mask | None = None,
-        transparency: Tensor | None = None,
+        transparency: Input.Mask | None = None,
         grain: GrainChoice = KEEP_GRAIN,
         **settings: Any,
     ) -> io.NodeOutput:

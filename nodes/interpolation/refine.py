@@ -3,7 +3,6 @@
 from typing import Any
 
 from comfy_api.latest import Input, io
-from torch import Tensor
 
 from ...core.interpolation.contract import Engine
 from ...core.interpolation.defects import SCORES
@@ -103,7 +102,7 @@ class InbetweenRefine(InbetweenNode):
         strength: float,
         keyframes: KeyframeSet | None = None,
         still_mask: Input.Mask | None = None,
-        transparency: Tensor | None = None,
+        transparency: Input.Mask | None = None,
         grain: GrainChoice = KEEP,
         **settings: Any,
     ) -> io.NodeOutput:

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from comfy_api.latest import io
-from torch import Tensor
+from comfy_api.latest import Input, io
 
 from ...core.errors import InbetweenError
 from ...core.keyframes.keyframe_set import keyframes_of
@@ -145,7 +144,7 @@ class InbetweenKeyframes(InbetweenNode):
         multiple_of: int,
         loop: bool = False,
         positions: str = "",
-        transparency: Tensor | None = None,
+        transparency: Input.Mask | None = None,
     ) -> io.NodeOutput:
         images_HWC = [image_HWC for batch_THWC in images.values() for image_HWC in batch_THWC]
         size = {"width": width, "height": height, "multiple_of": multiple_of}

@@ -1,7 +1,6 @@
 """Contact Sheet: shows a clip at a glance."""
 
 from comfy_api.latest import Input, io, ui
-from torch import Tensor
 
 from ...core.keyframes.keyframe_set import KeyframeSet
 from ...core.views.contact_sheet import contact_sheet
@@ -53,7 +52,7 @@ class InbetweenContactSheet(InbetweenNode):
         thumbnail_width: int,
         most_frames: int,
         keyframes: KeyframeSet | None = None,
-        transparency: Tensor | None = None,
+        transparency: Input.Mask | None = None,
     ) -> io.NodeOutput:
         marked = keyframes.frames if keyframes is not None else ()
         sheet = contact_sheet(images, marked, columns, thumbnail_width, most_frames, transparency)

@@ -8,7 +8,8 @@ from pretend_device import MEMORY
 EXPANDED = ("InbetweenSegments", "InbetweenSVDSegments")
 
 # Several frames are made at once on a GPU, and others' numbers beside one's own change how the CPU sums.
-TOLERANCES = {"InbetweenInterpolate": 1e-5, "InbetweenRefine": 1e-5}
+# Colours that are hardly seen are divided by an alpha near 0.
+TOLERANCES = {"InbetweenInterpolate": 5e-4, "InbetweenRefine": 1e-5}
 
 
 def test_examples_give_the_same_on_the_device(node_class, tiny_models, on_device, run_node):

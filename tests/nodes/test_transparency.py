@@ -33,8 +33,8 @@ def keyframes(**inputs):
 
 
 def test_rgba_and_a_mask_give_the_same_frames(clip, host):
-    rgba, _, _, mask = interpolated(frames=clip)
-    rgb, _, _, same_mask = interpolated(frames=clip[..., :3], transparency=1 - clip[..., 3])
+    rgba, _, _, mask, _ = interpolated(frames=clip)
+    rgb, _, _, same_mask, _ = interpolated(frames=clip[..., :3], transparency=1 - clip[..., 3])
     assert rgba.shape == (5, 96, 160, 4)
     assert torch.equal(rgba[::2], clip)
     torch.testing.assert_close(rgb, rgba[..., :3], rtol=0, atol=1e-3)  # 1 - (1 - alpha) is rounded
@@ -44,7 +44,7 @@ def test_rgba_and_a_mask_give_the_same_frames(clip, host):
 
 
 def test_rgb_stays_rgb(clip, host):
-    frames, _, _, mask = interpolated(frames=clip[..., :3])
+    frames, _, _, mask, _ = interpolated(frames=clip[..., :3])
     assert frames.shape[-1] == 3
     assert mask.shape == (5, 64, 64)
     assert not mask.any()
@@ -63,7 +63,7 @@ def test_keyframes_bring_their_alpha(clip, host):
 
 
 def test_a_network_of_rgb_carries_alpha_too(clip, host):
-    frames, _, _, mask = interpolated(rife_engine(), frames=clip[:2])
+    frames, _, _, mask, _ = interpolated(rife_engine(), frames=clip[:2])
     assert frames.shape == (3, 96, 160, 4)
     assert torch.isfinite(frames).all()
     assert mask.shape == (3, 96, 160)

@@ -153,10 +153,6 @@ def unclosed_loop():
 NOT_FINITE = {
     "blend": node("ImageBlend", image1=["a", 0], image2=["b", 0], blend_factor=math.nan, blend_mode="normal"),
 }
-WITH_ALPHA = {
-    "mask": node("SolidMask", value=0.5, width=64, height=48),
-    "alpha": node("JoinImageWithAlpha", image=["b", 0], alpha=["mask", 0]),
-}
 AS_A_CLIP = {"frames": ["a", 0]}
 
 
@@ -232,10 +228,6 @@ AS_A_CLIP = {"frames": ["a", 0]}
         (
             graph(keyframes("a", "blend")) | NOT_FINITE,
             "image 2 has NaN or infinite values; check the node it comes from (often a VAE in fp16).",
-        ),
-        (
-            graph(keyframes("a", "alpha")) | WITH_ALPHA,
-            "image 2 has 4 channels but 3 (RGB) are needed; take its RGB with Split Image with Alpha.",
         ),
         (
             graph(keyframes("a", "b"), finish_keys=keyframes("a", "b", frame_count=9)),

@@ -59,17 +59,15 @@ def test_interrupt_stops_before_the_next_pair(interpolation, steps):
     class Stopper(FlowInterpolator):
         """Interrupts, as the button does, as soon as the first pair is prepared."""
 
-        prepared = 0
-
         def prepare(self, first_HWC, second_HWC):
-            self.prepared += 1
+            prepared.append(self)
             model_management.interrupt_current_processing(True)
             return super().prepare(first_HWC, second_HWC)
 
-    stopper = Stopper()
+    prepared, stopper = [], Stopper()
     with pytest.raises(model_management.InterruptProcessingException):
         interpolation.interpolate(moving_square(), plan(2), stopper)
-    assert stopper.prepared == 1
+    assert len(prepared) == 1
     assert steps[-1][0] < 5
     assert not model_management.processing_interrupted()
 
