@@ -53,7 +53,7 @@ def find_still_signs(first_13HW: Tensor, second_13HW: Tensor, flow_12HW: Tensor)
     fits[0] = False
     small = area < SMALLEST
     small[0] = False
-    if not fits.any():
+    if area[fits].sum() < LEAST or _fastest(flow_12HW) < MOTION:
         return None
     outline = _Outline.of(still_HW, label_HW, fits | small)
     is_moving = outline.mean(difference_HW[outline.ring] > CHANGED) >= MOVING
@@ -111,6 +111,12 @@ class _Outline:
         inside_HWC = cv2.blur(frame_HWC * still_HW[..., None], (NEAR, NEAR))
         inside_HWC /= cv2.blur(still_HW.astype(np.float32), (NEAR, NEAR)).clip(min=1e-6)[..., None]
         return np.abs(frame_HWC[self.ring] - inside_HWC[self.nearest]).max(axis=1)
+
+
+def _fastest(flow_12HW: Tensor) -> float:
+    """How far pixels move, but for the fastest hundredth."""
+    speed_hw = flow_length(flow_12HW[..., ::4, ::4])
+    return float(speed_hw.flatten().sort().values[int(0.99 * (speed_hw.numel() - 1))])
 
 
 def _speed_around(flow_12HW: Tensor, free_HW: np.ndarray) -> np.ndarray:

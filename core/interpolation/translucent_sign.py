@@ -21,7 +21,8 @@ from torch.nn import functional
 from ..flow.optical_flow import flow_length
 from ..flow.warping import backward_warp, distance_outside
 
-REGION = 40  # pixels: the motion of the scene is the median over squares of twice this size
+REGION = 40  # pixels: the motion of the scene is the median over squares of twice this size ...
+SAMPLES = 10  # ... of so many pixels along half a side
 SLOWEST = 2.0  # pixels; slower motion is followed well behind a sign
 
 BRIGHTER = 0.03  # a pixel under a sign is brighter, or darker, than the scene on both ends of its motion by this
@@ -36,10 +37,13 @@ BEYOND = 0.06  # its colour may be this far outside of 0 to 1
 LARGEST = 0.2  # share of the frame that it may cover
 UNIFORM = 0.7  # share of those pixels that have to be in the sign found, at about its opacity
 
+REFITTED = 0.8  # and this share from the second fit on
 FITS = 4  # each to the pixels that come out of the sign that was found with the fit before
 SETTLED = 0.003  # a change of the opacity by less than this ends them
+WIDEST = 0.4  # share of the frame in which what is surely under a sign has to lie
 ROOM = 24  # pixels around what is surely under a sign, beside its motion
 ROUNDS = 60  # of adding up along the motion; a sign is crossed within this many steps
+ENOUGH = 1e-3  # a change by less than this ends them
 PULL = 0.02  # towards no sign, for pixels that say nothing
 FAINT, SOLID = 0.25, 0.6  # shares of the opacity of the sign: its pixels have the first, most of them the second
 SOLID_SHARE = 0.3
@@ -99,6 +103,8 @@ def _found(first_13HW: Tensor, second_13HW: Tensor, flows_12HW: Two, explained: 
     if under_HW is None:
         return None
     window = along.window(under_HW)
+    if window is None:
+        return None
     along, under_HW = along.within(window), under_HW[window]
     fit = _Fit.of(along, (under_HW, under_HW))
     for _ in range(FITS):
@@ -110,6 +116,8 @@ def _found(first_13HW: Tensor, second_13HW: Tensor, flows_12HW: Two, explained: 
         if sum(int(each_hw.sum()) for each_hw in coming_out) < FEWEST:
             break
         fit, before = _Fit.of(along, coming_out), fit
+        if fit.explained < REFITTED:  # what is no sign comes out of it as something else
+            return None
         if abs(fit.opacity - before.opacity) < SETTLED:
             break
     if not fit.is_plausible(explained):
@@ -152,15 +160,17 @@ class _Along:
         under_HW = (under_1HW & (flow_length(self.motions_12HW[0]) > SLOWEST / self.scale))[0]
         return under_HW if under_HW.sum() >= FEWEST / self.scale**2 else None
 
-    def window(self, under_HW: Tensor) -> tuple[slice, slice]:
-        """Rows and columns around what is under a sign, wide enough for the sign and where its pixels come from."""
+    def window(self, under_HW: Tensor) -> tuple[slice, slice] | None:
+        """Rows and columns around what is under a sign, wide enough for the sign and where its pixels come from.
 
-        def side(across: int, channel: int) -> slice:
-            places = under_HW.any(dim=across).nonzero()
-            reach = 2 * int(self.motions_12HW[0][:, channel].abs().max()) + ROOM
-            return slice(max(0, int(places.min()) - reach), int(places.max()) + 1 + reach)
-
-        return side(across=1, channel=1), side(across=0, channel=0)
+        None if that is all over the frame, and so is no sign.
+        """
+        rows, columns = under_HW.any(dim=1).nonzero()[:, 0], under_HW.any(dim=0).nonzero()[:, 0]
+        (top, bottom), (left, right) = ((int(each[0]), int(each[-1]) + 1) for each in (rows, columns))
+        if (bottom - top) * (right - left) > WIDEST * under_HW.numel():
+            return None
+        across, down = (2 * int(motion_HW.abs().max()) + ROOM for motion_HW in self.motions_12HW[0][0])
+        return slice(max(0, top - down), bottom + down), slice(max(0, left - across), right + across)
 
     def within(self, window: tuple[slice, slice]) -> "_Along":
         """The same in a window of the frames."""
@@ -195,8 +205,11 @@ class _Along:
         total_11HW = PULL + steps[0][0] + steps[1][0]
         clear_11HW = torch.zeros_like(total_11HW)  # log(1 - opacity)
         for _ in range(ROUNDS):
+            before_11HW = clear_11HW
             sums = (weight * (step + backward_warp(clear_11HW, motion)) for weight, step, motion in steps)
             clear_11HW = (sum(sums) / total_11HW).clamp(lowest, 0)
+            if float((clear_11HW - before_11HW).abs().max()) < ENOUGH:
+                break
         return 1 - clear_11HW.exp()
 
 
@@ -236,11 +249,12 @@ def _regional(flow_12HW: Tensor, size: float) -> Tensor:
     height, width = flow_2HW.shape[1:]
     rows, columns = max(1, round(height / size)), max(1, round(width / size))
     median_2hw = np.empty((2, rows, columns), np.float32)
+    step = max(1, round(size / SAMPLES))
     for row in range(rows):
         for column in range(columns):
             top, bottom = (round(max(0.0, (row + at) * height / rows)) for at in (-0.5, 1.5))
             left, right = (round(max(0.0, (column + at) * width / columns)) for at in (-0.5, 1.5))
-            median_2hw[:, row, column] = np.median(flow_2HW[:, top:bottom:2, left:right:2].reshape(2, -1), axis=1)
+            median_2hw[:, row, column] = np.median(flow_2HW[:, top:bottom:step, left:right:step].reshape(2, -1), axis=1)
     regional_12hw = torch.from_numpy(median_2hw)[None].to(flow_12HW.device)
     return functional.interpolate(regional_12hw, (height, width), mode="bilinear", align_corners=False)
 
