@@ -21,7 +21,8 @@ from torch.nn import functional
 from ..flow.optical_flow import flow_length
 from ..flow.warping import backward_warp, distance_outside
 
-REGION = 40  # pixels: the motion of the scene is the median over squares of twice this size ...
+# The motion of the scene is the median over squares of twice this size: pixels, and the share of the shorter side ...
+REGION, REGION_SHARE = 40, 1 / 9
 SAMPLES = 10  # ... of so many pixels along half a side
 SLOWEST = 2.0  # pixels; slower motion is followed well behind a sign
 
@@ -146,7 +147,8 @@ class _Along:
     @classmethod
     def of(cls, first_13HW: Tensor, second_13HW: Tensor, flows_12HW: Two, scale: int = 1) -> "_Along":
         """Follow the motion of the scene."""
-        motions_12HW = _regional(flows_12HW[0], REGION / scale), _regional(flows_12HW[1], REGION / scale)
+        size = max(REGION / scale, REGION_SHARE * min(first_13HW.shape[2:]))
+        motions_12HW = _regional(flows_12HW[0], size), _regional(flows_12HW[1], size)
         others_13HW = backward_warp(second_13HW, motions_12HW[0]), backward_warp(first_13HW, motions_12HW[1])
         return cls((first_13HW, second_13HW), others_13HW, motions_12HW, scale)
 

@@ -62,9 +62,8 @@ def rendering_inputs() -> list[io.Input]:
             options=list(SPEEDS),
             default=SPEEDS[0],
             optional=True,
-            tooltip="For the engine without a model. fast looks for motion at half the size, and neither for small "
-            "things nor for half transparent logos: about a third quicker, with less detail in what moves. Other "
-            "engines ignore it.",
+            tooltip="For the engine without a model. fast takes about half the time: it looks for motion at half the "
+            "size, and neither for small things nor for half transparent logos. Other engines ignore it.",
         ),
         io.Combo.Input(
             "when_lost",
