@@ -7,8 +7,9 @@ from torch import Tensor
 
 from ..flow.optical_flow import flow_length
 
-# A pixel stands still if no channel changes by more than STILL; what is behind a sign changes by more than CHANGED.
-STILL = 2.5 / 255
+# A pixel stands still if no channel changes by more than STILL, or LESS_STILL near a sign. What is behind a sign
+# changes by more than CHANGED.
+STILL, LESS_STILL = 2.5 / 255, 10 / 255
 CHANGED = 0.03
 
 # A sign is a piece of still pixels, of at least SMALLEST pixels and at most LARGEST of the frame. Around at least EDGED
@@ -25,6 +26,8 @@ RING_INSIDE, RING_OUTSIDE = 2, 4
 
 # Smaller pieces, such as the dot of an i, belong to a sign if they are within BESIDE pixels of one.
 BESIDE = 12
+AROUND_SIGN = 24  # pixels around a sign in which less still parts of it are looked for
+MUCH_MORE = 0.4  # share of a sign by which they have to be more; its soft edge alone is less
 NEAR = 7  # pixels: the colour of a sign at its edge is the mean over a square of this size
 
 # What is behind moves by MOTION pixels or more, on average over a square of AROUND pixels. Slower motion is followed
@@ -45,34 +48,58 @@ def find_still_signs(first_13HW: Tensor, second_13HW: Tensor, flow_12HW: Tensor)
     Returns:
         sign_11HW, bool; or None if there is no sign.
     """
-    difference_HW = (first_13HW - second_13HW).abs().amax(dim=1)[0].cpu().numpy()
-    still_HW = _without_specks((difference_HW <= STILL).astype(np.uint8))
-    _, label_HW, statistics, _ = cv2.connectedComponentsWithStats(still_HW, connectivity=8)
-    area = statistics[:, cv2.CC_STAT_AREA]
-    fits = (area >= SMALLEST) & (area <= LARGEST * still_HW.size)
-    fits[0] = False
-    small = area < SMALLEST
-    small[0] = False
-    if area[fits].sum() < LEAST or _fastest(flow_12HW) < MOTION:
+    search = _Search(first_13HW, second_13HW, flow_12HW)
+    if not search.may_find:
         return None
-    outline = _Outline.of(still_HW, label_HW, fits | small)
-    is_moving = outline.mean(difference_HW[outline.ring] > CHANGED) >= MOVING
-    fits, small = fits & is_moving, small & is_moving
-    if not fits.any():
+    sign_HW = search.signs(STILL)
+    if sign_HW is None:
         return None
-    fits &= outline.mean(_speed_around(flow_12HW, 1 - still_HW)[outline.ring]) >= MOTION
-    if not fits.any():
-        return None
-    stands_out = np.ones(len(outline.owner), bool)
-    for frame_13HW in (first_13HW, second_13HW):
-        stands_out &= outline.contrast(frame_13HW[0].movedim(0, 2).cpu().numpy(), still_HW) > CONTRAST
-    fits &= outline.mean(stands_out) >= EDGED
-    if area[fits].sum() < LEAST:
-        return None
-    sign_HW = fits[label_HW]
-    beside_HW = cv2.dilate(sign_HW.astype(np.uint8), np.ones((2 * BESIDE + 1,) * 2, np.uint8)) > 0
-    sign_HW |= small[label_HW] & beside_HW
+    # After compression, a part of a sign is less still than another; it is looked for near what is surely one.
+    around_HW = _dilated(sign_HW, AROUND_SIGN)
+    less_still_HW = search.signs(LESS_STILL, around_HW)
+    if less_still_HW is not None and (less_still_HW & ~sign_HW).sum() > MUCH_MORE * sign_HW.sum():
+        sign_HW |= less_still_HW
     return torch.from_numpy(sign_HW).to(first_13HW.device)[None, None]
+
+
+class _Search:
+    """Looks for signs in two frames."""
+
+    def __init__(self, first_13HW: Tensor, second_13HW: Tensor, flow_12HW: Tensor) -> None:
+        self._frames_13HW, self._flow_12HW = (first_13HW, second_13HW), flow_12HW
+        self._difference_HW = (first_13HW - second_13HW).abs().amax(dim=1)[0].cpu().numpy()
+        self.may_find = _fastest(flow_12HW) >= MOTION
+
+    def signs(self, still: float, within_HW: np.ndarray | None = None) -> np.ndarray | None:
+        """The pixels of signs that change by no more than `still`; None if there are none.
+
+        Args:
+            within_HW: signs are only looked for among pieces that reach into this area, if given.
+        """
+        still_HW = _without_specks((self._difference_HW <= still).astype(np.uint8))
+        _, label_HW, statistics, _ = cv2.connectedComponentsWithStats(still_HW, connectivity=8)
+        area = statistics[:, cv2.CC_STAT_AREA]
+        fits = (area >= SMALLEST) & (area <= LARGEST * still_HW.size)
+        if within_HW is not None:
+            fits &= np.bincount(label_HW[within_HW], minlength=len(area)) > 0
+        small = area < SMALLEST
+        fits[0] = small[0] = False
+        if area[fits].sum() < LEAST:
+            return None
+        outline = _Outline.of(still_HW, label_HW, fits | small)
+        is_moving = outline.mean(self._difference_HW[outline.ring] > CHANGED) >= MOVING
+        fits, small = fits & is_moving, small & is_moving
+        fits &= outline.mean(_speed_around(self._flow_12HW, 1 - still_HW)[outline.ring]) >= MOTION
+        if not fits.any():
+            return None
+        stands_out = np.ones(len(outline.owner), bool)
+        for frame_13HW in self._frames_13HW:
+            stands_out &= outline.contrast(frame_13HW[0].movedim(0, 2).cpu().numpy(), still_HW) > CONTRAST
+        fits &= outline.mean(stands_out) >= EDGED
+        if area[fits].sum() < LEAST:
+            return None
+        sign_HW = fits[label_HW]
+        return sign_HW | (small[label_HW] & _dilated(sign_HW, BESIDE))
 
 
 class _Outline:
@@ -124,6 +151,11 @@ def _speed_around(flow_12HW: Tensor, free_HW: np.ndarray) -> np.ndarray:
     free_HW = free_HW.astype(np.float32)
     speed_HW = cv2.blur(flow_length(flow_12HW)[0].cpu().numpy() * free_HW, (AROUND, AROUND))
     return speed_HW / cv2.blur(free_HW, (AROUND, AROUND)).clip(min=1e-6)
+
+
+def _dilated(mask_HW: np.ndarray, pixels: int) -> np.ndarray:
+    square = np.ones((2 * pixels + 1,) * 2, np.uint8)
+    return cv2.dilate(mask_HW.astype(np.uint8), square).astype(bool)
 
 
 def _without_specks(still_HW: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from comfyui_inbetween.core.interpolation.contract import Rendered
 from comfyui_inbetween.core.interpolation.flow_interpolator import FlowInterpolator
 from comfyui_inbetween.core.interpolation.left_alone import LeavingAlone, united_mask
 from comfyui_inbetween.core.interpolation.still_signs import find_still_signs
-from moving_pictures import texture
+from moving_pictures import compressed, texture
 
 pytestmark = pytest.mark.models  # sweeps over drawn clips
 
@@ -96,6 +96,18 @@ def half_way(draw, seed, pan, time=0.5, engine=None):
 def test_a_still_sign_stays_whole_in_front_of_a_pan(draw, box, pan, seed):
     made, truth = half_way(draw, seed, pan)
     assert psnr(made[box], truth[box]) > 33
+
+
+@pytest.mark.parametrize(("seed", "pan"), [(1, 6), (2, 10)])
+def test_a_sign_is_found_after_compression(seed, pan):
+    frames = torch.stack([as_tensor(display(scene(seed, pan, time))) for time in (0, 0.5, 1)])
+    first, truth, second = compressed(frames, crf=18)
+    pair = FlowInterpolator().prepare(first, second)
+    opacity_HW = pair.layers[0].opacity_11HW[0, 0]
+    on_black, on_white = (display(np.full((HEIGHT, WIDTH, 3), grey, np.float32)) for grey in (0, 1))
+    drawn = torch.from_numpy((on_black == on_white).all(axis=2))
+    assert opacity_HW[drawn].mean() > 0.75
+    assert psnr(pair.render([0.5]).frames_THWC[0], truth) > 28
 
 
 @pytest.mark.parametrize("time", [0.25, 0.75])
