@@ -8,6 +8,7 @@ option of the node is used once.
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
+import sound_examples
 import torch
 from comfyui_inbetween.core.keyframes.keyframe_set import Keyframe, KeyframeSet, keyframes_of
 from comfyui_inbetween.core.wan.lora_mixture import LoraMixture
@@ -318,38 +319,6 @@ def _svd_segments() -> Iterator[Arguments]:
         yield {**common, **chosen, "method": method, "reverse_motion": motion}
 
 
-def _audio_adapter_loader() -> Iterator[Arguments]:
-    for file in ("fantasy_talking.ckpt", "echomimic_flash.safetensors"):
-        yield {"file": file}
-
-
-def _audio_adapter() -> Iterator[Arguments]:
-    from comfyui_inbetween.host.sound.adapter import GUIDANCE_FORMS
-    from comfyui_inbetween.host.sound.adapter_library import load_adapter
-    from comfyui_inbetween.host.sound.features import LEVELS
-    from tiny_encoders import tiny_wav2vec2
-
-    text = [[torch.zeros(1, 8, 4096), {}]]
-    common = {"model": small_wan("wan_i2v"), "positive": text, "negative": text, "fps": 25.0, "start_seconds": 0.1}
-    common |= {"latent": {"samples": torch.zeros(1, 16, 3, 4, 6)}, "offset_ms": -20, "scale": 0.8}
-    encoder = tiny_wav2vec2()
-    heard = {"sound": "audio", "audio": speech(), "audio_encoder": encoder, "context_seconds": 0.2}
-    files = ("stable_avatar.pt", "echomimic_preview.safetensors", "echomimic_flash.safetensors", "fantasy_talking.ckpt")
-    for file, level, guidance in zip(files, LEVELS, GUIDANCE_FORMS, strict=True):
-        adapter = load_adapter(file)
-        yield {**common, "audio_adapter": adapter, "sound": {**heard, "level": level}, "guidance": guidance}
-    with torch.inference_mode():
-        encoded = {"sound": "encoded audio", "encoded_audio": encoder.encode_audio(speech()["waveform"], 22050)}
-    ends = {"keyframes": small_keyframes(), "vae": wan_parts()["vae"], "region": torch.rand(9, 16, 24)}
-    yield {
-        **common,
-        **ends,
-        "audio_adapter": load_adapter("bbf.safetensors"),
-        "sound": encoded,
-        "guidance": "as trained",
-    }
-
-
 def _clip_context() -> Iterator[Arguments]:
     common = {"fps": 8.0, "context_frames": 1, "caption_frames": 5, "caption_size": 64, "audio_context": 0.5}
     two = {"clip_before": moving_clip(8, 48, 80), "clip_after": moving_clip(9, 48, 80)}
@@ -362,15 +331,6 @@ def _clip_context() -> Iterator[Arguments]:
         ({"gap": "seconds of one clip", **clip, **times}, {"sound": "none"}, "4n+1"),
     ):
         yield {**common, "gap": gap, "sound": sound, "frame_rule": rule}
-
-
-def _audio_view() -> Iterator[Arguments]:
-    from comfyui_inbetween.host.sound.adapter_library import load_adapter
-
-    common = {"audio": speech(), "fps": 25.0, "start_seconds": 0.0, "offset_ms": 40, "width": 640, "height": 400}
-    yield {**common, "length": {"length": "frame count", "frame_count": 21}}
-    adapter = load_adapter("echomimic_flash.safetensors")
-    yield {**common, "length": {"length": "keyframes", "keyframes": small_keyframes()}, "audio_adapter": adapter}
 
 
 def _advise() -> Iterator[Arguments]:
@@ -388,10 +348,10 @@ EXAMPLES: dict[str, Callable[[], Iterator[Arguments]]] = {
     "InbetweenLoraMixture": _lora_mixture,
     "InbetweenSegments": _segments,
     "InbetweenSegment": _segment,
-    "InbetweenAudioAdapterLoader": _audio_adapter_loader,
-    "InbetweenAudioAdapter": _audio_adapter,
+    "InbetweenAudioAdapterLoader": sound_examples.audio_adapter_loader,
+    "InbetweenAudioAdapter": sound_examples.audio_adapter,
     "InbetweenClipContext": _clip_context,
-    "InbetweenAudioView": _audio_view,
+    "InbetweenAudioView": sound_examples.audio_view,
     "InbetweenReverseMotionLoader": _reverse_motion_loader,
     "InbetweenSVDConditioning": _svd_conditioning,
     "InbetweenDualDirectionGuider": _dual_direction_guider,
